@@ -126,6 +126,7 @@ class Host:
     """The engine's side: where messages for the user go."""
 
     def __init__(self, address: str) -> None:
+        self.address = address
         self._channel = grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
         self._engine = engine_pb2_grpc.EngineStub(self._channel)
 
@@ -392,19 +393,34 @@ class _ErrorMapping(grpc.ServerInterceptor):
 
 
 def serve(make_provider: Callable[[Host], Provider]) -> None:
-    """Run a provider as a plugin process until the engine ends it or is gone.
+    """Run a provider as a plugin process until the engine ends it or is gone."""
+    host = engine_of_this_process()
+    provider = make_provider(host)
+    service = _Servicer(provider)
+    run_server(
+        host,
+        lambda server: provider_pb2_grpc.add_ResourceProviderServicer_to_server(service, server),
+        stop=provider.cancel,
+    )
 
-    The engine's address is the first argument of the process that is not an option.
-    """
+
+def engine_of_this_process() -> Host:
+    """Give the engine whose address is the first argument of the process that is not an option."""
     addresses = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
     if not addresses:
         sys.exit("this is a plugin of Pulumi: its engine starts it, with its own address as argument")
-    host = Host(addresses[0])
-    provider = make_provider(host)
+    return Host(addresses[0])
+
+
+def run_server(host: Host, add_service: Callable[[grpc.Server], None], *, stop: Callable[[], None]) -> None:
+    """Serve one of Pulumi's services until the engine ends the process or is gone; never returns.
+
+    `stop` is called before the end, for what is still under way.
+    """
     server = grpc.server(
         ThreadPoolExecutor(max_workers=_MAX_CALLS), options=_CHANNEL_OPTIONS, interceptors=[_ErrorMapping()]
     )
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(_Servicer(provider), server)
+    add_service(server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
@@ -413,7 +429,7 @@ def serve(make_provider: Callable[[Host], Provider]) -> None:
         signal.signal(number, lambda *_: stopped.set())
     while not stopped.wait(_ENGINE_CHECK_SECONDS) and host.is_alive():
         pass
-    provider.cancel()
+    stop()
     # Threads that wait for a cluster must not keep the process; there is nobody to answer to any more.
     sys.stdout.flush()
     sys.stderr.flush()
