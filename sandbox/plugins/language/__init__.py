@@ -1,0 +1,1 @@
+"""Stand-in for Pulumi's Python language host: runs a Python program for the engine."""
