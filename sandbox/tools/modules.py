@@ -1,0 +1,58 @@
+"""Renews `modules/<group>/go.mod` and `go.sum` from `sandbox/versions.py`: `python -m sandbox.tools.modules`.
+
+Generated and committed, so that a build resolves nothing and every module is checked against `go.sum`.
+"""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from sandbox import versions
+from sandbox.tools.catalogue import catalogue
+from sandbox.tools.go import MODULES
+
+ROOTS = {
+    "kubernetes": ("k8s.io/kubernetes", f"v{versions.KUBERNETES}"),
+    "helm": ("helm.sh/helm/v3", f"v{versions.HELM}"),
+    "pulumi": ("github.com/pulumi/pulumi/pkg/v3", f"v{versions.PULUMI}"),
+    "coredns": ("github.com/coredns/coredns", f"v{versions.COREDNS}"),
+    "istio": ("istio.io/istio", versions.ISTIO_MODULE),
+}
+"""The module of each group and its version."""
+
+
+def render(group: str, go_version: str, staging: list[str]) -> str:
+    """Return the untidied go.mod of a group: its module, what to build, the staging modules' versions."""
+    module, version = ROOTS[group]
+    packages = [tool.go.package for tool in catalogue("amd64").values() if tool.go and tool.go.group == group]
+    staged = "v0." + versions.KUBERNETES.split(".", 1)[1]
+    lines = [f"module tools/{group}", f"go {go_version}", f"require {module} {version}"]
+    lines += ["tool (", *packages, ")"]
+    lines += ["replace (", *(f"{name} => {name} {staged}" for name in staging), ")"]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Write and tidy every group."""
+    for group, (module, version) in ROOTS.items():
+        folder = MODULES / group
+        folder.mkdir(parents=True, exist_ok=True)
+        found = _output(["go", "mod", "download", "-json", f"{module}@{version}"], folder.parent)
+        upstream = json.loads(found)["GoMod"]
+        text = Path(upstream).read_text()
+        # Kubernetes refers to its own staging folders, which a consumer has to replace with releases.
+        staging = re.findall(r"^\s*(?:replace\s+)?(k8s\.io/\S+) => \./staging/", text, re.MULTILINE)
+        go_version = re.search(r"^go (\S+)$", text, re.MULTILINE).group(1)
+        (folder / "go.sum").unlink(missing_ok=True)
+        (folder / "go.mod").write_text(render(group, go_version, staging))
+        _output(["go", "mod", "tidy"], folder)
+        print(f"{group}: {module} {version}, go {go_version}")
+
+
+def _output(command: list[str], folder: Path) -> str:
+    return subprocess.run(command, cwd=folder, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+if __name__ == "__main__":
+    main()

