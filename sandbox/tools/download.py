@@ -96,7 +96,7 @@ class Downloader:
 
 
 def published_digest(text: str, file_name: str) -> str | None:
-    """Return the SHA-256 (lower-case hex) for `file_name` in a published checksum file, None if it has none."""
+    """Return the SHA-256 (lower-case hex) that a checksum file gives for `file_name`, None if it does not."""
     lines = [line.split() for line in text.splitlines() if line.strip()]
     for words in lines:
         bare = len(lines) == 1 and len(words) == 1

@@ -41,7 +41,7 @@ def build_program(source: Path, target: Path) -> None:
 
 @functools.cache
 def module_dir(group: str, module: str) -> Path:
-    """Return the unpacked source of `module` at the version that `modules/<group>` pins; fetched if need be."""
+    """Return the source folder of `module` at the version that `modules/<group>` pins, fetched if need be."""
     out = _go(MODULES / group, "mod", "download", "-json", module)
     return Path(json.loads(out)["Dir"])
 

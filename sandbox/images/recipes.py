@@ -1,0 +1,164 @@
+"""What is in each image of the sandbox.
+
+Istio's images follow `pilot/docker/Dockerfile.pilot` and `Dockerfile.proxyv2` of istio/istio. User 1337
+is the one whose traffic the sidecar's iptables rules leave alone, so only Istio's own images have it.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sandbox import cache, paths, tools, versions
+from sandbox.errors import SandboxError
+from sandbox.images.archive import Image
+from sandbox.images.content import Entry, File, Folder, Link, Text, command, libraries, with_links
+from sandbox.tools import go
+
+_PROXY_USER = "1337:1337"
+_PLAIN_USER = "65532:65532"
+_ROOT = "0:0"
+_HELLOWORLD = Path(__file__).parent / "helloworld"
+_IPTABLES = [
+    f"{family}{variant}{action}"
+    for family in ("iptables", "ip6tables")
+    for variant in ("", "-legacy", "-nft")
+    for action in ("", "-save", "-restore")
+]
+
+
+def references() -> dict[str, tuple[str, ...]]:
+    """Return each image's references by its name: pilot and proxyv2 have one for each chart version."""
+    istio = (versions.ISTIO, versions.ISTIO_NEXT)
+    return {
+        "pause": ("localhost/pause:1",),
+        "coredns": (f"localhost/coredns:{versions.COREDNS}",),
+        "client": ("localhost/client:1",),
+        "helloworld": ("localhost/helloworld:1",),
+        "pilot": tuple(f"localhost/istio/pilot:{version}" for version in istio),
+        "proxyv2": tuple(f"localhost/istio/proxyv2:{version}" for version in istio),
+    }
+
+
+def recipe(name: str) -> Image:
+    """Return the image of that name; what goes into it is fetched or built first."""
+    entrypoint, user, entries = _RECIPES[name]()
+    return Image(
+        name=name,
+        references=references()[name],
+        entrypoint=entrypoint,
+        user=user,
+        entries=(*entries, Folder(path="/tmp", mode=0o1777)),  # noqa: S108 - a folder of the image
+    )
+
+
+_Recipe = tuple[tuple[str, ...], str, list[Entry]]
+
+
+def _pause() -> _Recipe:
+    busybox = command("busybox").resolve()
+    return (
+        ("/busybox", "sleep", "infinity"),
+        _PLAIN_USER,
+        [File(path="/busybox", source=busybox), *libraries([busybox])],
+    )
+
+
+def _coredns() -> _Recipe:
+    # Root, because port 53 is a privileged one.
+    return ("/coredns",), _ROOT, [File(path="/coredns", source=_tool("coredns"))]
+
+
+def _client() -> _Recipe:
+    curl, busybox = command("curl").resolve(), command("busybox").resolve()
+    names = ("sh", "sleep", "cat")
+    entries: list[Entry] = [
+        File(path="/usr/bin/curl", source=curl),
+        File(path="/bin/busybox", source=busybox),
+        *(Link(path=f"/bin/{name}", target="busybox") for name in names),
+        *_merged([*libraries([curl, busybox]), *_name_service()]),
+        Text(path="/etc/nsswitch.conf", text="hosts: files dns\n"),
+        *_accounts("client", _PLAIN_USER),
+    ]
+    return ("/bin/sleep", "infinity"), _PLAIN_USER, entries
+
+
+def _helloworld() -> _Recipe:
+    sources = sorted(path for path in _HELLOWORLD.iterdir() if path.suffix in {".go", ".mod"})
+    home = paths.cache_dir() / "images" / "helloworld-server"
+    entry = home / cache.key([path.read_bytes() for path in sources])
+    with cache.locked(home):
+        if not entry.exists():
+            cache.publish(entry, lambda stage: go.build_program(_HELLOWORLD, stage / "helloworld"))
+    return ("/helloworld",), _PLAIN_USER, [File(path="/helloworld", source=entry / "helloworld")]
+
+
+def _pilot() -> _Recipe:
+    path = "/usr/local/bin/pilot-discovery"
+    return (
+        (path,),
+        _PROXY_USER,
+        [File(path=path, source=_tool("pilot-discovery")), *_accounts("istio-proxy", _PROXY_USER)],
+    )
+
+
+def _proxyv2() -> _Recipe:
+    istio = tools.module_dir("istio", "istio.io/istio")
+    commands, binaries = with_links(_IPTABLES, "/usr/sbin")
+    extensions = _iptables_extensions()
+    envoy = _tool("envoy")
+    entries: list[Entry] = [
+        File(path="/usr/local/bin/pilot-agent", source=_tool("pilot-agent")),
+        File(path="/usr/local/bin/envoy", source=envoy),
+        *commands,
+        *(File(path=str(path), source=path, mode=0o644) for path in extensions),
+        *libraries([envoy, *binaries, *extensions]),
+        File(
+            path="/var/lib/istio/envoy/envoy_bootstrap_tmpl.json",
+            source=istio / "tools/packaging/common/envoy_bootstrap.json",
+            mode=0o644,
+        ),
+        *_accounts("istio-proxy", _PROXY_USER),
+    ]
+    return ("/usr/local/bin/pilot-agent",), _PROXY_USER, entries
+
+
+_RECIPES: dict[str, Callable[[], _Recipe]] = {
+    "pause": _pause,
+    "coredns": _coredns,
+    "client": _client,
+    "helloworld": _helloworld,
+    "pilot": _pilot,
+    "proxyv2": _proxyv2,
+}
+
+
+def _tool(name: str) -> Path:
+    return tools.ensure([name])[name]
+
+
+def _accounts(name: str, user: str) -> list[Entry]:
+    uid, gid = user.split(":")
+    return [
+        Text(path="/etc/passwd", text=f"root:x:0:0:root:/:/bin/sh\n{name}:x:{uid}:{gid}:{name}:/:/bin/sh\n"),
+        Text(path="/etc/group", text=f"root:x:0:\n{name}:x:{gid}:\n"),
+    ]
+
+
+def _name_service() -> list[File]:
+    """Return what a glibc before 2.34 loads to look names up, from beside this machine's libc."""
+    libc = next(file for file in libraries([command("curl").resolve()]) if "/libc.so" in file.path)
+    names = ("libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2")
+    beside = [Path(libc.path).with_name(name) for name in names]
+    return [File(path=str(path), source=path.resolve()) for path in beside if path.exists()]
+
+
+def _merged(files: list[File]) -> list[File]:
+    return list({file.path: file for file in files}.values())
+
+
+def _iptables_extensions() -> list[Path]:
+    found = sorted(Path("/usr/lib").glob("*/xtables/*.so")) or sorted(Path("/usr/lib/xtables").glob("*.so"))
+    if not found:
+        raise SandboxError(
+            "iptables' extensions are not where Debian has them: /usr/lib/<machine>/xtables/*.so"
+        )
+    return found
