@@ -1,0 +1,16 @@
+"""An Istio mesh over the clusters of this stack."""
+
+import pulumi
+
+from mesh import topology
+from mesh.config.load import from_stack
+from mesh.mesh import Mesh
+
+config = from_stack(pulumi.get_project())
+mesh = Mesh("mesh", config)
+
+pulumi.export("meshId", config.mesh.id)
+pulumi.export("clusters", mesh.describe())
+pulumi.export("rootFingerprint", mesh.root_fingerprint)
+pulumi.export("firstExpiry", mesh.first_expiry)
+pulumi.export("picture", topology.picture(config))

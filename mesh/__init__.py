@@ -1,0 +1,1 @@
+"""One Istio service mesh over many Kubernetes clusters, as a Pulumi program."""

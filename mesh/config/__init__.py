@@ -1,0 +1,1 @@
+"""The stack's configuration: typed, frozen, checked as a whole before any resource is registered."""

@@ -1,0 +1,113 @@
+"""What must hold between settings, once each of them is right by itself."""
+
+import ipaddress
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from urllib.parse import urlsplit
+
+from mesh.config.model import ClusterConfig
+from mesh.config.problems import Problem
+from mesh.config.sections import MeshSection, RootSection
+from mesh.istio.values import conflicts
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL leads to the machine that follows it, wherever that is."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def across_clusters(clusters: Iterable[ClusterConfig]) -> Iterator[Problem]:
+    """Problems that take two clusters: what must differ between them and does not."""
+    clusters = list(clusters)
+    yield from _shared(
+        clusters,
+        lambda c: c.network,
+        "network",
+        lambda c, other: (
+            f"{c.network!r} is the network of {other} too; expected one of its own, for example net-{c.name}"
+        ),
+    )
+    yield from _shared(
+        clusters,
+        lambda c: (c.connection.contents or c.connection.path, c.connection.context),
+        "context",
+        lambda c, other: (
+            f"{c.connection.context!r} of this kubeconfig is the cluster {other} already; "
+            f"expected another context, for example {c.name}"
+        ),
+    )
+    yield from _shared(
+        [c for c in clusters if not is_loopback(c.api_server.server)],
+        lambda c: (c.api_server.server, c.api_server.proxy_url),
+        "apiServer.server",
+        lambda c, other: (
+            f"the API server {c.api_server.server} is that of {other} too; expected another cluster, or an "
+            "address for peers of its own, for example https://203.0.113.10:6443"
+        ),
+    )
+
+
+def _shared(
+    clusters: Iterable[ClusterConfig],
+    key: Callable[[ClusterConfig], Hashable],
+    path: str,
+    message: Callable[[ClusterConfig, str], str],
+) -> Iterator[Problem]:
+    first: dict[Hashable, str] = {}
+    for cluster in clusters:
+        other = first.setdefault(key(cluster), cluster.name)
+        if other != cluster.name:
+            yield Problem(path=f"clusters.{cluster.name}.{path}", message=message(cluster, other))
+
+
+def within_cluster(
+    cluster: ClusterConfig, mesh: MeshSection, root: RootSection, set_here: Mapping[str, object]
+) -> Iterator[Problem]:
+    """Problems of one cluster by itself.
+
+    `set_here` is the cluster's map as the user wrote it: a problem is reported for the cluster where it
+    overrides the setting, and else for the setting of all.
+    """
+    own = f"clusters.{cluster.name}"
+    if is_loopback(cluster.api_server.server):
+        yield Problem(
+            path=f"{own}.apiServer.server",
+            message=(
+                f"the kubeconfig's {cluster.api_server.server} means another machine in each cluster; "
+                "expected an address that peers can reach, for example https://203.0.113.10:6443"
+            ),
+        )
+    trust = f"{own}.trust" if "trust" in set_here else "trust"
+    intermediate = cluster.intermediate
+    if intermediate.validity_hours > root.validity_hours:
+        yield Problem(
+            path=f"{trust}.intermediate.validityHours",
+            message=(
+                f"{intermediate.validity_hours} is longer than the root's {root.validity_hours}; "
+                f"expected at most that, for example {root.validity_hours // 5}"
+            ),
+        )
+    if intermediate.renew_before_hours >= intermediate.validity_hours:
+        yield Problem(
+            path=f"{trust}.intermediate.renewBeforeHours",
+            message=(
+                f"{intermediate.renew_before_hours} is not shorter than validityHours "
+                f"({intermediate.validity_hours}); for example {max(1, intermediate.validity_hours // 4)}"
+            ),
+        )
+    generations = cluster.reader.token_generations
+    if list(generations) != sorted(set(generations)):
+        reader = f"{own}.reader" if "reader" in set_here else "reader"
+        yield Problem(
+            path=f"{reader}.tokenGenerations",
+            message=f"{list(generations)} is not rising; expected each generation once, for example [1, 2]",
+        )
+    istio = f"{own}.istio" if "istio" in set_here else "istio"
+    for conflict in conflicts(cluster, mesh):
+        yield Problem(path=f"{istio}.values.{conflict.path}", message=conflict.message)

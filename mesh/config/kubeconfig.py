@@ -1,0 +1,53 @@
+"""What the program needs to know of a user's kubeconfig: where the API server of a context is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import yaml
+
+from mesh.maps import as_map
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """An API server as a kubeconfig names it: URL, and the name to expect in its certificate."""
+
+    server: str
+    tls_server_name: str | None
+
+
+def endpoint(text: str, context: str) -> Endpoint:
+    """The API server that `context` leads to.
+
+    Raises:
+        ValueError: the text is no kubeconfig, or lacks the context, its cluster or the cluster's server.
+            The message says which, and never repeats what else is in the file.
+    """
+    try:
+        loaded: object = yaml.safe_load(text)
+    except yaml.YAMLError as broken:
+        raise ValueError("the kubeconfig is not valid YAML") from broken
+    if (document := as_map(loaded)) is None:
+        raise ValueError("expected a kubeconfig: a map with the keys clusters, contexts and users")
+    contexts = _by_name(document, "contexts")
+    if context not in contexts:
+        there = ", ".join(sorted(contexts)) or "none"
+        raise ValueError(f"the kubeconfig has no context {context!r}; it has: {there}")
+    cluster = str((as_map(contexts[context].get("context")) or {}).get("cluster", ""))
+    settings = as_map(_by_name(document, "clusters").get(cluster, {}).get("cluster")) or {}
+    server = settings.get("server")
+    if not isinstance(server, str) or not server:
+        raise ValueError(
+            f"context {context!r} names cluster {cluster!r}, which has no server in the kubeconfig"
+        )
+    name = settings.get("tls-server-name")
+    return Endpoint(server=server, tls_server_name=str(name) if name else None)
+
+
+def _by_name(document: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
+    entries: object = document.get(key) or []
+    if not isinstance(entries, list):
+        raise ValueError(f"expected a kubeconfig whose {key} are a list")
+    maps = [entry for item in cast(list[object], entries) if (entry := as_map(item)) is not None]
+    return {str(entry.get("name")): entry for entry in maps}

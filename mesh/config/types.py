@@ -1,0 +1,112 @@
+"""Annotated types of single settings. Each refuses with what was expected and an example."""
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from mesh import versions
+
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_DNS_NAME = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
+_VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?")
+_IMAGE = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*(:[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})")
+_HOST = re.compile(rf"(\*|\*\.{_DNS_NAME.pattern}|{_DNS_NAME.pattern})")
+
+
+class KeyAlgorithm(StrEnum):
+    """Algorithm and size of a CA's private key, as far as Istio signs with it."""
+
+    RSA_2048 = "rsa-2048"
+    RSA_3072 = "rsa-3072"
+    RSA_4096 = "rsa-4096"
+    ECDSA_P256 = "ecdsa-p256"
+    ECDSA_P384 = "ecdsa-p384"
+
+
+def version_tuple(version: str) -> tuple[int, int, int]:
+    """Major, minor and patch of a version such as `1.31.0` or `1.31.0-rc.1`."""
+    found = _VERSION.fullmatch(version)
+    if found is None:
+        raise ValueError(f"expected a full version, for example {versions.ISTIO}")
+    return int(found[1]), int(found[2]), int(found[3])
+
+
+def _matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
+    def validate(value: str) -> str:
+        if not pattern.fullmatch(value):
+            raise ValueError(f"expected {expected}")
+        return value
+
+    return validate
+
+
+def _supported(version: str) -> str:
+    if version_tuple(version) < version_tuple(versions.OLDEST_ISTIO):
+        raise ValueError(f"expected Istio {versions.OLDEST_ISTIO} or later, for example {versions.ISTIO}")
+    return version
+
+
+def _url(*schemes: str, example: str) -> Callable[[str], str]:
+    def validate(value: str) -> str:
+        expected = f"expected a URL that begins with {' or '.join(schemes)}, for example {example}"
+        try:
+            parts = urlsplit(value)
+            _ = parts.port  # raises where it is no number
+        except ValueError as broken:
+            raise ValueError(expected) from broken
+        if not value.startswith(schemes) or not parts.hostname or re.search(r"\s", value):
+            raise ValueError(expected)
+        if parts.username or parts.password:
+            raise ValueError(f"expected a URL without credentials in it, for example {example}")
+        return value
+
+    return validate
+
+
+def _certificate_pem(value: str) -> str:
+    if "PRIVATE KEY" in value:
+        raise ValueError("expected a certificate, but a private key was given: it must not be here")
+    if not value.strip().startswith("-----BEGIN CERTIFICATE-----"):
+        raise ValueError("expected a PEM certificate, for example the text of ca.crt")
+    return value
+
+
+DnsLabel = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            _DNS_LABEL, "a DNS label: lower-case letters, digits and -, at most 63, for example net-east"
+        )
+    ),
+]
+DnsName = Annotated[
+    str,
+    AfterValidator(
+        _matching(_DNS_NAME, "a DNS name: labels with dots between them, for example cluster.local")
+    ),
+]
+ExposedHost = Annotated[
+    str, AfterValidator(_matching(_HOST, "a host or a wildcard of one, for example *.local"))
+]
+IstioVersion = Annotated[str, AfterValidator(_supported)]
+ImageReference = Annotated[
+    str,
+    AfterValidator(
+        _matching(_IMAGE, f"an image with a tag or digest, for example {versions.HELLO_WORLD_IMAGE}")
+    ),
+]
+ChartRepository = Annotated[
+    str, AfterValidator(_url("https://", "http://", "oci://", example=versions.CHART_REPOSITORY))
+]
+ApiServerUrl = Annotated[str, AfterValidator(_url("https://", example="https://203.0.113.10:6443"))]
+ProxyUrl = Annotated[
+    str,
+    AfterValidator(_url("http://", "https://", "socks5://", example="http://proxy.example.com:3128")),
+]
+CertificatePem = Annotated[str, AfterValidator(_certificate_pem)]
+Hours = Annotated[int, Field(ge=1)]
+Generation = Annotated[int, Field(ge=1)]

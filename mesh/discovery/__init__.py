@@ -1,0 +1,1 @@
+"""How the clusters' control planes find each other's services."""

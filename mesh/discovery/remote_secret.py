@@ -1,0 +1,35 @@
+"""What one cluster's control plane knows of another cluster."""
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+from mesh.cluster import Cluster
+
+
+class RemoteSecret(pulumi.ComponentResource):
+    """A link: the Secret in `reader` by which its control plane watches the services of `target`.
+
+    Labels and keys: `istioctl/pkg/multicluster/remote_secret.go` in istio/istio. The key must be the
+    target's cluster ID.
+    """
+
+    def __init__(
+        self, name: str, *, reader: Cluster, target: Cluster, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__("mesh:index:Link", name, None, opts)
+        kubernetes.core.v1.Secret(
+            f"{name}-remote-secret",
+            metadata={
+                "name": f"istio-remote-secret-{target.name}",
+                "namespace": reader.namespace,
+                "labels": {"istio/multiCluster": "true"},
+                "annotations": {"networking.istio.io/cluster": target.name},
+            },
+            string_data={target.name: target.reader.kubeconfig},
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # The chart `istiod` gives the reader its rights: whoever asks earlier is refused.
+                depends_on=[target.control_plane.istiod],
+            ),
+        )
+        self.register_outputs({})

@@ -1,0 +1,1 @@
+"""Istio's charts in one cluster."""

@@ -1,0 +1,48 @@
+"""Istio's control plane in one cluster."""
+
+import pulumi
+from pulumi_kubernetes.helm.v3 import Release
+
+from mesh.config.model import ClusterConfig
+from mesh.config.sections import MeshSection
+from mesh.istio import values
+from mesh.istio.release import istio_release
+
+
+class ControlPlane(pulumi.ComponentResource):
+    """The charts `base` (definitions, the reader's account) and `istiod`."""
+
+    base: Release
+    istiod: Release
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        cluster: ClusterConfig,
+        mesh: MeshSection,
+        namespace: pulumi.Input[str],
+        cacerts: pulumi.Resource,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("mesh:index:ControlPlane", name, None, opts)
+        self.base = istio_release(
+            cluster.name,
+            "base",
+            name="istio-base",
+            namespace=namespace,
+            istio=cluster.istio,
+            values=values.base(cluster),
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.istiod = istio_release(
+            cluster.name,
+            "istiod",
+            name="istiod",
+            namespace=namespace,
+            istio=cluster.istio,
+            values=values.istiod(cluster, mesh),
+            # istiod needs the definitions of `base`; without `cacerts` at its start it makes its own root.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.base, cacerts]),
+        )
+        self.register_outputs({"version": self.istiod.version})

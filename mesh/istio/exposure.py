@@ -1,0 +1,34 @@
+"""What a cluster's east-west gateway lets through from other networks."""
+
+import pulumi
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from mesh.config.model import ClusterConfig
+from mesh.istio.control_plane import ControlPlane
+from mesh.istio.values import GATEWAY_PORT
+
+
+def cross_network_gateway(
+    cluster: ClusterConfig,
+    namespace: pulumi.Input[str],
+    control_plane: ControlPlane,
+    opts: pulumi.ResourceOptions,
+) -> CustomResource:
+    """The Gateway that passes mutual TLS through to services by the name in it.
+
+    Source of the shape: `samples/multicluster/expose-services.yaml` in istio/istio.
+    """
+    server = {
+        "port": {"number": GATEWAY_PORT, "name": "tls", "protocol": "TLS"},
+        "tls": {"mode": "AUTO_PASSTHROUGH"},
+        "hosts": list(cluster.exposure.hosts),
+    }
+    return CustomResource(
+        f"{cluster.name}-cross-network-gateway",
+        api_version="networking.istio.io/v1",
+        kind="Gateway",
+        metadata={"name": "cross-network-gateway", "namespace": namespace},
+        spec={"selector": {"istio": "eastwestgateway"}, "servers": [server]},
+        # Its definition comes with `base`, the webhook that checks it with istiod.
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[control_plane.istiod])),
+    )

@@ -1,0 +1,134 @@
+"""Helm values for Istio's charts: what the program sets, around what the user sets.
+
+Three layers: defaults that a user may change, then the user's values, then what the mesh stands on.
+Keys are those of the charts' `values.yaml` (istio/istio, `manifests/charts/`).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from mesh.config.model import ClusterConfig
+from mesh.config.sections import MeshSection
+from mesh.maps import as_map, leaves, merged
+
+Values: TypeAlias = dict[str, Any]
+
+GATEWAY_NAME = "istio-eastwestgateway"
+GATEWAY_PORT = 15443
+_FORBIDDEN_ROOT = "_internal_defaults_do_not_set"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conflict:
+    """A value of the user's that would break the mesh; `path` such as `istiod.global.meshID`."""
+
+    path: str
+    message: str
+
+
+def base(cluster: ClusterConfig) -> Values:
+    """Values for the chart `base`."""
+    return dict(cluster.istio.values.base)
+
+
+def istiod(cluster: ClusterConfig, mesh: MeshSection) -> Values:
+    """Values for the chart `istiod`."""
+    user = cluster.istio.values.istiod
+    return merged(merged(_istiod_defaults(), user), _istiod_identity(cluster, mesh))
+
+
+def gateway(cluster: ClusterConfig) -> Values:
+    """Values for the chart `gateway` as an east-west gateway."""
+    user = cluster.istio.values.gateway
+    return merged(merged(_gateway_defaults(), user), _gateway_identity(cluster))
+
+
+def conflicts(cluster: ClusterConfig, mesh: MeshSection) -> Iterator[Conflict]:
+    """The user's values that contradict what the mesh stands on, each with the setting to use instead."""
+    user = cluster.istio.values
+    for chart, values, identity in (
+        ("base", user.base, {}),
+        ("istiod", user.istiod, _istiod_identity(cluster, mesh)),
+        ("gateway", user.gateway, _gateway_identity(cluster)),
+    ):
+        if _FORBIDDEN_ROOT in values:
+            yield Conflict(
+                path=f"{chart}.{_FORBIDDEN_ROOT}",
+                message="belongs to the chart itself; set the keys below it at the top level instead",
+            )
+        for path, fixed in leaves(identity):
+            given = _at(values, path.split("."))
+            if given is not None and given != fixed:
+                yield Conflict(
+                    path=f"{chart}.{path}",
+                    message=f"must be {fixed!r} in this mesh; leave it out, or change {_SETTING[path]}",
+                )
+
+
+_SETTING = {
+    "global.meshID": "mesh.id",
+    "global.multiCluster.clusterName": "the cluster's name in clusters",
+    "global.network": "the cluster's network",
+    "meshConfig.trustDomain": "mesh.trustDomain",
+    "name": "nothing: peers find the gateway by it",
+    "networkGateway": "the cluster's network",
+}
+
+
+def _istiod_identity(cluster: ClusterConfig, mesh: MeshSection) -> Values:
+    return {
+        "global": {
+            "meshID": mesh.id,
+            "multiCluster": {"clusterName": cluster.name},
+            "network": cluster.network,
+        },
+        "meshConfig": {"trustDomain": mesh.trust_domain},
+    }
+
+
+def _istiod_defaults() -> Values:
+    return {
+        # Off, istiod takes no second root: rotation of the root would need a restart of everything first.
+        "env": {"ISTIO_MULTIROOT_MESH": "true"},
+        "meshConfig": {
+            "defaultConfig": {
+                "proxyMetadata": {
+                    # Services that exist in other clusters only get a name to call them by.
+                    "ISTIO_META_DNS_CAPTURE": "true",
+                    # Proxies learn further roots while they run.
+                    "PROXY_CONFIG_XDS_AGENT": "true",
+                }
+            }
+        },
+    }
+
+
+def _gateway_identity(cluster: ClusterConfig) -> Values:
+    return {"name": GATEWAY_NAME, "networkGateway": cluster.network}
+
+
+def _gateway_defaults() -> Values:
+    # The chart's NetworkPolicy opens the ports of `service.ports`, which for an east-west gateway are not
+    # the Service's ports (templates/networkpolicy.yaml).
+    ports = {"status-port": 15021, "tls": GATEWAY_PORT, "tls-istiod": 15012, "tls-webhook": 15017}
+    return {
+        "service": {
+            "ports": [
+                {"name": name, "port": port, "protocol": "TCP", "targetPort": port}
+                for name, port in ports.items()
+            ]
+        }
+    }
+
+
+def _at(values: Mapping[str, Any], path: list[str]) -> Any:
+    current: Any = values
+    for key in path:
+        inner = as_map(current)
+        if inner is None:
+            return current  # something else stands where a map belongs: it would replace the map
+        current = inner.get(key)
+        if current is None:
+            return None
+    return current

@@ -1,0 +1,1 @@
+"""Workloads that show the mesh at work."""
