@@ -7,7 +7,7 @@ from mesh.cluster import Cluster
 from mesh.config.model import StackConfig
 from mesh.discovery.remote_secret import RemoteSecret
 from mesh.provider import kubernetes_provider
-from mesh.trust.plan import fingerprint
+from mesh.trust.plan import earliest, fingerprint
 from mesh.trust.root_ca import RootCA
 
 
@@ -48,9 +48,9 @@ class Mesh(pulumi.ComponentResource):
 
     @property
     def first_expiry(self) -> pulumi.Output[str]:
-        """When the first of the CA certificates ends, in RFC 3339; all of them are in UTC of one form."""
+        """When the first of the CA certificates ends, in UTC (RFC 3339)."""
         ends = [self.root.expires, *(cluster.intermediate.expires for cluster in self.clusters.values())]
-        return pulumi.Output.all(*ends).apply(lambda times: min(times))
+        return pulumi.Output.all(*ends).apply(earliest)
 
     def describe(self) -> dict[str, dict[str, pulumi.Input[object]]]:
         """What a user needs to know of each cluster."""

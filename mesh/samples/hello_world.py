@@ -1,10 +1,22 @@
 """A service that says which cluster it runs in, and a client to call it from."""
 
-from typing import Any
-
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
+from pulumi_kubernetes.apps.v1 import DeploymentSpecArgs
+from pulumi_kubernetes.core.v1 import (
+    ContainerArgs,
+    ContainerPortArgs,
+    EnvVarArgs,
+    HTTPGetActionArgs,
+    PodSpecArgs,
+    PodTemplateSpecArgs,
+    ProbeArgs,
+    ResourceRequirementsArgs,
+    ServicePortArgs,
+    ServiceSpecArgs,
+)
+from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from mesh.config.model import ClusterConfig
 from mesh.istio.control_plane import ControlPlane
@@ -13,8 +25,6 @@ NAMESPACE = "sample"
 SERVICE = "helloworld"
 PORT = 5000
 CLIENT = "client"
-
-_REQUESTS = {"cpu": "10m", "memory": "32Mi"}
 
 
 class HelloWorld(pulumi.ComponentResource):
@@ -50,59 +60,66 @@ class HelloWorld(pulumi.ComponentResource):
         kubernetes.core.v1.Service(
             f"{name}-service",
             metadata={"name": SERVICE, "namespace": namespace, "labels": {"app": SERVICE}},
-            spec={
-                "selector": {"app": SERVICE},
-                "ports": [{"name": "http", "port": PORT, "targetPort": PORT}],
-            },
+            spec=ServiceSpecArgs(
+                selector={"app": SERVICE}, ports=[ServicePortArgs(name="http", port=PORT, target_port=PORT)]
+            ),
             opts=child,
         )
-        server = {
-            "name": SERVICE,
-            "image": cluster.hello_world.image,
-            "env": [{"name": "SERVICE_VERSION", "value": cluster.name}],
-            "ports": [{"containerPort": PORT}],
-            "readinessProbe": {"httpGet": {"path": "/health", "port": PORT}},
-        }
-        client = {
-            "name": CLIENT,
-            "image": cluster.hello_world.client_image,
-            "command": ["sleep", "infinity"],
-        }
-        _deployment(
-            f"{name}-server", f"{SERVICE}-{cluster.name}", SERVICE, cluster.name, namespace, server, child
+        resources = ResourceRequirementsArgs(requests={"cpu": "10m", "memory": "32Mi"})
+        server = ContainerArgs(
+            name=SERVICE,
+            image=cluster.hello_world.image,
+            env=[EnvVarArgs(name="SERVICE_VERSION", value=cluster.name)],
+            ports=[ContainerPortArgs(container_port=PORT)],
+            readiness_probe=ProbeArgs(http_get=HTTPGetActionArgs(path="/health", port=PORT)),
+            resources=resources,
         )
-        _deployment(f"{name}-client", CLIENT, CLIENT, cluster.name, namespace, client, child)
+        client = ContainerArgs(
+            name=CLIENT,
+            image=cluster.hello_world.client_image,
+            command=["sleep", "infinity"],
+            resources=resources,
+        )
+        for role, deployment, app, container in (
+            ("server", f"{SERVICE}-{cluster.name}", SERVICE, server),
+            ("client", CLIENT, CLIENT, client),
+        ):
+            _workload(
+                f"{name}-{role}",
+                name=deployment,
+                labels={"app": app, "version": cluster.name},
+                namespace=namespace,
+                container=container,
+                opts=child,
+            )
         self.register_outputs({})
 
 
-def _deployment(
+def _workload(
     logical_name: str,
+    *,
     name: str,
-    app: str,
-    version: str,
+    labels: dict[str, str],
     namespace: pulumi.Input[str],
-    container: dict[str, Any],
+    container: ContainerArgs,
     opts: pulumi.ResourceOptions,
 ) -> None:
     """One pod with one container and an account of its own, so that its mesh identity tells it apart."""
     account = kubernetes.core.v1.ServiceAccount(
-        f"{logical_name}-account", metadata={"name": app, "namespace": namespace}, opts=opts
+        f"{logical_name}-account", metadata={"name": labels["app"], "namespace": namespace}, opts=opts
     )
-    labels = {"app": app, "version": version}
+    pod = PodSpecArgs(
+        service_account_name=account.metadata.name,
+        termination_grace_period_seconds=5,
+        containers=[container],
+    )
     kubernetes.apps.v1.Deployment(
         f"{logical_name}-deployment",
         metadata={"name": name, "namespace": namespace, "labels": labels},
-        spec={
-            "replicas": 1,
-            "selector": {"matchLabels": labels},
-            "template": {
-                "metadata": {"labels": labels},
-                "spec": {
-                    "serviceAccountName": account.metadata.name,
-                    "terminationGracePeriodSeconds": 5,
-                    "containers": [{**container, "resources": {"requests": _REQUESTS}}],
-                },
-            },
-        },
+        spec=DeploymentSpecArgs(
+            replicas=1,
+            selector=LabelSelectorArgs(match_labels=labels),
+            template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=labels), spec=pod),
+        ),
         opts=opts,
     )

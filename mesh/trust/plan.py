@@ -6,7 +6,9 @@ those of the TLS provider.
 
 import hashlib
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from mesh.config.types import KeyAlgorithm
 
@@ -60,3 +62,8 @@ def fingerprint(certificate: str) -> str:
     """SHA-256 of a PEM certificate's DER form, as `openssl x509 -fingerprint -sha256` prints it."""
     digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(certificate.strip())).hexdigest().upper()
     return ":".join(digest[i : i + 2] for i in range(0, len(digest), 2))
+
+
+def earliest(times: Iterable[str]) -> str:
+    """The first of some times in RFC 3339, of any time zone, in UTC."""
+    return min(datetime.fromisoformat(time) for time in times).astimezone(UTC).isoformat()
