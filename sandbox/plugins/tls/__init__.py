@@ -1,0 +1,1 @@
+"""Stand-in for pulumi-tls: private keys, certificate requests and certificates."""
