@@ -39,7 +39,7 @@ def ensure(*, say: Callable[[str], None] = print) -> Path:
 def released(values: str, version: str) -> str:
     """Return a chart's values.yaml with the hub and tag that a release has in place of those of a test build.
 
-    Istio's release builder does the same when it packages the charts (istio/release-builder, `pkg/build/helm.go`).
+    Istio's release builder does so when it packages them (istio/release-builder, `pkg/build/helm.go`).
     """
     values = re.sub(
         r"^(\s*hub:) registry\.istio\.io/testing$", rf"\1 {_RELEASE_HUB}", values, flags=re.MULTILINE
