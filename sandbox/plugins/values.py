@@ -123,11 +123,28 @@ def path_to(parent: str, key: str | int) -> str:
     return f"{parent}[{json.dumps(key, ensure_ascii=False)}]"
 
 
+def path_keys(path: str) -> tuple[str | int, ...]:
+    """Take a property path apart into keys and indices."""
+    keys: list[str | int] = []
+    rest = path
+    while rest:
+        if rest.startswith('["'):
+            key, length = json.JSONDecoder().raw_decode(rest[1:])
+            rest = rest[length + 2 :]
+        elif rest.startswith("["):
+            index, rest = rest[1:].split("]", 1)
+            key = int(index)
+        else:
+            rest = rest.removeprefix(".")
+            length = next((i for i, letter in enumerate(rest) if letter in ".["), len(rest))
+            key, rest = rest[:length], rest[length:]
+        keys.append(key)
+    return tuple(keys)
+
+
 def top_level_key(path: str) -> str:
     """Give the first key of a property path, which the engine's summary of a diff shows."""
-    if path.startswith('["'):
-        return json.JSONDecoder().raw_decode(path[1:])[0]
-    return path.split(".", 1)[0].split("[", 1)[0]
+    return str(path_keys(path)[0])
 
 
 def _compare(old: Any, new: Any, path: str, found: dict[str, str]) -> None:
