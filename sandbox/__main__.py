@@ -1,0 +1,101 @@
+"""`python -m sandbox`: local clusters from the command line."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from sandbox import cluster
+from sandbox.cluster import environment, namespaces, status, supplies
+from sandbox.cluster.system import check_machine
+from sandbox.errors import SandboxError
+from sandbox.paths import state_dir
+
+
+def _setup(_: argparse.Namespace) -> int:
+    check_machine()
+    got = supplies.get()
+    print(f"{len(got.tools)} tools in {supplies.bin_dir()}, {len(got.images)} images, charts in {got.charts}")
+    for plugin in got.plugins:
+        print(f"plugin {plugin}")
+    return 0
+
+
+def _start(options: argparse.Namespace) -> int:
+    cluster.start(options.names)
+    print(status.table(cluster.find()))
+    print('use them: eval "$(python -m sandbox env)"')
+    return 0
+
+
+def _stop(options: argparse.Namespace) -> int:
+    if options.names and options.all:
+        raise SandboxError("--all is for all clusters; leave the names away: python -m sandbox stop --all")
+    for name in cluster.stop(options.names or None):
+        print(f"stopped {name}")
+    if options.all:
+        environment.forget()
+    return 0
+
+
+def _status(_: argparse.Namespace) -> int:
+    found = cluster.find()
+    print(status.table(found) if found else f"no clusters in {state_dir()}")
+    return 0
+
+
+def _env(_: argparse.Namespace) -> int:
+    print("\n".join(environment.exports(environment.variables())))
+    return 0
+
+
+def _exec(options: argparse.Namespace) -> int:
+    layout = cluster.named(options.name).layout
+    command = options.command[1:] if options.command[:1] == ["--"] else options.command
+    if not command:
+        raise SandboxError("no command; for example: python -m sandbox exec east -- ctr -n k8s.io images ls")
+    argv = namespaces.argv_inside(layout, command)
+    os.execvp(argv[0], argv)  # noqa: S606 - the command is the user's own
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="Local clusters with real nodes.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, function, text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(function=function)
+        return command
+
+    add("setup", _setup, "get packages, tools, images, charts and plugins")
+    start = add("start", _start, "start clusters, or repair them")
+    start.add_argument("names", nargs="+", metavar="NAME")
+    stop = add("stop", _stop, "stop clusters and remove them; without names all")
+    stop.add_argument("names", nargs="*", metavar="NAME")
+    stop.add_argument("--all", action="store_true", help="remove the Pulumi state kept beside them, too")
+    add("status", _status, "show the clusters")
+    add("env", _env, 'print what a shell needs, for eval "$(python -m sandbox env)"')
+    inside = add("exec", _exec, "run a command inside a cluster: in its network, mounts and processes")
+    inside.add_argument("name", metavar="NAME")
+    inside.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; 1 with a message where that is not possible."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.function(options)
+    except SandboxError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "interrupted; what was begun is finished by the next start, or removed by stop", file=sys.stderr
+        )
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,60 @@
+"""The processes of a cluster: what is run, and which files ask for a restart when they change."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from sandbox.cluster import load_balancer, settings
+from sandbox.cluster.kubeconfig import client_file
+from sandbox.cluster.layout import ClusterLayout
+from sandbox.cluster.processes import Command
+from sandbox.cluster.supplies import Supplies
+from sandbox.paths import CHECKOUT
+
+_SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+CONTROL_PLANE = ("etcd", "kube-apiserver", "containerd")
+"""What is started first, and does not need an API server."""
+
+CLIENTS = ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "load-balancer")
+"""What is started once the API server answers."""
+
+
+def commands(cluster: ClusterLayout, supplies: Supplies) -> dict[str, Command]:
+    """Return every process of a cluster by name."""
+    pki, written = cluster.pki, cluster.settings
+
+    def tool(name: str, arguments: Sequence[str], *watched: Path) -> Command:
+        return _command(name, [str(supplies.tools[name]), *arguments], watched)
+
+    def client(name: str, arguments: Sequence[str], *watched: Path) -> Command:
+        return tool(name, arguments, client_file(cluster, name), pki / f"{name}.crt", *watched)
+
+    serving = [pki / f"{name}.crt" for name in ("ca", "kube-apiserver", "apiserver-to-kubelet")]
+    containerd = written / "containerd.toml"
+    proxy = written / "kube-proxy.yaml"
+    all_commands = [
+        tool("etcd", settings.etcd(cluster)),
+        tool("kube-apiserver", settings.kube_apiserver(cluster), written / "encryption.yaml", *serving),
+        _command("containerd", ["containerd", f"--config={containerd}"], [containerd]),
+        client("kube-controller-manager", settings.kube_controller_manager(cluster)),
+        client("kube-scheduler", settings.kube_scheduler(cluster)),
+        client("kubelet", settings.kubelet(cluster), written / "kubelet.yaml", pki / "kubelet-server.crt"),
+        client("kube-proxy", [f"--config={proxy}"], proxy),
+        _load_balancer(cluster),
+    ]
+    return {command.name: command for command in all_commands}
+
+
+def _load_balancer(cluster: ClusterLayout) -> Command:
+    config = client_file(cluster, "load-balancer")
+    argv = [sys.executable, "-m", load_balancer.__name__, str(config), *cluster.load_balancer_addresses]
+    watched = [Path(load_balancer.__file__), config, cluster.pki / "load-balancer.crt"]
+    return _command("load-balancer", argv, watched)
+
+
+def _command(name: str, argv: Sequence[str], watched: Sequence[Path]) -> Command:
+    """Return a command whose environment holds nothing of the user's."""
+    environment = {"PATH": _SYSTEM_PATH, "HOME": os.environ.get("HOME", "/root"), "PYTHONPATH": str(CHECKOUT)}
+    return Command(name=name, argv=tuple(argv), environment=environment, watched=tuple(watched))

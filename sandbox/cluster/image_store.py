@@ -1,0 +1,99 @@
+"""The images in a cluster's containerd: put there by hard links from a store that was filled once.
+
+Importing takes seconds and hundreds of megabytes for each cluster. Layers never change once they
+are unpacked, so a new cluster shares those of a store in the cache, and copies the indexes only.
+Where the cache is on another file system, everything is copied.
+"""
+
+import contextlib
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import tomli_w
+
+from sandbox import cache
+from sandbox.cluster import settings
+from sandbox.cluster.files import write_private
+from sandbox.cluster.layout import ClusterLayout
+from sandbox.cluster.namespaces import argv_inside
+from sandbox.cluster.system import run
+from sandbox.paths import cache_dir
+
+_FILL = """
+config=$1 socket=$2; shift 2
+containerd --config "$config" & daemon=$!
+tries=0
+until ctr --address "$socket" version >/dev/null 2>&1; do
+  tries=$((tries + 1)); [ $tries -lt 300 ] || exit 1; sleep 0.1
+done
+for image; do ctr --address "$socket" --namespace k8s.io images import "$image" || exit 1; done
+kill $daemon; wait $daemon || true
+"""
+"""Import images by a containerd that lives as long as the script: CONFIG SOCKET IMAGE..."""
+
+
+def prepare(cluster: ClusterLayout, images: Sequence[Path]) -> None:
+    """Fill a new cluster's containerd folder, before containerd is started there for the first time."""
+    if _imported(cluster):
+        return
+    root = cluster.bindings[settings.CONTAINERD_ROOT]
+    for leftover in root.iterdir():
+        shutil.rmtree(leftover)
+    _share(_filled(images), root)
+    _note_imported(cluster, images)
+
+
+def ensure_imported(cluster: ClusterLayout, images: Sequence[Path]) -> None:
+    """Import what a running cluster lacks: images that were put together after its first start."""
+    known = _imported(cluster)
+    missing = [image for image in images if str(image) not in known]
+    for image in missing:
+        run(argv_inside(cluster, ["ctr", "--namespace=k8s.io", "images", "import", str(image)]))
+    if missing:
+        _note_imported(cluster, images)
+
+
+def _imported(cluster: ClusterLayout) -> list[str]:
+    with contextlib.suppress(FileNotFoundError):
+        return json.loads(_record(cluster).read_text())
+    return []
+
+
+def _note_imported(cluster: ClusterLayout, images: Sequence[Path]) -> None:
+    write_private(_record(cluster), json.dumps([str(image) for image in images]))
+
+
+def _record(cluster: ClusterLayout) -> Path:
+    return cluster.folder / "images.json"
+
+
+def _share(store: Path, root: Path) -> None:
+    """Link a store's files into another folder; the indexes, which are written to, become copies."""
+    same_device = store.stat().st_dev == root.stat().st_dev
+    run(["cp", "--archive", *(["--link"] if same_device else []), f"{store}/.", str(root)])
+    for index in root.rglob("*.db"):
+        run(["cp", "--archive", "--remove-destination", str(store / index.relative_to(root)), str(index)])
+
+
+def _filled(images: Sequence[Path]) -> Path:
+    """Return the store with all images, imported now if no cluster had just these before."""
+    home = cache_dir() / "containerd"
+    entry = home / cache.key(str(image) for image in images)
+    with cache.locked(home):
+        if not entry.exists():
+            cache.publish(entry, lambda stage: _fill(stage, images))
+    return entry
+
+
+def _fill(store: Path, images: Sequence[Path]) -> None:
+    with tempfile.TemporaryDirectory(prefix="sandbox-images-") as folder:
+        socket = f"{folder}/containerd.sock"
+        content = settings.containerd_store(root=str(store), state=folder, socket=socket)
+        config = Path(folder) / "containerd.toml"
+        config.write_text(tomli_w.dumps(content))
+        apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        names = [str(image) for image in images]
+        run([*apart, "/bin/sh", "-c", _FILL, "fill", str(config), socket, *names])

@@ -1,0 +1,137 @@
+"""Gives each Service of type LoadBalancer one of the cluster's addresses: the cloud's part, in small.
+
+Runs as a process of the cluster: `python -m sandbox.cluster.load_balancer KUBECONFIG ADDRESS...`.
+The addresses are on the node's interface, and kube-proxy does the rest once a Service's status has
+one. A Service may ask for a certain one by `spec.loadBalancerIP`; one that names a class of load
+balancers is left to others. Each address is given once.
+"""
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from kubernetes import client, config, watch
+from kubernetes.client.exceptions import ApiException
+from urllib3.exceptions import HTTPError
+
+_RETRY_SECONDS = 1
+_WATCH_SECONDS = 60
+"""A watch ends after this, and all Services are looked at anew."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A Service, as far as addresses matter: `holds` is what its status has, `asks` what its spec wants."""
+
+    namespace: str
+    name: str
+    wants: bool
+    asks: str | None
+    holds: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        """Namespace and name in one."""
+        return f"{self.namespace}/{self.name}"
+
+
+def assignments(claims: Iterable[Claim], pool: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Return the addresses that each claim's status should have, for those where it must change. Pure.
+
+    Who holds an address of the pool keeps it; then the rest are served in the order of their names,
+    as long as there are addresses.
+    """
+    ordered = sorted(claims, key=lambda claim: claim.key)
+    settled: dict[str, str] = {}
+    for claim in ordered:
+        held = claim.holds[0] if len(claim.holds) == 1 else None
+        if claim.wants and held in pool and held not in settled.values() and claim.asks in (None, held):
+            settled[claim.key] = held
+    for claim in ordered:
+        free = [address for address in pool if address not in settled.values()]
+        if claim.wants and claim.key not in settled:
+            chosen = next((address for address in free if claim.asks in (None, address)), None)
+            if chosen:
+                settled[claim.key] = chosen
+    wanted = {claim.key: (settled[claim.key],) if claim.key in settled else () for claim in ordered}
+    return {claim.key: wanted[claim.key] for claim in ordered if wanted[claim.key] != claim.holds}
+
+
+def claim_of(service: Mapping[str, Any]) -> Claim:
+    """Return a Service, as its JSON has it, as a claim. Pure."""
+    metadata, spec = service["metadata"], service["spec"]
+    ingress = service.get("status", {}).get("loadBalancer", {}).get("ingress") or []
+    return Claim(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        wants=spec.get("type") == "LoadBalancer" and "deletionTimestamp" not in metadata,
+        asks=spec.get("loadBalancerIP") or None,
+        holds=tuple(entry.get("ip", "") for entry in ingress),
+    )
+
+
+class Controller:
+    """Watches Services and writes their statuses."""
+
+    def __init__(self, api: client.CoreV1Api, pool: Sequence[str]) -> None:
+        self._api = api
+        self._pool = pool
+        self._claims: dict[str, Claim] = {}
+
+    def run(self) -> None:
+        """List all Services, then follow their changes until the watch ends."""
+        answer = self._api.list_service_for_all_namespaces(_preload_content=False)
+        listing = json.loads(answer.data)
+        self._claims = {}
+        for service in listing["items"]:
+            self._note(service)
+        self._settle()
+        changes = watch.Watch().stream(
+            self._api.list_service_for_all_namespaces,
+            resource_version=listing["metadata"]["resourceVersion"],
+            timeout_seconds=_WATCH_SECONDS,
+        )
+        for change in changes:
+            self._note(change["raw_object"], deleted=change["type"] == "DELETED")
+            self._settle()
+
+    def _note(self, service: Mapping[str, Any], *, deleted: bool = False) -> None:
+        claim = claim_of(service)
+        if deleted or service["spec"].get("loadBalancerClass"):
+            self._claims.pop(claim.key, None)
+        else:
+            self._claims[claim.key] = claim
+
+    def _settle(self) -> None:
+        for key, addresses in assignments(self._claims.values(), self._pool).items():
+            namespace, name = key.split("/")
+            ingress = [{"ip": address, "ipMode": "VIP"} for address in addresses] or None
+            body = {"status": {"loadBalancer": {"ingress": ingress}}}
+            try:
+                self._api.patch_namespaced_service_status(name, namespace, body)
+            except ApiException as error:
+                if error.status != HTTPStatus.NOT_FOUND:  # deleted meanwhile: its event is on the way
+                    raise
+            self._claims[key] = dataclasses.replace(self._claims[key], holds=addresses)
+            print(f"{key}: {', '.join(addresses) or 'no address'}", flush=True)
+
+
+def main() -> None:
+    """Work until killed; an API server that is away is waited for."""
+    kubeconfig, *pool = sys.argv[1:]
+    api = client.CoreV1Api(config.new_client_from_config(kubeconfig))
+    while True:
+        try:
+            Controller(api, pool).run()
+        except (ApiException, HTTPError) as error:
+            print(f"again in {_RETRY_SECONDS} s: {error}", flush=True)
+            time.sleep(_RETRY_SECONDS)
+
+
+if __name__ == "__main__":
+    main()

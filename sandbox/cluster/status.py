@@ -1,0 +1,39 @@
+"""The sandbox's clusters as a table."""
+
+from collections.abc import Mapping, Sequence
+
+from sandbox.cluster import api
+from sandbox.cluster.clusters import Cluster
+
+_HEADER = ("CLUSTER", "STATE", "API SERVER", "LOAD BALANCER ADDRESSES", "NOTE")
+
+
+def table(found: Mapping[str, Cluster]) -> str:
+    """Return a line for each cluster: its state, addresses, and what to do where it is not well."""
+    return aligned([_HEADER, *(_row(cluster) for cluster in found.values())])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows as lines with aligned columns. Pure."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _row(cluster: Cluster) -> Sequence[str]:
+    state, note = _state(cluster)
+    addresses = ", ".join(cluster.load_balancer_addresses)
+    return (cluster.name, state, cluster.server, addresses, note)
+
+
+def _state(cluster: Cluster) -> tuple[str, str]:
+    repair = f"repair: python -m sandbox start {cluster.name}"
+    if not cluster.processes():
+        return "stopped", repair
+    if missing := cluster.missing_processes():
+        return "broken", f"{', '.join(missing)} ended; {repair}"
+    if not api.is_ready(cluster.layout):
+        return "not ready", f"the API server does not answer; {repair}"
+    if not api.node_is_ready(cluster.layout):
+        return "not ready", f"the node is not ready; see {cluster.layout.logs / 'kubelet.log'}"
+    return "ready", ""
