@@ -90,17 +90,17 @@ class Objects:
             for obj in (old, new):
                 (obj.get("metadata") or {}).pop("namespace", None)
         changes = differences(old, new)
-        replaces = frozenset(
-            path for path in changes if needs_replacement(new, path_keys(path), self.settings)
-        )
+        replaces = [path for path in changes if needs_replacement(new, path_keys(path), self.settings)]
         same_name = all(
             (new.get("metadata") or {}).get(key) == (old.get("metadata") or {}).get(key)
             for key in ("name", "namespace")
         )
         autonamed = annotation(new, "autonamed") == "true"
+        given = [plain(inputs.get("stringData")) or {} for inputs in (old_inputs, new_inputs)]
+        shown = {path: _as_given(path, given) for path in changes}
         return Difference(
-            changes=changes,
-            replaces=replaces,
+            changes={shown[path]: kind for path, kind in changes.items()},
+            replaces=frozenset(shown[path] for path in replaces),
             delete_before_replace=bool(replaces) and same_name and not autonamed,
         )
 
@@ -395,6 +395,16 @@ def _named(
         name = f"{resource.name}-{hashlib.sha256(seed).hexdigest()[:8]}"
     annotations = {**(plain(metadata.get("annotations")) or {}), "pulumi.com/autonamed": "true"}
     return {**metadata, "name": name, "annotations": annotations}
+
+
+def _as_given(path: str, given: Sequence[Mapping[str, Any]]) -> str:
+    """Name a Secret's field as its author did, where comparison has moved it from `stringData` to `data`."""
+    keys = path_keys(path)
+    if keys[0] == "data" and any(
+        isinstance(text, Mapping) and set(keys[1:2]) <= set(text) and text for text in given
+    ):
+        return f"stringData{path.removeprefix('data')}"
+    return path
 
 
 def _refused(resource: Resource, error: Exception) -> ProviderError:

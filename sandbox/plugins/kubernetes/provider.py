@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from sandbox.plugins.kubernetes import kubeconfig
@@ -21,6 +22,7 @@ from sandbox.plugins.protocol import (
     Provider,
     ProviderError,
     Resource,
+    serve,
 )
 from sandbox.plugins.values import UNKNOWN, differences, plain
 
@@ -34,7 +36,7 @@ class KubernetesProvider(Provider):
     """Serves objects of any kind, and Helm releases, in one cluster."""
 
     name = "kubernetes"
-    version = "4.34.2"
+    version = version("pulumi-kubernetes")
 
     def __init__(self, host: Host) -> None:
         super().__init__(host)
@@ -277,3 +279,8 @@ def _deleted_from_state() -> str:
         "configured Kubernetes cluster is unreachable and the `deleteUnreachable` option is enabled. "
         "Deleting the unreachable resource from Pulumi state"
     )
+
+
+def main() -> None:
+    """Serve the engine that started this process."""
+    serve(KubernetesProvider)
