@@ -43,6 +43,14 @@ def stack(installation: Installation, tmp_path: Path) -> Iterator[Stack]:
         made.destroy()
 
 
+@pytest.fixture(scope="module")
+def module_stack(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that the tests of a module share, for those that only look at it."""
+    made = Stack(installation, tmp_path_factory.mktemp("stack"))
+    yield made
+    made.destroy()
+
+
 def _variables(bin_dir: Path) -> dict[str, str]:
     home = bin_dir.parent / "home"
     home.mkdir()

@@ -161,9 +161,10 @@ def _run_of(events: list[EngineEvent], outputs: Mapping[str, auto.OutputValue]) 
         if event.resource_pre_event:
             step = _step_of(event.resource_pre_event.metadata)
             if not step.type.startswith("pulumi:"):
-                # A replacement is reported as its parts too; the whole says more.
+                # A replacement is reported as its parts too, and the whole says more; a refresh
+                # that comes before the run proper says less.
                 name = step.urn.rsplit("::", 1)[1]
-                if name not in steps or step.op == "replace":
+                if name not in steps or steps[name].op == "refresh" or step.op == "replace":
                     steps[name] = step
     return Run(
         steps=steps,
