@@ -58,9 +58,9 @@ def ensure(*, say: Callable[[str], None] = print) -> None:
     names = [package.name for package in absent]
     if reason := _obstacle():
         raise SandboxError(
-            f"the sandbox needs {', '.join(names)}, and {reason}. Install them (on Debian and Ubuntu: apt-get "
-            f"install {' '.join(names)}), or use kind clusters instead: examples/kind/ has the stack file and "
-            "the commands."
+            f"the sandbox needs {', '.join(names)}, and {reason}. Install them (on Debian and Ubuntu: "
+            f"apt-get install {' '.join(names)}), or use kind clusters instead: examples/kind/ has the stack "
+            "file and the commands."
         )
     say(f"packages {', '.join(names)}: installing with apt-get")
     with _services_stay_stopped():

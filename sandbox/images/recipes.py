@@ -76,6 +76,7 @@ def _client() -> _Recipe:
         *(Link(path=f"/bin/{name}", target="busybox") for name in names),
         *_merged([*libraries([curl, busybox]), *_name_service()]),
         Text(path="/etc/nsswitch.conf", text="hosts: files dns\n"),
+        *_authorities(),
         *_accounts("client", _PLAIN_USER),
     ]
     return ("/bin/sleep", "infinity"), _PLAIN_USER, entries
@@ -116,6 +117,7 @@ def _proxyv2() -> _Recipe:
             source=istio / "tools/packaging/common/envoy_bootstrap.json",
             mode=0o644,
         ),
+        *_authorities(),
         *_accounts("istio-proxy", _PROXY_USER),
     ]
     return ("/usr/local/bin/pilot-agent",), _PROXY_USER, entries
@@ -141,6 +143,12 @@ def _accounts(name: str, user: str) -> list[Entry]:
         Text(path="/etc/passwd", text=f"root:x:0:0:root:/:/bin/sh\n{name}:x:{uid}:{gid}:{name}:/:/bin/sh\n"),
         Text(path="/etc/group", text=f"root:x:0:\n{name}:x:{gid}:\n"),
     ]
+
+
+def _authorities() -> list[File]:
+    """Return the machine's bundle of public CAs, where Debian has it."""
+    bundle = Path("/etc/ssl/certs/ca-certificates.crt")
+    return [File(path=str(bundle), source=bundle.resolve(), mode=0o644)] if bundle.exists() else []
 
 
 def _name_service() -> list[File]:
