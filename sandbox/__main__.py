@@ -13,7 +13,6 @@ from sandbox.paths import state_dir
 
 
 def _setup(_: argparse.Namespace) -> int:
-    check_machine()
     got = supplies.get()
     print(f"{len(got.tools)} tools in {supplies.bin_dir()}, {len(got.images)} images, charts in {got.charts}")
     for plugin in got.plugins:
@@ -86,6 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; 1 with a message where that is not possible."""
     options = _parser().parse_args(arguments)
     try:
+        check_machine()
         return options.function(options)
     except SandboxError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sandbox.cluster import cgroups, processes
 from sandbox.cluster.files import write_private
-from sandbox.cluster.layout import Instance
+from sandbox.cluster.layout import Sandbox
 from sandbox.paths import CHECKOUT
 
 _ADDRESS = "127.0.0.1"
@@ -16,19 +16,19 @@ _NAME = "charts"
 _READY_SECONDS = 20
 
 
-def ensure(instance: Instance, charts: Path) -> str:
+def ensure(sandbox: Sandbox, charts: Path) -> str:
     """Serve the charts in a folder, if that is not done already; return the repository's URL.
 
     Raises:
         SandboxError: it does not answer; with the last words of the server.
     """
-    place = _place(instance)
+    place = _place(sandbox)
     cgroups.create(place.cgroup)
     if processes.running(_NAME, place) is None:
-        _remember_port(instance, _free_port(_port(instance)))
-    repository = url(instance)
+        _remember_port(sandbox, _free_port(_port(sandbox)))
+    repository = url(sandbox)
     argv = [sys.executable, "-m", "sandbox.charts", f"--directory={charts}"]
-    argv += [f"--address={_ADDRESS}", f"--port={_port(instance)}"]
+    argv += [f"--address={_ADDRESS}", f"--port={_port(sandbox)}"]
     environment = {"PATH": os.defpath, "PYTHONPATH": str(CHECKOUT)}
     processes.ensure(processes.Command(name=_NAME, argv=argv, environment=environment), place)
     complaint = f"charts: {repository} does not answer{processes.last_words(place.logs / f'{_NAME}.log')}"
@@ -36,41 +36,33 @@ def ensure(instance: Instance, charts: Path) -> str:
     return repository
 
 
-def stop(instance: Instance) -> None:
-    """End the server and what else runs outside of clusters."""
-    place = _place(instance)
-    processes.end_all(place.cgroup)
-    for record in place.records.glob("*.json"):
-        record.unlink()
-
-
-def running(instance: Instance) -> int | None:
+def running(sandbox: Sandbox) -> int | None:
     """Return the server's process ID, or None."""
-    return processes.running(_NAME, _place(instance))
+    return processes.running(_NAME, _place(sandbox))
 
 
-def url(instance: Instance) -> str:
+def url(sandbox: Sandbox) -> str:
     """Return the repository's URL; its port stays the same from start to start where it can."""
-    return f"http://{_ADDRESS}:{_port(instance)}"
+    return f"http://{_ADDRESS}:{_port(sandbox)}"
 
 
-def _place(instance: Instance) -> processes.Place:
-    state = instance.state
+def _place(sandbox: Sandbox) -> processes.Place:
+    state = sandbox.state
     # No cluster can be called so: a cluster's name has no underscore.
-    return processes.Place(cgroup=f"{instance.cgroup}/_sandbox", logs=state / "logs", records=state / "run")
+    return processes.Place(cgroup=f"{sandbox.cgroup}/_sandbox", logs=state / "logs", records=state / "run")
 
 
-def _port(instance: Instance) -> int:
-    file = _port_file(instance)
+def _port(sandbox: Sandbox) -> int:
+    file = _port_file(sandbox)
     return int(file.read_text()) if file.exists() else 0
 
 
-def _port_file(instance: Instance) -> Path:
-    return instance.state / "charts-port"
+def _port_file(sandbox: Sandbox) -> Path:
+    return sandbox.state / "charts-port"
 
 
-def _remember_port(instance: Instance, port: int) -> None:
-    write_private(_port_file(instance), str(port))
+def _remember_port(sandbox: Sandbox, port: int) -> None:
+    write_private(_port_file(sandbox), str(port))
 
 
 def _free_port(preferred: int) -> int:

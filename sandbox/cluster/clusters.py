@@ -1,27 +1,33 @@
 """All clusters of the sandbox: start several at once, stop them, and what a user or a test does with one."""
 
+import shutil
 import signal
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.cluster import (
     cgroups,
     chart_server,
-    instance,
     kubeconfig,
     lifecycle,
+    memory,
     namespaces,
     network,
     processes,
     supplies,
 )
+from sandbox.cluster.files import lock
 from sandbox.cluster.layout import ClusterLayout, check_name
-from sandbox.cluster.system import check_machine
+from sandbox.cluster.system import check_machine, raise_inotify_limit
 from sandbox.errors import SandboxError
 from sandbox.paths import state_dir
+
+_AT_ONCE = 4
+"""Starts wait for things as much as they compute; more would only slow each other down on two cores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,59 +96,86 @@ def start(names: Iterable[str]) -> dict[str, Cluster]:
     wanted = [check_name(name) for name in dict.fromkeys(names)]
     check_machine()
     supply = supplies.ensure()
-    sandbox = instance.claim()
-    layouts = [instance.allot(sandbox, name) for name in wanted]
-    chart_server.ensure(sandbox, supply.charts)
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        started = [pool.submit(lifecycle.start, layout, supply) for layout in layouts]
-    problems = [error for future in started if (error := future.exception())]
-    _write_merged_kubeconfig()
+    raise_inotify_limit()
+    with _in_use(shared=True):
+        instance = memory.claim()
+        layouts = [memory.allot(instance, name) for name in wanted]
+        chart_server.ensure(instance, supply.charts)
+        try:
+            _each(lambda layout: lifecycle.start(layout, supply), layouts)
+        finally:
+            _write_merged_kubeconfig()
+    return {layout.name: _cluster(layout) for layout in layouts}
+
+
+def stop(names: Iterable[str] | None = None) -> list[str]:
+    """Stop clusters and remove what they left; the last one takes the sandbox's network with it.
+
+    Without names, everything that is the sandbox's goes, even what it does not remember. Returns
+    the names of the clusters that were removed.
+
+    Raises:
+        SandboxError: there is no cluster of that name, or something of it cannot be removed.
+    """
+    check_machine()
+    with _in_use(shared=False):
+        layouts = memory.layouts()
+        wanted = list(layouts) if names is None else [check_name(name) for name in names]
+        if unknown := [name for name in wanted if name not in layouts]:
+            raise SandboxError(_no_such(unknown, layouts))
+        _each(lifecycle.stop, [layouts[name] for name in wanted])
+        for name in wanted:
+            memory.forget(name)
+        _write_merged_kubeconfig()
+        if names is None or not memory.layouts():
+            _stop_sandbox()
+    return wanted
+
+
+def _in_use(*, shared: bool) -> AbstractContextManager[None]:
+    """Let starts run side by side, and a stop alone."""
+    return lock(state_dir() / "locks" / "in-use", shared=shared)
+
+
+def _each(work: Callable[[ClusterLayout], None], layouts: Sequence[ClusterLayout]) -> None:
+    """Work on several clusters at once; all get their turn before the first failure is told.
+
+    An interruption is not kept waiting: whatever a cluster's start was at, the next one repairs it.
+
+    Raises:
+        SandboxError: with a line for each cluster where the work failed.
+    """
+    pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
+    try:
+        futures = [pool.submit(work, layout) for layout in layouts]
+        problems = [error for future in futures if (error := future.exception())]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
     for problem in problems:
         if not isinstance(problem, SandboxError):
             raise problem
     if problems:
         raise SandboxError("\n".join(str(problem) for problem in problems))
-    return {layout.name: _cluster(layout) for layout in layouts}
-
-
-def stop(names: Iterable[str] | None = None) -> list[str]:
-    """Stop clusters and remove what they left; without names all, and the sandbox's network with them.
-
-    Returns the names of the clusters that were removed.
-
-    Raises:
-        SandboxError: there is no cluster of that name.
-    """
-    check_machine()
-    layouts = instance.layouts()
-    wanted = list(layouts) if names is None else [check_name(name) for name in names]
-    if unknown := [name for name in wanted if name not in layouts]:
-        there = ", ".join(layouts) or "none"
-        raise SandboxError(f"no cluster {', '.join(unknown)} in this sandbox; there are: {there}")
-    with ThreadPoolExecutor(max_workers=4) as pool:
-        list(pool.map(lambda name: lifecycle.stop(layouts[name]), wanted))
-    for name in wanted:
-        instance.forget(name)
-    _write_merged_kubeconfig()
-    if not instance.layouts():
-        _stop_sandbox()
-    return wanted
 
 
 def _stop_sandbox() -> None:
-    """Take back what the clusters shared; also of a sandbox that has lost its memory."""
-    sandbox = instance.current()
-    if sandbox is None:
-        return
+    """Take back what the clusters shared, by the names that follow from the state folder alone."""
+    sandbox = memory.sandbox()
     processes.end_all(sandbox.cgroup)
-    chart_server.stop(sandbox)
     network.remove_bridge(sandbox)
     cgroups.remove(sandbox.cgroup)
+    for folder in (sandbox.clusters, sandbox.state / "run"):
+        if folder.exists():
+            shutil.rmtree(folder)
+
+
+def _no_such(names: Sequence[str], there: Iterable[str]) -> str:
+    return f"no cluster {', '.join(names)} in this sandbox; there are: {', '.join(there) or 'none'}"
 
 
 def find() -> dict[str, Cluster]:
     """Return the sandbox's clusters by name, in whatever state they are."""
-    return {name: _cluster(layout) for name, layout in instance.layouts().items()}
+    return {name: _cluster(layout) for name, layout in memory.layouts().items()}
 
 
 def named(name: str) -> Cluster:
@@ -153,8 +186,7 @@ def named(name: str) -> Cluster:
     """
     found = find()
     if name not in found:
-        there = ", ".join(found) or "none"
-        raise SandboxError(f"no cluster {name!r} in this sandbox; there are: {there}")
+        raise SandboxError(_no_such([name], found))
     return found[name]
 
 
@@ -164,8 +196,8 @@ def chart_repository() -> str:
     Raises:
         SandboxError: it is not served now.
     """
-    sandbox = instance.current()
-    if sandbox is None or chart_server.running(sandbox) is None:
+    sandbox = memory.sandbox()
+    if chart_server.running(sandbox) is None:
         raise SandboxError("charts are not served; start a cluster: python -m sandbox start east west")
     return chart_server.url(sandbox)
 
@@ -176,8 +208,8 @@ def merged_kubeconfig() -> Path:
 
 
 def _write_merged_kubeconfig() -> None:
-    with instance.locked():
-        kubeconfig.write_merged(merged_kubeconfig(), list(instance.layouts().values()))
+    with memory.locked():
+        kubeconfig.write_merged(merged_kubeconfig(), list(memory.layouts().values()))
 
 
 def _cluster(layout: ClusterLayout) -> Cluster:

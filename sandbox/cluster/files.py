@@ -19,9 +19,12 @@ def write_private(path: Path, content: str | bytes) -> None:
 
 
 @contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`; waits for whoever has it. The kernel gives it back when a holder dies."""
+def lock(path: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold the lock file `path`, alone or with others who share it; waits for whoever is in the way.
+
+    The kernel gives it back when a holder dies.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield

@@ -29,31 +29,42 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Instance:
-    """One sandbox: its state folder, and the /24 that it has on this machine."""
+class Sandbox:
+    """One sandbox: all that follows from its state folder."""
 
     state: Path
-    subnet: IPv4Network
 
     @property
     def id(self) -> str:
-        """Six hexadecimal digits that tell the sandboxes of a machine apart: one for each state folder."""
-        return instance_id(self.state)
+        """Six hexadecimal digits that tell the sandboxes of a machine apart."""
+        return hashlib.sha256(str(self.state).encode()).hexdigest()[:6]
 
     @property
     def bridge(self) -> str:
         """The bridge's link name; a link name has 15 characters at most."""
-        return bridge_name(self.id)
-
-    @property
-    def host_address(self) -> str:
-        """The address under which the clusters see this machine."""
-        return str(self.subnet[1])
+        return f"im-{self.id}"
 
     @property
     def cgroup(self) -> str:
         """The cgroup below which everything of this sandbox runs, relative to a hierarchy's root."""
         return f"istio-mesh-{self.id}"
+
+    @property
+    def clusters(self) -> Path:
+        """The folder that holds a folder for each cluster."""
+        return self.state / "clusters"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance(Sandbox):
+    """A sandbox with the /24 that it has on this machine."""
+
+    subnet: IPv4Network
+
+    @property
+    def host_address(self) -> str:
+        """The address under which the clusters see this machine."""
+        return str(self.subnet[1])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +108,7 @@ class ClusterLayout:
     @property
     def folder(self) -> Path:
         """Everything that the cluster keeps."""
-        return clusters_folder(self.instance.state) / self.name
+        return self.instance.clusters / self.name
 
     @property
     def pki(self) -> Path:
@@ -136,21 +147,6 @@ class ClusterLayout:
 
     def _address(self, offset: int) -> IPv4Address:
         return self.instance.subnet[ADDRESSES_PER_CLUSTER * (self.index + 1) + offset]
-
-
-def instance_id(state: Path) -> str:
-    """Return the ID of the sandbox in the folder `state`."""
-    return hashlib.sha256(str(state).encode()).hexdigest()[:6]
-
-
-def bridge_name(instance: str) -> str:
-    """Return the bridge's link name for an instance ID."""
-    return f"im-{instance}"
-
-
-def clusters_folder(state: Path) -> Path:
-    """Return the folder that holds a folder for each cluster."""
-    return state / "clusters"
 
 
 def check_name(name: str) -> str:

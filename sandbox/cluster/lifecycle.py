@@ -65,11 +65,10 @@ def stop(cluster: ClusterLayout) -> None:
         cgroups.remove(cluster.cgroup)
         if cluster.folder.exists():
             shutil.rmtree(cluster.folder)
-    _lock_file(cluster).unlink(missing_ok=True)
 
 
 def _lock_file(cluster: ClusterLayout) -> Path:
-    return cluster.folder.with_suffix(".lock")
+    return cluster.instance.state / "locks" / cluster.name
 
 
 def _wake(cluster: ClusterLayout) -> None:
@@ -94,7 +93,10 @@ def _await(cluster: ClusterLayout, name: str, ready: Callable[[ClusterLayout], b
         if ready(cluster):
             return True
         if processes.running(name, place) is None:
-            raise SandboxError(f"cluster {cluster.name}: {name} has ended{processes.last_words(log)}")
+            raise SandboxError(
+                f"cluster {cluster.name}: {name} has ended; to begin anew: python -m sandbox stop "
+                f"{cluster.name}{processes.last_words(log)}"
+            )
         return False
 
     complaint = f"cluster {cluster.name} does not get ready; see {log}"

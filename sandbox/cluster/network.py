@@ -10,26 +10,25 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network
 
 from sandbox.cluster import namespaces
-from sandbox.cluster.layout import API_PORT, ClusterLayout, Instance, bridge_name
+from sandbox.cluster.layout import API_PORT, ClusterLayout, Instance, Sandbox
 from sandbox.cluster.system import run
+from sandbox.errors import SandboxError
 
-_IP = "ip"
 
-
-def taken_networks(instance: str) -> list[IPv4Network]:
+def taken_networks(sandbox: Sandbox) -> list[IPv4Network]:
     """Return the networks that this machine has routes to, apart from the sandbox's own."""
-    routes = json.loads(run([_IP, "-json", "-4", "route", "show", "table", "all"]).stdout)
+    routes = _ask(["ip", "-json", "-4", "route", "show", "table", "all"])
     return [
         IPv4Network(route["dst"], strict=False)
         for route in routes
-        if route["dst"] != "default" and route.get("dev") != bridge_name(instance)
+        if route["dst"] != "default" and route.get("dev") != sandbox.bridge
     ]
 
 
-def bridge_subnet(instance: str) -> IPv4Network | None:
+def bridge_subnet(sandbox: Sandbox) -> IPv4Network | None:
     """Return the network of the sandbox's bridge; None when there is no bridge, or it has no address yet."""
-    for link in json.loads(run([_IP, "-json", "-4", "address", "show"]).stdout):
-        if link["ifname"] == bridge_name(instance):
+    for link in _ask(["ip", "-json", "-4", "address", "show"]):
+        if link["ifname"] == sandbox.bridge:
             for address in link["addr_info"]:
                 return IPv4Network(f"{address['local']}/{address['prefixlen']}", strict=False)
     return None
@@ -39,43 +38,63 @@ def ensure_bridge(instance: Instance) -> None:
     """Make the bridge unless it is there, and let it forward on machines that filter bridged packets."""
     links = _links()
     if instance.bridge not in links:
-        run([_IP, "link", "add", instance.bridge, "type", "bridge"])
-    if bridge_subnet(instance.id) is None:
-        run([_IP, "address", "add", f"{instance.host_address}/24", "dev", instance.bridge])
-    run([_IP, "link", "set", instance.bridge, "up"])
+        run(["ip", "link", "add", instance.bridge, "type", "bridge"])
+    if bridge_subnet(instance) is None:
+        run(["ip", "address", "add", f"{instance.host_address}/24", "dev", instance.bridge])
+    run(["ip", "link", "set", instance.bridge, "up"])
     if run(_forwarding("-C", instance), check=False).returncode != 0:
         run(_forwarding("-I", instance))
 
 
-def remove_bridge(instance: Instance) -> None:
-    """Remove the bridge and its rule, where they are there."""
-    while run(_forwarding("-D", instance), check=False).returncode == 0:
+def remove_bridge(sandbox: Sandbox) -> None:
+    """Remove the bridge, its rule, and its ports, where they are there."""
+    while run(_forwarding("-D", sandbox), check=False).returncode == 0:
         continue
-    if instance.bridge in _links():
-        run([_IP, "link", "delete", instance.bridge])
+    for link in _links():
+        if link == sandbox.bridge or link.startswith(f"{sandbox.bridge}-"):
+            _delete(link)
 
 
-def _forwarding(action: str, instance: Instance) -> list[str]:
+def _forwarding(action: str, sandbox: Sandbox) -> list[str]:
     """Docker and firewalls drop what is forwarded; where br_netfilter is on, bridged packets too."""
-    bridge = instance.bridge
+    bridge = sandbox.bridge
     return ["iptables", "-w", action, "FORWARD", "-i", bridge, "-o", bridge, "-j", "ACCEPT"]
 
 
 def _links() -> set[str]:
-    return {link["ifname"] for link in json.loads(run([_IP, "-json", "link", "show"]).stdout)}
+    return {link["ifname"] for link in _ask(["ip", "-json", "link", "show"])}
+
+
+def _ask(argv: Sequence[str]) -> list[dict]:
+    return json.loads(run(argv).stdout or "[]")
+
+
+def _delete(link: str) -> None:
+    """Delete a link, which may be going away by itself: with the namespace that its other end is in."""
+    done = run(["ip", "link", "delete", link], check=False)
+    if done.returncode != 0 and link in _links():
+        raise SandboxError(f"link {link} cannot be deleted: {done.stderr.strip()}")
 
 
 def ensure_link(cluster: ClusterLayout) -> None:
     """Join the cluster's network namespace to the bridge, with its addresses and its rules."""
-    if cluster.link not in _links():
+    if _addresses_inside(cluster) != {cluster.node_address, *cluster.load_balancer_addresses}:
+        remove_link(cluster)
         _add_link(cluster)
-    run([_IP, "link", "set", cluster.link, "master", cluster.instance.bridge, "up"])
+    run(["ip", "link", "set", cluster.link, "master", cluster.instance.bridge, "up"])
     run(_inside(cluster, ["nft", "--file", "-"]), given=rules(cluster))
+
+
+def _addresses_inside(cluster: ClusterLayout) -> set[str]:
+    """Return the addresses of the cluster's interface; none when it has no interface yet."""
+    links = _ask(_inside(cluster, ["ip", "-json", "-4", "address", "show"]))
+    own = [link for link in links if link["ifname"] == "eth0"]
+    return {address["local"] for link in own for address in link["addr_info"]}
 
 
 def _add_link(cluster: ClusterLayout) -> None:
     pid = str(namespaces.first_process(cluster))
-    run([_IP, "link", "add", cluster.link, "type", "veth", "peer", "name", "eth0", "netns", pid])
+    run(["ip", "link", "add", cluster.link, "type", "veth", "peer", "name", "eth0", "netns", pid])
     steps = [
         "link set lo up",
         f"address add {cluster.node_address}/24 dev eth0",
@@ -83,7 +102,7 @@ def _add_link(cluster: ClusterLayout) -> None:
         "link set eth0 up",
         f"route add default via {cluster.instance.host_address}",
     ]
-    run(_inside(cluster, [_IP, "-batch", "-"]), given="\n".join(steps))
+    run(_inside(cluster, ["ip", "-batch", "-"]), given="\n".join(steps))
 
 
 def _inside(cluster: ClusterLayout, argv: Sequence[str]) -> list[str]:
@@ -119,4 +138,4 @@ table inet sandbox {{
 def remove_link(cluster: ClusterLayout) -> None:
     """Remove the bridge's port to a cluster, where the end of its namespace has not done so yet."""
     if cluster.link in _links():
-        run([_IP, "link", "delete", cluster.link], check=False)
+        _delete(cluster.link)

@@ -67,10 +67,21 @@ def ensure(command: Command, place: Place) -> bool:
     pid = running(command.name, place)
     if pid and _record(command.name, place).get("fingerprint") == command.fingerprint:
         return False
-    if pid:
-        end([pid])
+    end([*([pid] if pid else []), *_strays(command, place)])
     _start(command, place)
     return True
+
+
+def _strays(command: Command, place: Place) -> list[int]:
+    """Return processes of the same command in our cgroup: a start was killed before it recorded them."""
+    return [pid for pid in cgroups.members(place.cgroup) if _argv(pid) == list(command.argv)]
+
+
+def _argv(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:-1]
+    except OSError:
+        return []
 
 
 def _start(command: Command, place: Place) -> None:
@@ -120,7 +131,7 @@ def running(name: str, place: Place) -> int | None:
 
 def recorded(place: Place) -> dict[str, int | None]:
     """Return every name that was ever started, with its process ID, or None where it does not run."""
-    names = sorted(file.stem for file in place.records.glob("*.json"))
+    names = sorted(file.stem for file in place.records.glob("*.json") if not file.name.startswith("."))
     return {name: running(name, place) for name in names}
 
 

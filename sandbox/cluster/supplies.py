@@ -59,7 +59,7 @@ def get() -> Supplies:
 
 def ensure() -> Supplies:
     """Return what was got before; get it when that is nothing, out of date, or gone."""
-    with lock(state_dir() / "supplies.lock"):
+    with lock(state_dir() / "locks" / "supplies"):
         return _remembered() or get()
 
 

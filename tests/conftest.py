@@ -1,0 +1,56 @@
+"""What tests of several folders share: the sandbox's clusters, in a folder of the tests' own.
+
+The sandbox learns of its folder from the environment, so that is set before anything imports it.
+`ISTIO_MESH_KEEP=1` keeps the clusters after the tests, for the next run to use them again.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+os.environ.setdefault("ISTIO_MESH_SANDBOX", str(_CHECKOUT / ".sandbox" / "test"))
+_KEEP = os.environ.get("ISTIO_MESH_KEEP") == "1"
+
+sys.path.insert(0, str(_CHECKOUT))
+
+from sandbox import cluster  # noqa: E402
+from sandbox.cluster import environment  # noqa: E402
+from sandbox.errors import SandboxError  # noqa: E402
+
+Start = Callable[..., Mapping[str, cluster.Cluster]]
+"""Takes names of clusters; gives those clusters, running."""
+
+
+@pytest.fixture(scope="session")
+def start_clusters() -> Iterator[Start]:
+    """Start clusters by name: `start_clusters("east", "west")["east"]`; all are stopped after the last test.
+
+    What a killed session has left is cleared first. Where no cluster can run, the test fails and says why.
+    """
+
+    def start(*names: str) -> Mapping[str, cluster.Cluster]:
+        return _or_fail(lambda: cluster.start(names))
+
+    if not _KEEP:
+        _or_fail(cluster.stop)
+    yield start
+    if not _KEEP:
+        _or_fail(cluster.stop)
+
+
+@pytest.fixture(scope="session")
+def sandbox_environment(start_clusters: Start) -> Mapping[str, str]:
+    """Return the environment of a shell that uses the tests' sandbox."""
+    return {**os.environ, **environment.variables()}
+
+
+def _or_fail(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except SandboxError as error:
+        pytest.fail(str(error), pytrace=False)
