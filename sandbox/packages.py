@@ -42,6 +42,7 @@ PACKAGES = (
         files=tuple(f"/usr/lib/cni/{plugin}" for plugin in ("bridge", "host-local", "loopback", "portmap")),
     ),
     Package(name="iptables", files=("iptables-legacy", "iptables-nft")),
+    Package(name="nftables", files=("nft",)),
     Package(name="conntrack", files=("conntrack",)),
     Package(name="busybox-static", files=("busybox",)),
     Package(name="curl", files=("curl",)),

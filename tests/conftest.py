@@ -5,7 +5,6 @@ The sandbox learns of its folder from the environment, so that is set before any
 """
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,6 @@ import pytest
 _CHECKOUT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("ISTIO_MESH_SANDBOX", str(_CHECKOUT / ".sandbox" / "test"))
 _KEEP = os.environ.get("ISTIO_MESH_KEEP") == "1"
-
-sys.path.insert(0, str(_CHECKOUT))
 
 from sandbox import cluster  # noqa: E402
 from sandbox.cluster import environment  # noqa: E402

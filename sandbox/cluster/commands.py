@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.cluster import load_balancer, settings
+from sandbox.cluster import settings
 from sandbox.cluster.kubeconfig import client_file
 from sandbox.cluster.layout import ClusterLayout
 from sandbox.cluster.processes import Command
@@ -13,6 +13,8 @@ from sandbox.cluster.supplies import Supplies
 from sandbox.paths import CHECKOUT
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_LOAD_BALANCER = "sandbox.cluster.load_balancer"
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "containerd")
 """What is started first, and does not need an API server."""
@@ -49,8 +51,9 @@ def commands(cluster: ClusterLayout, supplies: Supplies) -> dict[str, Command]:
 
 def _load_balancer(cluster: ClusterLayout) -> Command:
     config = client_file(cluster, "load-balancer")
-    argv = [sys.executable, "-m", load_balancer.__name__, str(config), *cluster.load_balancer_addresses]
-    watched = [Path(load_balancer.__file__), config, cluster.pki / "load-balancer.crt"]
+    argv = [sys.executable, "-m", _LOAD_BALANCER, str(config), *cluster.load_balancer_addresses]
+    source = CHECKOUT / f"{_LOAD_BALANCER.replace('.', '/')}.py"
+    watched = [source, config, cluster.pki / "load-balancer.crt"]
     return _command("load-balancer", argv, watched)
 
 
