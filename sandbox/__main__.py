@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from sandbox import cluster
+from sandbox import cluster, stack
 from sandbox.cluster import environment, namespaces, status, supplies
 from sandbox.cluster.system import check_machine
 from sandbox.errors import SandboxError
@@ -43,6 +43,12 @@ def _status(_: argparse.Namespace) -> int:
     return 0
 
 
+def _stack(_: argparse.Namespace) -> int:
+    stack.prepare()
+    print(status.table(cluster.find()))
+    return 0
+
+
 def _env(_: argparse.Namespace) -> int:
     print("\n".join(environment.exports(environment.variables())))
     return 0
@@ -74,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     stop.add_argument("names", nargs="*", metavar="NAME")
     stop.add_argument("--all", action="store_true", help="remove the Pulumi state kept beside them, too")
     add("status", _status, "show the clusters")
+    add("stack", _stack, "start the clusters of Pulumi.dev.yaml and make the stack dev ready for `pulumi up`")
     add("env", _env, 'print what a shell needs, for eval "$(python -m sandbox env)"')
     inside = add("exec", _exec, "run a command inside a cluster: in its network, mounts and processes")
     inside.add_argument("name", metavar="NAME")

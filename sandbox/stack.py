@@ -1,0 +1,90 @@
+"""The stack `dev` on this machine: `Pulumi.dev.yaml`, completed with what differs from machine to machine.
+
+The working copy is in the sandbox's folder, where `PULUMI_OPTION_CONFIG_FILE` points, so that the file in
+the checkout stays as it is: the address of the chart repository and the salt of the state's encryption are
+this machine's own.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sandbox import cluster
+from sandbox.cluster import environment
+from sandbox.cluster.files import write_private
+from sandbox.errors import SandboxError
+from sandbox.paths import CHECKOUT
+
+_ISTIO = "istio-mesh:istio"
+_CLUSTERS = "istio-mesh:clusters"
+_SALT = "encryptionsalt"
+
+
+def prepare(source: Path = CHECKOUT / "Pulumi.dev.yaml") -> None:
+    """Start the sandbox's clusters that a stack file names, write its working copy, make the stack.
+
+    Raises:
+        SandboxError: the file cannot be used, or a cluster does not start.
+    """
+    document = _read(source)
+    cluster.start(sandbox_contexts(document))
+    variables = environment.variables()
+    target = Path(variables["PULUMI_OPTION_CONFIG_FILE"])
+    before = _read(target) if target.exists() else {}
+    completed = complete(document, before, cluster.chart_repository())
+    write_private(target, f"# Made from {source.name} by `python -m sandbox stack`.\n" + _dump(completed))
+    _make_stack(variables)
+
+
+def sandbox_contexts(document: Mapping[str, Any]) -> list[str]:
+    """The contexts of those clusters in a stack file whose kubeconfig is the sandbox's own."""
+    clusters = document.get("config", {}).get(_CLUSTERS) or {}
+    return [c["context"] for c in clusters.values() if str(c.get("kubeconfig", "")).startswith(".sandbox/")]
+
+
+def complete(document: Mapping[str, Any], before: Mapping[str, Any], repository: str) -> dict[str, Any]:
+    """The stack file with this machine's chart repository, and the salt of the working copy before it."""
+    config = dict(document.get("config", {}))
+    config[_ISTIO] = {"chartRepository": repository, **config.get(_ISTIO, {})}
+    salt = {_SALT: before[_SALT]} if _SALT in before else {}
+    return {**salt, **document, "config": config}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise SandboxError(f"{path}: expected a stack file such as Pulumi.dev.yaml; {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("config", {}), dict):
+        raise SandboxError(f"{path}: expected a stack file: a map with the key config")
+    return document
+
+
+def _dump(document: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(document), sort_keys=False, width=110)
+
+
+def _make_stack(variables: Mapping[str, str]) -> None:
+    """Make the stack in Pulumi's state, if it is not there.
+
+    `pulumi stack init` writes a salt beside the project it is run in, whatever the options say: it is run
+    in a copy.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(CHECKOUT / "Pulumi.yaml", folder)
+        done = subprocess.run(
+            ["pulumi", "stack", "init", variables["PULUMI_STACK"], "--no-select", "--non-interactive"],
+            cwd=folder,
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode and "already exists" not in done.stderr:
+        raise SandboxError(f"pulumi stack init failed: {done.stderr.strip()}")

@@ -1,0 +1,48 @@
+"""A mesh of two clusters that end-to-end tests share, and the means to drive it."""
+
+import copy
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sandbox import cluster
+from sandbox.paths import state_dir
+from tests.e2e.stack import PROJECT, Stack
+
+
+def mesh_config(names: tuple[str, ...], kubeconfig: Path) -> dict[str, Any]:
+    """The configuration of `Pulumi.dev.yaml` for these clusters of the tests' sandbox."""
+    document = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))
+    config = {k.removeprefix("istio-mesh:"): v for k, v in copy.deepcopy(document["config"]).items()}
+    config["istio"]["chartRepository"] = cluster.chart_repository()
+    config["clusters"] = {name: {"kubeconfig": str(kubeconfig), "context": name} for name in names}
+    # Small keys: what is tested here does not depend on their size, and large ones take seconds of CPU.
+    config["trust"] = {"root": {"key": "ecdsa-p256"}, "intermediate": {"key": "ecdsa-p256"}}
+    return config
+
+
+@pytest.fixture(scope="session")
+def new_stack(sandbox_environment: Mapping[str, str]) -> Callable[[str], Stack]:
+    """Give a stack by name with an empty state; what a killed session left of it is dropped first."""
+
+    def new(name: str) -> Stack:
+        folder = state_dir() / "stacks" / name
+        shutil.rmtree(folder, ignore_errors=True)
+        return Stack(name, folder, sandbox_environment)
+
+    return new
+
+
+@pytest.fixture(scope="session")
+def mesh(start_clusters: Callable[..., Any], new_stack: Callable[[str], Stack]) -> Iterator[Stack]:
+    """A running mesh over the clusters east and west; a test that changes it puts it back."""
+    start_clusters("east", "west")
+    stack = new_stack("mesh")
+    stack.init(mesh_config(("east", "west"), cluster.merged_kubeconfig()))
+    stack.up()
+    yield stack
+    stack.destroy()

@@ -1,0 +1,125 @@
+"""A stack of the program on real clusters, driven by the real CLI as a user would."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+_TIMEOUT_SECONDS = 900
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One step of a preview: what would be done (`create`, `update`, `replace`, `delete`, …) to what."""
+
+    op: str
+    urn: str
+
+    @property
+    def name(self) -> str:
+        """The resource's logical name."""
+        return self.urn.rpartition("::")[2]
+
+    @property
+    def type(self) -> str:
+        """The resource's type without its parents'."""
+        return self.urn.split("::")[2].rpartition("$")[2]
+
+
+class Stack:
+    """One stack with a configuration file and a state of its own, in `folder`."""
+
+    def __init__(self, name: str, folder: Path, environment: Mapping[str, str]) -> None:
+        """`environment` is that of a shell which uses the sandbox."""
+        self.name = name
+        self.folder = folder
+        self.config_file = folder / f"Pulumi.{name}.yaml"
+        (folder / "pulumi").mkdir(parents=True, exist_ok=True)
+        self.environment = {
+            **environment,
+            "PULUMI_STACK": name,
+            "PULUMI_BACKEND_URL": f"file://{folder / 'pulumi'}",
+            "PULUMI_OPTION_CONFIG_FILE": str(self.config_file),
+        }
+
+    def init(self, config: Mapping[str, Any]) -> None:
+        """Make the stack with a configuration: values by key without the project's name."""
+        self.configure(config)
+        with tempfile.TemporaryDirectory() as folder:  # `stack init` writes a salt beside the project
+            shutil.copy(PROJECT / "Pulumi.yaml", folder)
+            self.pulumi("stack", "init", self.name, "--no-select", cwd=Path(folder))
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Replace the configuration, and keep the salt of the state's encryption."""
+        before = yaml.safe_load(self.config_file.read_text()) if self.config_file.exists() else {}
+        keys = {f"istio-mesh:{key}" if ":" not in key else key: value for key, value in config.items()}
+        document = {**(before or {}), "config": keys}
+        self.config_file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+
+    def config(self) -> dict[str, Any]:
+        """The configuration as it is now: values by key without the project's name."""
+        document = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
+        return {key.removeprefix("istio-mesh:"): value for key, value in document["config"].items()}
+
+    def start(self, *arguments: str, cwd: Path = PROJECT) -> subprocess.Popen[str]:
+        """Start the CLI in a session of its own and leave it running; its output is in pipes."""
+        return subprocess.Popen(
+            ["pulumi", *arguments, "--non-interactive"],
+            cwd=cwd,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def pulumi(
+        self, *arguments: str, check: bool = True, cwd: Path = PROJECT
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the CLI to its end; a failure is an assertion error with all that it printed."""
+        process = self.start(*arguments, cwd=cwd)
+        try:
+            output, errors = process.communicate(timeout=_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, errors = process.communicate()
+            raise AssertionError(f"pulumi {' '.join(arguments)} took too long\n{output}\n{errors}") from None
+        if check:
+            assert process.returncode == 0, f"pulumi {' '.join(arguments)} failed\n{output}\n{errors}"
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def preview(self, *arguments: str) -> list[Change]:
+        """What `pulumi preview` would change; what stays the same, and reads, are left out."""
+        document = json.loads(self.pulumi("preview", "--json", *arguments).stdout)
+        steps = document.get("steps", [])
+        unchanged = {"same", "read"}
+        return [Change(op=s["op"], urn=s["urn"]) for s in steps if s["op"] not in unchanged]
+
+    def up(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `pulumi up`."""
+        return self.pulumi("up", "--yes", "--skip-preview", *arguments, check=check)
+
+    def destroy(self) -> None:
+        """Unprotect the root CA and remove everything that the stack has made."""
+        self.pulumi("state", "unprotect", "--all", "--yes")
+        self.pulumi("destroy", "--yes", "--skip-preview")
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs in plain."""
+        return json.loads(self.pulumi("stack", "output", "--json").stdout)
+
+    def state(self, *, show_secrets: bool = False) -> dict[str, Any]:
+        """The stack's state as `pulumi stack export` gives it."""
+        arguments: Sequence[str] = ["--show-secrets"] if show_secrets else []
+        return json.loads(self.pulumi("stack", "export", *arguments).stdout)
+
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """The resources in the state by URN."""
+        return {r["urn"]: r for r in self.state()["deployment"]["resources"]}

@@ -1,0 +1,41 @@
+"""Kubeconfigs for the program under mocks: made up, in a home folder of the test's own."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+
+def kubeconfig(servers: Mapping[str, str]) -> str:
+    """A kubeconfig with a context, a cluster and a user for each name in `servers`."""
+    return yaml.safe_dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": n, "cluster": {"server": url}} for n, url in servers.items()],
+            "users": [{"name": n, "user": {"token": f"admin-of-{n}"}} for n in servers],
+            "contexts": [{"name": n, "context": {"cluster": n, "user": n}} for n in servers],
+        }
+    )
+
+
+def write_kubeconfigs(clusters: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write every kubeconfig that the clusters of a stack file name, with their contexts in it."""
+    files: dict[str, dict[str, str]] = {}
+    for name, cluster in clusters.items():
+        path = cluster.get("kubeconfig", "~/.kube/config")
+        files.setdefault(path, {})[cluster["context"]] = f"https://{name}.example.com:6443"
+    for path, servers in files.items():
+        target = Path(path).expanduser()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(kubeconfig(servers), encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder as the user's home and as the working folder."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,156 @@
+"""The real entry point under mocks: what it registers, recorded."""
+
+import base64
+import json
+import runpy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.stack import Stack
+
+PROJECT = Path(__file__).resolve().parents[2]
+TOKEN = "reader-token-of-"  # noqa: S105 - made up
+PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """One resource as the program registered it; `provider` and `parent` are URNs."""
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    provider: str
+    protect: bool
+    dependencies: frozenset[str]
+    inputs: Mapping[str, Any]
+    secret_inputs: frozenset[str]
+
+
+@dataclass(kw_only=True)
+class Recording:
+    """All resources by logical name and type, and the stack's outputs."""
+
+    resources: list[Registration] = field(default_factory=list)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    def one(self, type_: str, name: str) -> Registration:
+        """The only resource of that type and name."""
+        (found,) = [r for r in self.resources if r.type == type_ and r.name == name]
+        return found
+
+    def of_type(self, type_: str) -> list[Registration]:
+        """All resources of a type, in the order of their names."""
+        return sorted((r for r in self.resources if r.type == type_), key=lambda r: r.name)
+
+
+class _Engine(mocks.Mocks):
+    """Answers as the providers would; in a preview it leaves out what they would not know yet."""
+
+    def __init__(self, *, preview: bool) -> None:
+        self._preview = preview
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
+        raise AssertionError(f"the program calls no functions, but called {args.token}")
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        state = {**args.inputs}
+        if not self._preview:
+            state |= _computed(args)
+        return (None if self._preview else f"{args.name}-id"), state
+
+
+def _computed(args: mocks.MockResourceArgs) -> dict[str, Any]:
+    body = base64.encodebytes(args.name.encode()).decode()
+    certificate = f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n"
+    match args.typ:
+        case "tls:index/privateKey:PrivateKey":
+            return {"privateKeyPem": f"{PRIVATE_KEY}\n{args.name}\n"}
+        case "tls:index/certRequest:CertRequest":
+            return {"certRequestPem": f"request {args.name}"}
+        case "tls:index/selfSignedCert:SelfSignedCert":
+            return {"certPem": certificate, "validityEndTime": "2036-11-20T12:00:00+02:00"}
+        case "tls:index/locallySignedCert:LocallySignedCert":
+            return {"certPem": certificate, "validityEndTime": "2028-11-20T12:00:00+02:00"}
+        case "random:index/randomId:RandomId":
+            return {"hex": "00ff"}
+        case "kubernetes:core/v1:Secret" if args.inputs.get("type"):
+            token = base64.b64encode(f"{TOKEN}{args.name}".encode()).decode()
+            return {"data": {"token": token, "ca.crt": base64.b64encode(certificate.encode()).decode()}}
+        case "kubernetes:helm.sh/v3:Release":
+            return {"status": {"namespace": args.inputs["namespace"], "name": args.inputs["name"]}}
+        case "kubernetes:core/v1:Service" if args.resource_id:
+            ingress = [{"ip": "203.0.113.7"}, {"hostname": "gateway.example.com"}]
+            return {"status": {"loadBalancer": {"ingress": ingress}}}
+        case _:
+            return {}
+
+
+class _Monitor(mocks.MockMonitor):
+    def __init__(self, engine: _Engine, recording: Recording) -> None:
+        super().__init__(engine)
+        self._recording = recording
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        response = super().RegisterResource(request)
+        secrets = frozenset(k for k, v in request.object.fields.items() if _holds_secret(v))
+        self._recording.resources.append(
+            Registration(
+                urn=response.urn,
+                type=request.type,
+                name=request.name,
+                parent=request.parent,
+                provider=request.provider.rpartition("::")[0],
+                protect=request.protect,
+                dependencies=frozenset(request.dependencies),
+                inputs=rpc.deserialize_properties(request.object),
+                secret_inputs=secrets,
+            )
+        )
+        return response
+
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        if request.urn.endswith("pulumi:pulumi:Stack::istio-mesh-dev"):
+            self._recording.outputs = rpc.deserialize_properties(request.outputs, keep_unknowns=True)
+        return super().RegisterResourceOutputs(request)
+
+
+def _holds_secret(value: Any) -> bool:
+    """Whether a protobuf value is, or contains, a secret of the protocol."""
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        fields = value.struct_value.fields
+        return rpc._special_sig_key in fields or any(_holds_secret(v) for v in fields.values())
+    return kind == "list_value" and any(_holds_secret(v) for v in value.list_value.values)
+
+
+def run(stack_file: Path, *, preview: bool = False) -> Recording:
+    """Run `__main__.py` with a stack file's configuration and wait until all is registered."""
+    document = yaml.safe_load(stack_file.read_text(encoding="utf-8"))
+    config = {key: v if isinstance(v, str) else json.dumps(v) for key, v in document["config"].items()}
+    return run_config(config, preview=preview)
+
+
+def run_config(config: Mapping[str, str], *, preview: bool = False) -> Recording:
+    """Run `__main__.py` with configuration as the engine hands it over: JSON texts by full key."""
+    recording = Recording()
+    engine = _Engine(preview=preview)
+    mocks.set_mocks(
+        engine, project="istio-mesh", stack="dev", preview=preview, monitor=_Monitor(engine, recording)
+    )
+    pulumi.runtime.set_all_config(dict(config), [])
+
+    @pulumi.runtime.test
+    def program() -> None:
+        Stack(lambda: runpy.run_path(str(PROJECT / "__main__.py")))
+
+    set_root_resource(None)
+    program()
+    return recording
