@@ -54,15 +54,15 @@ class Kind:
 
     `make` takes the inputs with defaults, without secret marks, and may raise `ProviderError`.
     `stale`, given the properties of a resource with new inputs in place, says which computed
-    property has come to demand a replacement, and `known_before` gives computed properties that are
-    known before the making.
+    property has come to demand a replacement. `derived` gives the computed properties that follow
+    from the inputs, which are known before the making and change in place.
     """
 
     inputs: Mapping[str, Input]
     computed: Sequence[str]
     make: Callable[[Mapping[str, Any]], Made]
     secret: frozenset[str] = frozenset()
-    known_before: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    derived: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda inputs: {}
     stale: Callable[[Mapping[str, Any]], str | None] = lambda properties: None
 
 
@@ -111,11 +111,13 @@ class GeneratedProvider(Provider):
         """Make the resource."""
         kind = self._kind(resource)
         given = _complete(kind, inputs)
+        known = {**given, **kind.derived(plain(given))}
         if preview:
-            planned = {**given, **dict.fromkeys(kind.computed, UNKNOWN), **kind.known_before}
+            planned = {**known, **dict.fromkeys(kind.computed, UNKNOWN), "id": UNKNOWN}
             return Found(id="", outputs=_with_secrets(planned, kind.secret))
         made = kind.make(plain(given))
-        return Found(id=made.id, outputs=_with_secrets({**given, **made.computed}, kind.secret))
+        outputs = {**known, **made.computed, "id": made.id}
+        return Found(id=made.id, outputs=_with_secrets(outputs, kind.secret))
 
     def read(
         self,
@@ -148,7 +150,8 @@ class GeneratedProvider(Provider):
         """Take over the inputs that only guide the next making."""
         kind = self._kind(resource)
         kept = {name: value for name, value in old_outputs.items() if name not in kind.inputs}
-        return _with_secrets({**kept, **_complete(kind, new_inputs)}, kind.secret)
+        given = _complete(kind, new_inputs)
+        return _with_secrets({**kept, **given, **kind.derived(plain(given))}, kind.secret)
 
     def delete(
         self,

@@ -20,12 +20,15 @@ Program = Callable[[], None]
 class Step:
     """What the engine does, or would do, with one resource: `op` is `same`, `create`, `update` and so on.
 
-    `changes` maps property paths to the kind of change, such as `update` or `update-replace`.
+    `changed` and `replacing` are top-level properties. `changes` maps property paths to the kind of
+    change, such as `update` or `update-replace`; not every official provider gives them.
     """
 
     urn: str
     type: str
     op: str
+    changed: frozenset[str]
+    replacing: frozenset[str]
     changes: Mapping[str, str]
 
 
@@ -176,4 +179,11 @@ def _run_of(events: list[EngineEvent], outputs: Mapping[str, auto.OutputValue]) 
 
 def _step_of(metadata: Any) -> Step:
     changes = {path: change.diff_kind.value for path, change in (metadata.detailed_diff or {}).items()}
-    return Step(urn=metadata.urn, type=metadata.type, op=metadata.op.value, changes=changes)
+    return Step(
+        urn=metadata.urn,
+        type=metadata.type,
+        op=metadata.op.value,
+        changed=frozenset(metadata.diffs or ()),
+        replacing=frozenset(metadata.keys or ()),
+        changes=changes,
+    )

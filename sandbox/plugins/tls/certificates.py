@@ -138,7 +138,6 @@ def _sign(
         id=str(serial),
         computed={
             "certPem": certificate.public_bytes(Encoding.PEM).decode(),
-            "readyForRenewal": False,
             "validityStartTime": _rfc3339(start),
             "validityEndTime": _rfc3339(end),
         },

@@ -12,7 +12,11 @@ from sandbox.plugins.generated import GeneratedProvider, Input, Kind
 from sandbox.plugins.protocol import serve
 from sandbox.plugins.tls.certificates import USES, make_locally_signed, make_request, make_self_signed
 from sandbox.plugins.tls.keys import ALGORITHMS, CURVES, make_private_key
-from sandbox.plugins.tls.renewal import ready_for_renewal
+from sandbox.plugins.tls.renewal import ready_for_renewal, renewed_at_once
+
+
+def _derived(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return {"readyForRenewal": renewed_at_once(inputs)}
 
 
 def _stale(properties: Mapping[str, Any]) -> str | None:
@@ -31,7 +35,6 @@ _CERTIFICATE = {
     "setSubjectKeyId": Input(default=False),
 }
 _CERTIFICATE_COMPUTED = ("certPem", "validityStartTime", "validityEndTime")
-_NOT_READY = {"readyForRenewal": False}
 
 _KINDS = {
     "tls:index/privateKey:PrivateKey": Kind(
@@ -67,7 +70,7 @@ _KINDS = {
         },
         computed=(*_CERTIFICATE_COMPUTED, "keyAlgorithm"),
         secret=frozenset({"privateKeyPem"}),
-        known_before=_NOT_READY,
+        derived=_derived,
         make=make_self_signed,
         stale=_stale,
     ),
@@ -80,7 +83,7 @@ _KINDS = {
         },
         computed=(*_CERTIFICATE_COMPUTED, "caKeyAlgorithm"),
         secret=frozenset({"caPrivateKeyPem"}),
-        known_before=_NOT_READY,
+        derived=_derived,
         make=make_locally_signed,
         stale=_stale,
     ),
