@@ -50,14 +50,14 @@ def _go(folder: Path, *args: str) -> str:
     command = shutil.which("go")
     if command is None:
         raise SandboxError(f"`go` is not on PATH. {_REQUIREMENT.format(module=folder)}")
-    version = _run(command, folder, "env", "GOVERSION")
-    if version.returncode != 0:  # an older Go refuses the folder's go.mod and says which one it wants
-        raise SandboxError(f"{version.stderr.strip()}. {_REQUIREMENT.format(module=folder)}")
     done = _run(command, folder, *args)
-    if done.returncode != 0:
-        tail = "\n".join(done.stderr.strip().splitlines()[-15:])
-        raise SandboxError(f"`go {args[0]}` failed in {folder} ({version.stdout.strip()}):\n{tail}")
-    return done.stdout
+    if done.returncode == 0:
+        return done.stdout
+    module = _run(command, folder, "list", "-m")
+    if module.returncode != 0:  # an older Go refuses the folder's go.mod and says which one it wants
+        raise SandboxError(f"{module.stderr.strip()}. {_REQUIREMENT.format(module=folder)}")
+    tail = "\n".join(done.stderr.strip().splitlines()[-15:])
+    raise SandboxError(f"`go {args[0]}` failed in {folder}:\n{tail}")
 
 
 def _run(command: str, folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
