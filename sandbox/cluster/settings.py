@@ -125,6 +125,7 @@ def kube_proxy_file(cluster: ClusterLayout) -> dict:
     """Return kube-proxy's configuration.
 
     `conntrack`: those settings belong to the first network namespace, and are left alone.
+    `nodePortAddresses`: peers reach the load balancer's addresses, and shall find no node port there.
     `minSyncPeriod`: a new endpoint gets its traffic at once; there are few Services.
     """
     return {
@@ -135,6 +136,7 @@ def kube_proxy_file(cluster: ClusterLayout) -> dict:
         "clusterCIDR": POD_RANGE,
         "hostnameOverride": cluster.node,
         "bindAddress": cluster.node_address,
+        "nodePortAddresses": [f"{cluster.node_address}/32"],
         "healthzBindAddress": "127.0.0.1:10256",
         "metricsBindAddress": "127.0.0.1:10249",
         "iptables": {"minSyncPeriod": "100ms", "syncPeriod": "30s"},

@@ -1,0 +1,180 @@
+"""Whatever is broken in a cluster, the next start repairs it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from sandbox.cluster import Cluster, cgroups, find, memory, named, network, processes, start
+from sandbox.cluster.system import run
+
+_PARTS = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubelet",
+    "kube-proxy",
+    "containerd",
+    "load-balancer",
+)
+
+
+@pytest.fixture(scope="module")
+def patient(start_clusters, kubectl) -> Cluster:
+    """Return a cluster to be broken, which remembers something."""
+    cluster = start_clusters("lab-c")["lab-c"]
+    kubectl(cluster, "create", "configmap", "memory", "--from-literal=of=before")
+    return cluster
+
+
+def _assert_well(cluster: Cluster, kubectl) -> None:
+    """A new pod runs to its end, what was stored is there, and a Service gets an address."""
+    assert sorted(cluster.processes()) == sorted([*_PARTS, "init"])
+    assert kubectl(cluster, "get", "configmap", "memory", "--output=jsonpath={.data.of}") == "before"
+    calls = "curl --silent --insecure https://kubernetes.default.svc/version"
+    pod = [
+        "run",
+        "probe",
+        "--image=localhost/client:1",
+        "--restart=Never",
+        "--command",
+        "--",
+        "sh",
+        "-c",
+        calls,
+    ]
+    kubectl(cluster, "delete", "pod/probe", "service/probe", "--ignore-not-found", "--now")
+    try:
+        kubectl(cluster, *pod)
+        kubectl(cluster, "create", "service", "loadbalancer", "probe", "--tcp=80:80")
+        kubectl(cluster, "wait", "pod/probe", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+        address = "--for=jsonpath={.status.loadBalancer.ingress[0].ip}"
+        kubectl(cluster, "wait", "service/probe", address, "--timeout=30s")
+    finally:
+        kubectl(cluster, "delete", "pod/probe", "service/probe", "--now")
+
+
+@pytest.mark.parametrize("part", _PARTS)
+def test_a_killed_part_comes_back_and_the_others_stay(patient: Cluster, kubectl, part: str):
+    """The rest of the cluster keeps running meanwhile."""
+    before = patient.processes()
+    os.kill(before[part], signal.SIGKILL)
+    processes.wait(lambda: patient.missing_processes() == [part], 5, f"{part} was not missed")
+    start([patient.name])
+    after = patient.processes()
+    assert {name for name in after if after[name] != before[name]} == {part}
+    _assert_well(patient, kubectl)
+
+
+def test_all_parts_killed_at_once_come_back(patient: Cluster, kubectl):
+    """Only the namespaces are left to build on."""
+    for part in _PARTS:
+        patient.stop_process(part)
+    start([patient.name])
+    _assert_well(patient, kubectl)
+
+
+def test_a_cluster_whose_namespaces_are_gone_comes_back(patient: Cluster, kubectl):
+    """The end of the first process is the end of all, pods included: a power failure."""
+    everything = cgroups.members(patient.layout.cgroup)
+    os.kill(patient.processes()["init"], signal.SIGKILL)
+    processes.wait(lambda: not any(map(processes.start_time, everything)), 10, "processes were left")
+    start([patient.name])
+    _assert_well(patient, kubectl)
+
+
+def test_a_paused_cluster_is_woken(patient: Cluster, kubectl):
+    """Nothing is restarted for that."""
+    before = patient.processes()
+    patient.pause()
+    start([patient.name])
+    assert patient.processes() == before
+    _assert_well(patient, kubectl)
+
+
+def test_a_lost_link_is_made_again(patient: Cluster, kubectl):
+    """Addresses, route and rules come with it."""
+    run(["ip", "link", "delete", patient.layout.link])
+    start([patient.name])
+    _assert_well(patient, kubectl)
+
+
+def test_lost_records_of_processes_do_no_harm(patient: Cluster, kubectl):
+    """A start that was killed before it could note what it had started leaves this."""
+    for record in (patient.layout.folder / "run").glob("k*.json"):
+        record.unlink()
+    before = patient.processes()
+    start([patient.name])
+    assert before.items() <= patient.processes().items()
+    _assert_well(patient, kubectl)
+
+
+def test_a_stranger_with_a_recorded_id_is_left_alone(patient: Cluster):
+    """After a reboot an ID may be anybody's: it is neither taken for the part nor killed."""
+    record = patient.layout.folder / "run" / "kube-proxy.json"
+    pid = patient.processes()["kube-proxy"]
+    stranger = subprocess.Popen(["sleep", "60"])
+    try:
+        record.write_text(record.read_text().replace(f'"pid": {pid}', f'"pid": {stranger.pid}'))
+        assert "kube-proxy" in patient.missing_processes()
+        start([patient.name])
+        assert stranger.poll() is None
+        assert patient.processes()["kube-proxy"] != stranger.pid
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_a_machine_that_was_booted_anew_is_put_right(own_sandbox, kubectl):
+    """Only files are left then: no process, no bridge, no cgroup; and the address may be taken."""
+    cluster = start(["phoenix"])["phoenix"]
+    kubectl(cluster, "create", "configmap", "memory", "--from-literal=of=before")
+    sandbox = memory.sandbox()
+    processes.end_all(sandbox.cgroup)
+    network.remove_bridge(sandbox)
+    cgroups.remove(sandbox.cgroup)
+    run(["ip", "link", "add", "taken-by-other", "type", "dummy"])
+    try:
+        run(["ip", "address", "add", f"{cluster.layout.instance.host_address}/24", "dev", "taken-by-other"])
+        run(["ip", "link", "set", "taken-by-other", "up"])
+        moved = start(["phoenix"])["phoenix"]
+    finally:
+        run(["ip", "link", "delete", "taken-by-other"])
+    assert moved.node_address != cluster.node_address
+    _assert_well(moved, kubectl)
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1.2, 2.5, 5])
+def test_a_start_that_was_killed_is_finished_by_the_next(
+    own_sandbox: Mapping[str, str], kubectl, seconds: float
+):
+    """Wherever it was cut off; what it had started itself is not started twice."""
+    interrupted = subprocess.Popen([sys.executable, "-m", "sandbox", "start", "cut-off"], env=own_sandbox)
+    time.sleep(seconds)
+    interrupted.kill()
+    interrupted.wait()
+    cluster = start(["cut-off"])["cut-off"]
+    kubectl(cluster, "create", "configmap", "memory", "--from-literal=of=before")
+    _assert_well(cluster, kubectl)
+    assert _count(cluster, "etcd") == 1
+
+
+def _count(cluster: Cluster, program: str) -> int:
+    members = cgroups.members(cluster.layout.cgroup)
+    return sum(Path(f"/proc/{pid}/exe").readlink().name == program for pid in members)
+
+
+def test_a_sandbox_that_has_lost_its_memory_begins_anew(own_sandbox):
+    """What ran is ended first, so that two clusters never have one address."""
+    forgotten = start(["first"])["first"].processes()
+    (memory.state_dir() / "memory.json").unlink()
+    assert find() == {}
+    cluster = start(["second"])["second"]
+    assert not any(map(processes.start_time, forgotten.values()))
+    assert named("second").processes() == cluster.processes()

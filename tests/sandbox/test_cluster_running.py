@@ -1,0 +1,260 @@
+"""Clusters as a user finds them: pods, names, load balancers, and walls between clusters."""
+
+import json
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+import yaml
+
+from sandbox.cluster import Cluster, find, start
+from sandbox.cluster.settings import NODE_GRACE
+
+
+def _call(kubectl, cluster: Cluster, address: str) -> str:
+    """Call an address from a pod; the answer, or curl's error."""
+    curl = ["curl", "--silent", "--show-error", "--max-time", "5", f"http://{address}/hello"]
+    return kubectl(cluster, "exec", "client", "--", *curl, check=False)
+
+
+def _answer_of(cluster: Cluster) -> str:
+    return f"Hello version: {cluster.name}"
+
+
+def _address(service: dict) -> str:
+    return service["status"]["loadBalancer"]["ingress"][0]["ip"]
+
+
+def _eventually(condition: Callable[[], bool], seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+@pytest.fixture
+def peers(lab: Mapping[str, Cluster]) -> tuple[Cluster, Cluster]:
+    """Return both clusters of the lab."""
+    return lab["lab-a"], lab["lab-b"]
+
+
+@pytest.fixture
+def extra_services(peers, kubectl) -> Iterator[list[str]]:
+    """Name Services of lab-a that a test may make; they are deleted after it."""
+    names = ["extra-1", "extra-2", "extra-3"]
+    yield names
+    kubectl(peers[0], "delete", "service", "--ignore-not-found", *names)
+
+
+def test_pods_resolve_names_and_call_services(peers, kubectl):
+    """Short and full names of a Service lead to its own cluster's pod."""
+    for cluster in peers:
+        for name in ("hello", "hello.default.svc.cluster.local"):
+            assert _answer_of(cluster) in _call(kubectl, cluster, f"{name}:5000")
+
+
+def test_load_balancer_addresses_answer_from_everywhere(peers, kubectl, service):
+    """From this machine, from the cluster's own pods, and from pods of the other cluster."""
+    for cluster in peers:
+        address = f"{_address(service(cluster, 'hello'))}:5000"
+        host = subprocess.run(
+            ["curl", "-sm5", f"http://{address}/hello"], capture_output=True, text=True, check=True
+        )
+        assert _answer_of(cluster) in host.stdout
+        for caller in peers:
+            assert _answer_of(cluster) in _call(kubectl, caller, address)
+
+
+def test_an_address_is_taken_back_with_its_service(peers, kubectl, service, extra_services):
+    """With all addresses in use one Service waits, and gets what another gives back."""
+    cluster = peers[0]
+    for name in extra_services:
+        kubectl(cluster, "create", "service", "loadbalancer", name, "--tcp=80:5000")
+    held = [
+        name for name in extra_services if _eventually(lambda n=name: bool(_ingress(service, cluster, n)), 3)
+    ]
+    assert len(held) == len(cluster.load_balancer_addresses) - 1, "one address is that of the Service hello"
+    (waiting,) = set(extra_services) - set(held)
+    freed = _address(service(cluster, held[0]))
+    kubectl(cluster, "patch", "service", held[0], "--patch", '{"spec": {"type": "ClusterIP"}}')
+    assert _eventually(lambda: bool(_ingress(service, cluster, waiting)), 10)
+    assert _address(service(cluster, waiting)) == freed
+    assert not _ingress(service, cluster, held[0])
+
+
+def _ingress(service, cluster: Cluster, name: str) -> list:
+    return service(cluster, name)["status"]["loadBalancer"].get("ingress", [])
+
+
+def test_node_ports_of_another_cluster_are_refused(peers, kubectl, service):
+    """By the node's address and by the load balancer's; this machine may call them, so they do exist."""
+    ours, theirs = peers
+    port = service(theirs, "hello")["spec"]["ports"][0]["nodePort"]
+    host = subprocess.run(
+        ["curl", "-sm5", f"http://{theirs.node_address}:{port}/hello"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert _answer_of(theirs) in host.stdout
+    for address in (theirs.node_address, theirs.load_balancer_addresses[0]):
+        assert "Couldn't connect" in _call(kubectl, ours, f"{address}:{port}")
+
+
+def test_the_kubelet_of_another_cluster_is_refused(peers, kubectl):
+    """Its own cluster's pods reach it, and are asked who they are."""
+    ours, theirs = peers
+    assert "Couldn't connect" in _call(kubectl, ours, f"{theirs.node_address}:10250")
+    assert "Client sent an HTTP request to an HTTPS server" in _call(
+        kubectl, theirs, f"{theirs.node_address}:10250"
+    )
+
+
+def test_api_servers_answer_to_other_clusters(peers, kubectl):
+    """Peers find it under the address that the kubeconfig has."""
+    ours, theirs = peers
+    argv = ["curl", "--silent", "--insecure", "--max-time", "5", f"{theirs.server}/version"]
+    assert json.loads(kubectl(ours, "exec", "client", "--", *argv))["major"] == "1"
+
+
+def test_pods_of_another_cluster_cannot_be_routed_to(peers, kubectl):
+    """Not even with a route over the other node, set by hand: its door refuses that."""
+    ours, theirs = peers
+    pod = kubectl(theirs, "get", "pods", "--selector=app=hello", "--output=jsonpath={.items[0].status.podIP}")
+    assert theirs.run(["curl", "-sm5", f"http://{pod}:5000/hello"]).stdout.startswith(_answer_of(theirs))
+    ours.run(["ip", "route", "add", f"{pod}/32", "via", theirs.node_address])
+    try:
+        refused = ours.run(["curl", "-sSm5", f"http://{pod}:5000/hello"])
+    finally:
+        ours.run(["ip", "route", "delete", f"{pod}/32", "via", theirs.node_address])
+    assert refused.returncode == 7, refused.stderr
+
+
+def test_a_start_of_running_clusters_changes_nothing_and_is_quick(peers):
+    """Same processes before and after; a second is usual, and a busy machine has some more."""
+    before = [cluster.processes() for cluster in peers]
+    began = time.monotonic()
+    start([cluster.name for cluster in peers])
+    assert time.monotonic() - began < 8
+    assert [cluster.processes() for cluster in peers] == before
+
+
+def test_clusters_are_found_by_name(peers):
+    """What a later program finds is what the start gave."""
+    assert {cluster.name: cluster for cluster in peers}.items() <= find().items()
+
+
+def test_the_kubeconfig_has_a_context_for_each_cluster_and_is_private(peers):
+    """Contexts are named as the clusters, servers are no loopback, tokens differ."""
+    path = peers[0].kubeconfig
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    content = yaml.safe_load(path.read_text())
+    assert {"lab-a", "lab-b"} <= {context["name"] for context in content["contexts"]}
+    servers = {entry["name"]: entry["cluster"]["server"] for entry in content["clusters"]}
+    assert [servers[cluster.name] for cluster in peers] == [cluster.server for cluster in peers]
+    tokens = [entry["user"]["token"] for entry in content["users"]]
+    assert len(set(tokens)) == len(tokens)
+    assert all(len(token) >= 40 for token in tokens)
+
+
+def test_credentials_are_in_private_files_only(peers):
+    """Nobody else may read a key, a kubeconfig or a setting, and arguments hold no token."""
+    for cluster in peers:
+        token = next(
+            entry["user"]["token"]
+            for entry in yaml.safe_load(cluster.kubeconfig.read_text())["users"]
+            if entry["name"] == cluster.name
+        )
+        folder = cluster.layout.folder
+        private = [
+            *(folder / "pki").iterdir(),
+            *(folder / "settings").iterdir(),
+            *(folder / "logs").iterdir(),
+        ]
+        assert [file for file in private if file.stat().st_mode & 0o077] == []
+        for pid in cluster.processes().values():
+            with open(f"/proc/{pid}/cmdline", "rb") as arguments:  # noqa: PTH123 - a file of the kernel's
+                assert token.encode() not in arguments.read()
+        holders = [file for file in folder.rglob("*") if _contains(file, token)]
+        assert holders == [folder / "kubeconfig"]
+
+
+def _contains(file, text: str) -> bool:
+    if "containerd" in file.parts or file.is_symlink() or not file.is_file():
+        return False
+    return text.encode() in file.read_bytes()
+
+
+def test_secrets_are_encrypted_in_etcd(peers, kubectl):
+    """A Secret's value is in none of etcd's files, while a ConfigMap's is."""
+    cluster = peers[0]
+    kubectl(cluster, "create", "secret", "generic", "hidden", "--from-literal=key=value-of-a-secret")
+    kubectl(cluster, "create", "configmap", "open", "--from-literal=key=value-of-a-configmap")
+    try:
+        data = b"".join(
+            file.read_bytes() for file in (cluster.layout.folder / "etcd").rglob("*") if file.is_file()
+        )
+    finally:
+        kubectl(cluster, "delete", "secret/hidden", "configmap/open")
+    assert b"value-of-a-configmap" in data
+    assert b"value-of-a-secret" not in data
+
+
+def test_a_changed_secret_reaches_its_pod_within_seconds(peers, kubectl):
+    """Rotated certificates need not wait for the kubelet's usual minute."""
+    cluster = peers[0]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "reader"},
+        "spec": {
+            "terminationGracePeriodSeconds": 0,
+            "containers": [
+                {
+                    "name": "reader",
+                    "image": "localhost/client:1",
+                    "command": ["sleep", "infinity"],
+                    "volumeMounts": [{"name": "secret", "mountPath": "/secret"}],
+                }
+            ],
+            "volumes": [{"name": "secret", "secret": {"secretName": "changing"}}],
+        },
+    }
+    kubectl(cluster, "create", "secret", "generic", "changing", "--from-literal=key=old")
+    try:
+        kubectl(cluster, "create", "--filename=-", given=[pod])
+        kubectl(cluster, "wait", "pod/reader", "--for=condition=Ready", "--timeout=30s")
+        read = ("exec", "reader", "--", "cat", "/secret/key")
+        assert kubectl(cluster, *read) == "old"
+        kubectl(cluster, "patch", "secret", "changing", "--patch", '{"stringData": {"key": "new"}}')
+        assert _eventually(lambda: kubectl(cluster, *read) == "new", 25)
+    finally:
+        kubectl(cluster, "delete", "pod/reader", "secret/changing")
+
+
+def test_a_paused_cluster_does_not_answer_and_goes_on_afterwards(peers, kubectl, service):
+    """To its peers it is a machine that hangs: connections are not refused, and nothing comes back."""
+    ours, theirs = peers
+    address = f"{_address(service(theirs, 'hello'))}:5000"
+    theirs.pause()
+    try:
+        assert "timed out" in _call(kubectl, ours, address)
+    finally:
+        theirs.resume()
+    assert _eventually(lambda: _answer_of(theirs) in _call(kubectl, ours, address), 30)
+
+
+def test_a_node_without_kubelet_is_noticed(peers, kubectl):
+    """Kubernetes says so after the grace period that the settings name, not after the usual minute."""
+    cluster = peers[1]
+    cluster.stop_process("kubelet")
+    try:
+        condition = "--output=jsonpath={.items[0].status.conditions[?(@.type=='Ready')].status}"
+        noticed = _eventually(lambda: kubectl(cluster, "get", "nodes", condition) == "Unknown", 40)
+    finally:
+        start([cluster.name])
+    assert noticed, f"the node was still ready, long after {NODE_GRACE}"
