@@ -83,7 +83,7 @@ def _client() -> _Recipe:
 
 
 def _helloworld() -> _Recipe:
-    sources = sorted(path for path in _HELLOWORLD.iterdir() if path.suffix in {".go", ".mod"})
+    sources = [_HELLOWORLD / name for name in ("go.mod", "main.go")]
     home = paths.cache_dir() / "images" / "helloworld-server"
     entry = home / cache.key([path.read_bytes() for path in sources])
     with cache.locked(home):

@@ -18,11 +18,18 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	greeting := fmt.Sprintf("Hello version: %s, instance: %s\n", os.Getenv("SERVICE_VERSION"), instance)
+	server := &http.Server{
+		Addr:              address,
+		Handler:           handler(os.Getenv("SERVICE_VERSION"), instance),
+		ReadHeaderTimeout: 10 * time.Second,
+	}
+	log.Fatal(server.ListenAndServe())
+}
 
+func handler(version, instance string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /hello", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, greeting)
+		fmt.Fprintf(w, "Hello version: %s, instance: %s\n", version, instance)
 	})
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprint(w, "Helloworld is healthy")
@@ -33,7 +40,5 @@ func main() {
 			log.Print(err)
 		}
 	})
-
-	server := &http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	log.Fatal(server.ListenAndServe())
+	return mux
 }

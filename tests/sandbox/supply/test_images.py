@@ -1,0 +1,204 @@
+"""Images: the tar's form, what is in each of them, and that it runs."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from sandbox import images, paths
+from sandbox.images import archive, recipes
+from sandbox.images.content import File, Folder, Link, Text, command, libraries, loaded
+
+HELLOWORLD = Path(recipes.__file__).parent / "helloworld"
+
+needs_commands = pytest.mark.skipif(
+    not all(map(shutil.which, ("busybox", "curl"))), reason="busybox and curl are not installed"
+)
+needs_go = pytest.mark.skipif(shutil.which("go") is None, reason="Go is not on PATH")
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="chroot takes root")
+
+
+def an_image(tmp_path: Path, *, reverse: bool = False) -> archive.Image:
+    """Build a small image's description; with `reverse` its entries are listed the other way round."""
+    program = tmp_path / "program"
+    program.write_bytes(b"\x7fELF program")
+    entries = (
+        File(path="/usr/bin/program", source=program),
+        Link(path="/usr/bin/alias", target="program"),
+        Text(path="/etc/passwd", text="root:x:0:0\n"),
+        Folder(path="/data", mode=0o1777),
+    )
+    return archive.Image(
+        name="small",
+        references=("localhost/small:1", "localhost/small:2"),
+        entrypoint=("/usr/bin/program", "run"),
+        user="65532:65532",
+        entries=entries[::-1] if reverse else entries,
+    )
+
+
+def write(image: archive.Image, folder: Path) -> Path:
+    """Write an image below `folder`; return the tar."""
+    folder.mkdir()
+    archive.write(image, "amd64", folder, "image.tar")
+    return folder / "image.tar"
+
+
+def read(tar_path: Path) -> tuple[dict, dict, tarfile.TarFile]:
+    """Return an image's manifest, its configuration and its layer."""
+    tar = tarfile.open(tar_path)  # noqa: SIM115 - the layer is read from it by the caller
+    (manifest,) = json.load(tar.extractfile("manifest.json"))
+    config = json.load(tar.extractfile(manifest["Config"]))
+    (layer,) = manifest["Layers"]
+    return manifest, config, tarfile.open(fileobj=tar.extractfile(layer))
+
+
+def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
+    """Neither the order of entries nor the time nor the owner of a file shows."""
+    first = write(an_image(tmp_path), tmp_path / "a")
+    (tmp_path / "program").touch()
+    second = write(an_image(tmp_path, reverse=True), tmp_path / "b")
+    assert first.read_bytes() == second.read_bytes()
+    assert [path.name for path in first.parent.iterdir()] == ["image.tar"], "the layer must not stay behind"
+
+
+def test_the_manifest_leads_to_a_layer_with_its_digest(tmp_path: Path) -> None:
+    """References, entry point, user and platform are there; the layer has the digest that is claimed."""
+    path = write(an_image(tmp_path), tmp_path / "a")
+    manifest, config, _ = read(path)
+    assert manifest["RepoTags"] == ["localhost/small:1", "localhost/small:2"]
+    assert config["config"]["Entrypoint"] == ["/usr/bin/program", "run"]
+    assert config["config"]["User"] == "65532:65532"
+    assert (config["os"], config["architecture"]) == ("linux", "amd64")
+    with tarfile.open(path) as tar:
+        layer = tar.extractfile(manifest["Layers"][0]).read()
+        raw_config = tar.extractfile(manifest["Config"]).read()
+    assert config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(layer).hexdigest()}"]
+    assert manifest["Config"] == f"{hashlib.sha256(raw_config).hexdigest()}.json"
+
+
+def test_the_layer_has_every_entry_below_its_folders(tmp_path: Path) -> None:
+    """Folders come before what is in them; modes and link targets are kept."""
+    *_, layer = read(write(an_image(tmp_path), tmp_path / "a"))
+    found = {member.name: member for member in layer}
+    assert list(found) == ["data", "etc", "usr", "usr/bin", "etc/passwd", "usr/bin/alias", "usr/bin/program"]
+    assert found["data"].mode == 0o1777
+    assert found["usr/bin"].isdir()
+    assert found["usr/bin/program"].mode == 0o755
+    assert found["usr/bin/alias"].linkname == "program"
+
+
+def test_ldd_output_is_read_by_path() -> None:
+    """Libraries after an arrow and the loader count; the kernel's own does not."""
+    output = (
+        "\tlinux-vdso.so.1 (0x00007ffd)\n"
+        "\tlibc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x00007f09c361e000)\n"
+        "\t/lib64/ld-linux-x86-64.so.2 (0x00007f09caa16000)\n"
+    )
+    assert loaded(output) == ["/lib/x86_64-linux-gnu/libc.so.6", "/lib64/ld-linux-x86-64.so.2"]
+
+
+def test_a_static_binary_needs_no_libraries(tmp_path: Path) -> None:
+    """What ldd refuses to look at is taken as it is."""
+    script = tmp_path / "static"
+    script.write_bytes(b"no dynamic section")
+    assert libraries([script]) == []
+
+
+def test_only_istios_own_images_have_the_user_that_the_sidecar_leaves_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Traffic of user 1337 goes past the proxy: a client of that user would not be in the mesh."""
+    tool = tmp_path / "tool"
+    tool.write_bytes(b"tool")
+    monkeypatch.setattr(recipes, "_tool", lambda _: tool)
+    monkeypatch.setattr(recipes.tools, "module_dir", lambda *_: tmp_path)
+    monkeypatch.setattr(recipes, "command", lambda _: tool)
+    monkeypatch.setattr(recipes, "with_links", lambda *_: ([], []))
+    monkeypatch.setattr(recipes, "_iptables_extensions", list)
+    monkeypatch.setattr(recipes, "_name_service", list)
+    monkeypatch.setattr(recipes.go, "build_program", lambda _, target: target.write_bytes(b"server"))
+    monkeypatch.setenv("ISTIO_MESH_SANDBOX_CACHE", str(tmp_path / "cache"))
+    users = {name: recipes.recipe(name).user.split(":")[0] for name in images.references()}
+    assert {name for name, user in users.items() if user == "1337"} == {"pilot", "proxyv2"}
+    assert {name for name, user in users.items() if user == "0"} == {"coredns"}
+
+
+@needs_commands
+def test_an_image_is_made_once_and_kept_by_its_inputs(cache_folder: Path) -> None:
+    """The second time nothing is made or said; a different input makes another entry."""
+    said: list[str] = []
+    first = images.ensure(["pause"], say=said.append)
+    assert len(said) == 1
+    assert first[0].is_relative_to(cache_folder / "images" / "pause")
+    before = first[0].stat().st_mtime_ns
+    assert images.ensure(["pause"], say=said.append) == first
+    assert len(said) == 1
+    assert first[0].stat().st_mtime_ns == before
+
+
+@needs_commands
+@needs_root
+def test_the_client_has_a_curl_a_shell_and_a_sleep_that_run(cache_folder: Path, tmp_path: Path) -> None:
+    """Run in a chroot of nothing but the image's files: a library left out would stop them."""
+    (tar,) = images.ensure(["client"], say=print)
+    root = tmp_path / "root"
+    read(tar)[2].extractall(root, filter="tar")
+    script = "curl --version && echo shell | cat && { sleep infinity & } && kill -0 $! && kill $!"
+    done = subprocess.run(
+        ["chroot", root, "/bin/sh", "-c", script], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("curl ")
+    assert done.stdout.endswith("shell\n")
+
+
+@needs_root
+@pytest.mark.skipif(
+    not (paths.cache_dir() / "tools" / "pilot-agent").exists(), reason="pilot-agent is not in the cache yet"
+)
+def test_the_proxy_has_an_agent_an_envoy_and_iptables_that_run(tmp_path: Path) -> None:
+    """Every name by which Istio calls iptables runs in a chroot of the image's files."""
+    (tar,) = images.ensure(["proxyv2"], say=print)
+    root = tmp_path / "root"
+    read(tar)[2].extractall(root, filter="tar")
+    commands = ["/usr/local/bin/envoy", *(f"/usr/sbin/{name}" for name in recipes._IPTABLES)]
+    for name in commands:
+        done = subprocess.run(
+            ["chroot", root, name, "--version"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{name}: {done.stderr}"
+    agent = subprocess.run(
+        ["chroot", root, "/usr/local/bin/pilot-agent", "version"], capture_output=True, check=False
+    )
+    assert agent.returncode == 0
+    bootstrap = root / "var/lib/istio/envoy/envoy_bootstrap_tmpl.json"
+    assert "static_resources" in bootstrap.read_text()
+    assert list(root.glob("usr/lib/*/xtables/libxt_REDIRECT.so")) or list(
+        root.glob("usr/lib/*/xtables/libipt_REDIRECT.so")
+    )
+
+
+def test_a_missing_command_is_named() -> None:
+    """The error says what is needed and where it was looked for."""
+    with pytest.raises(Exception, match="`no-such-command` is needed for the sandbox's images"):
+        command("no-such-command")
+
+
+@needs_go
+def test_the_helloworld_server_passes_its_own_tests() -> None:
+    """`go test` in its folder."""
+    done = subprocess.run(
+        ["go", "test", "-trimpath", "./..."],
+        cwd=HELLOWORLD,
+        env={**os.environ, "CGO_ENABLED": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
