@@ -1,5 +1,6 @@
 """Distribution packages: a system of the tests' own, whose apt-get writes down what it is asked."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -97,8 +98,6 @@ def test_a_policy_left_by_a_killed_run_forbids_nothing_and_goes(system: System) 
     """The script asks whether its maker still runs."""
     with packages._services_stay_stopped():
         script = system.policy.read_text()
-    import os
-
     dead = subprocess.Popen(["true"])
     dead.wait()
     system.policy.write_text(script.replace(f"/proc/{os.getpid()}/", f"/proc/{dead.pid}/"))
