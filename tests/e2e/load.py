@@ -1,0 +1,226 @@
+"""A steady load of calls beside a test: every call is recorded, and each failed one has its time and reason.
+
+    with Load(kubeconfig, ["east", "west"]) as load:
+        ...                                         # whatever must not disturb the calls
+        load.wait_until(lambda report: "north" in report.answered("east"))
+    assert not load.report.failed, load.report
+
+The calls are made by a loop in each cluster's client pod, a new one every `1 / rate` seconds, whether or not
+those before it have been answered.
+"""
+
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from kubernetes import client, config
+from kubernetes.stream import stream
+from kubernetes.stream.ws_client import WSClient
+from websocket import WebSocketException
+
+from mesh.samples.hello_world import CLIENT, NAMESPACE, PORT, SERVICE
+
+URL = f"http://{SERVICE}.{NAMESPACE}:{PORT}/hello"
+_CALL_SECONDS = 10
+_LONGEST_SECONDS = 3600
+"""A loop whose test was killed ends by itself after this."""
+
+# `echo` writes a line at once, so those of calls that end together do not mix. The loop goes on while calls
+# are under way, and waits for the last of them when it is told to stop.
+_LOOP = """
+set -f
+call() {{
+  answer=$(curl -sS -m {seconds} -w '|%{{http_code}}|%{{time_total}}|' "{url}" 2>&1)
+  echo "$1|"$answer
+}}
+trap 'stopped=1' TERM
+echo "pid $$"
+i=0
+while [ -z "$stopped" ] && [ $i -lt {most} ]; do
+  i=$((i + 1)); call $i & sleep {pause}
+done
+wait
+echo end
+"""
+_VERSION = re.compile(r"Hello version: ([^,]+),")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One call: who made it, when its result was seen, which cluster answered, or why none did."""
+
+    caller: str
+    number: int
+    ended: datetime
+    seconds: float
+    answered_by: str | None
+    reason: str
+
+    def __str__(self) -> str:
+        result = self.reason or f"answered by {self.answered_by}"
+        return f"{self.ended:%H:%M:%S.%f} {self.caller} #{self.number} after {self.seconds:.2f} s: {result}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """All calls up to now, in the order of their ends."""
+
+    calls: tuple[Call, ...]
+
+    @property
+    def failed(self) -> tuple[Call, ...]:
+        """The calls that nobody answered as expected."""
+        return tuple(call for call in self.calls if call.answered_by is None)
+
+    def answered(self, caller: str, *, after: datetime | None = None) -> Counter[str]:
+        """How many of a cluster's calls were answered by which cluster; on request only the latest."""
+        calls = (call for call in self.calls if call.caller == caller and call.answered_by)
+        return Counter(str(call.answered_by) for call in calls if after is None or call.ended > after)
+
+    def __str__(self) -> str:
+        callers = sorted({call.caller for call in self.calls})
+        answers = (f"{caller}: {dict(self.answered(caller))}" for caller in callers)
+        heading = f"{len(self.calls)} calls, {len(self.failed)} failed; answered " + ", ".join(answers)
+        return "\n".join([heading, *(f"  {call}" for call in self.failed)])
+
+
+class Load:
+    """Calls from the client of each context's cluster, while the `with` block runs."""
+
+    def __init__(self, kubeconfig: Path, contexts: Iterable[str], *, rate: float = 4, url: str = URL) -> None:
+        """`rate` is in calls per second from each cluster."""
+        self._callers = [_Caller(str(kubeconfig), context, rate, url) for context in contexts]
+
+    @property
+    def report(self) -> Report:
+        """What has become of the calls up to now; after the block, of all calls."""
+        calls = (call for caller in self._callers for call in list(caller.calls))
+        return Report(calls=tuple(sorted(calls, key=lambda call: call.ended)))
+
+    def wait_until(self, condition: Callable[[Report], bool], *, timeout: float = 120) -> float:
+        """Wait until the report is as expected; give the seconds that it took, or fail with the report."""
+        begin = time.monotonic()
+        while not condition(self.report):
+            waited = time.monotonic() - begin
+            assert waited < timeout, f"not so within {timeout} s:\n{self.report}"
+            self._check()
+            time.sleep(0.2)
+        return time.monotonic() - begin
+
+    def __enter__(self) -> Self:
+        for caller in self._callers:
+            caller.start()
+        self.wait_until(lambda report: {c.caller for c in report.calls} == {c.name for c in self._callers})
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for caller in self._callers:
+            caller.stop()
+        if error is None:
+            self._check()
+
+    def _check(self) -> None:
+        """A load that broke off has proved nothing."""
+        broken = [f"{caller.name}: {caller.broken}" for caller in self._callers if caller.broken]
+        assert not broken, f"the load itself broke off: {'; '.join(broken)}\n{self.report}"
+
+
+class _Caller(threading.Thread):
+    """The loop in one cluster, and the thread that takes down what it says."""
+
+    def __init__(self, kubeconfig: str, context: str, rate: float, url: str) -> None:
+        super().__init__(name=f"load-{context}", daemon=True)
+        self.name = context
+        self.calls: list[Call] = []
+        self.broken: str | None = None
+        self._kubeconfig = kubeconfig
+        self._pid: str | None = None
+        self._pod: str | None = None
+        self._script = _LOOP.format(
+            seconds=_CALL_SECONDS, url=url, pause=1 / rate, most=int(_LONGEST_SECONDS * rate)
+        )
+
+    def run(self) -> None:
+        try:
+            self._pod = self._find_pod()
+            self._listen(self._exec(self._script))
+        except (client.ApiException, WebSocketException, OSError, LookupError) as error:
+            self.broken = f"{type(error).__name__}: {error}"
+
+    def stop(self) -> None:
+        """End the loop; its last calls are waited for."""
+        if self.is_alive() and self._pid:
+            self._exec(f"kill {self._pid}").run_forever(timeout=_CALL_SECONDS)
+        self.join(timeout=2 * _CALL_SECONDS)
+        if self.is_alive():
+            self.broken = "the loop did not end"
+
+    def _api(self) -> client.CoreV1Api:
+        # A client for each stream: the stream's code changes the client that it is given.
+        return client.CoreV1Api(config.new_client_from_config(self._kubeconfig, self.name))
+
+    def _find_pod(self) -> str:
+        pods = self._api().list_namespaced_pod(NAMESPACE, label_selector=f"app={CLIENT}").items
+        running = [p.metadata.name for p in pods if p.status.phase == "Running" and not _leaving(p)]
+        if not running:
+            raise LookupError("no client pod runs")
+        return running[0]
+
+    def _exec(self, script: str) -> WSClient:
+        return stream(
+            self._api().connect_get_namespaced_pod_exec,
+            self._pod,
+            NAMESPACE,
+            container=CLIENT,
+            command=["sh", "-c", script],
+            stdin=False,
+            stdout=True,
+            stderr=True,
+            tty=False,
+            _preload_content=False,
+        )
+
+    def _listen(self, output: WSClient) -> None:
+        unfinished = ""
+        while output.is_open():
+            output.update(timeout=1)
+            *lines, unfinished = (unfinished + output.read_stdout(timeout=0)).split("\n")
+            for line in lines:
+                if line.startswith("pid "):
+                    self._pid = line.removeprefix("pid ")
+                elif line == "end":
+                    output.close()
+                    return
+                else:
+                    self.calls.append(parsed(self.name, line, datetime.now(UTC)))
+        self.broken = output.read_stderr(timeout=0).strip() or "the stream ended"
+
+
+def _leaving(pod: client.V1Pod) -> bool:
+    return pod.metadata.deletion_timestamp is not None
+
+
+def parsed(caller: str, line: str, ended: datetime) -> Call:
+    """One line of the loop: number, what curl printed, HTTP status, seconds. Pure."""
+    number, _, rest = line.partition("|")
+    said, status, seconds, after = ([*rest.split("|"), "", "", ""])[:4]
+    version = _VERSION.search(said)
+    answered_by = version.group(1) if version and status == "200" else None
+    reason = "" if answered_by else " ".join([f"HTTP {status}:", said.strip(), after.strip()]).strip()
+    return Call(
+        caller=caller,
+        number=int(number),
+        ended=ended,
+        seconds=float(seconds or 0),
+        answered_by=answered_by,
+        reason=reason,
+    )
