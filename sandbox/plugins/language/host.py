@@ -96,7 +96,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             metadata={
                 "toolchain": "Pip",
                 "toolchainVersion": environment.pip_version(),
-                "typechecker": "none",
+                "typechecker": "None",
             },
         )
 
