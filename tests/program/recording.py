@@ -15,7 +15,7 @@ from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import Stack
 
 PROJECT = Path(__file__).resolve().parents[2]
-TOKEN = "reader-token-of-"  # noqa: S105 - made up
+TOKEN = "reader-token-of-"
 PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----"
 
 
@@ -32,6 +32,7 @@ class Registration:
     dependencies: frozenset[str]
     inputs: Mapping[str, Any]
     secret_inputs: frozenset[str]
+    read: bool = False
 
 
 @dataclass(kw_only=True)
@@ -98,28 +99,46 @@ class _Monitor(mocks.MockMonitor):
         super().__init__(engine)
         self._recording = recording
 
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        response = super().ReadResource(request)
+        self._record(request, response.urn, request.properties, read=True)
+        return response
+
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
         response = super().RegisterResource(request)
-        secrets = frozenset(k for k, v in request.object.fields.items() if _holds_secret(v))
+        if request.type != "pulumi:pulumi:Stack":
+            self._record(request, response.urn, request.object, read=False)
+        return response
+
+    def _record(self, request: Any, urn: str, properties: Any, *, read: bool) -> None:
         self._recording.resources.append(
             Registration(
-                urn=response.urn,
+                urn=urn,
                 type=request.type,
                 name=request.name,
                 parent=request.parent,
                 provider=request.provider.rpartition("::")[0],
-                protect=request.protect,
+                protect=False if read else request.protect,
                 dependencies=frozenset(request.dependencies),
-                inputs=rpc.deserialize_properties(request.object),
-                secret_inputs=secrets,
+                inputs=_plain(rpc.deserialize_properties(properties)),
+                secret_inputs=frozenset(k for k, v in properties.fields.items() if _holds_secret(v)),
+                read=read,
             )
         )
-        return response
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
         if request.urn.endswith("pulumi:pulumi:Stack::istio-mesh-dev"):
             self._recording.outputs = rpc.deserialize_properties(request.outputs, keep_unknowns=True)
         return super().RegisterResourceOutputs(request)
+
+
+def _plain(value: Any) -> Any:
+    """The value with its secrets unwrapped; which inputs hold secrets is recorded beside it."""
+    if isinstance(value, dict):
+        if rpc._special_sig_key in value:
+            return _plain(value["value"])
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _holds_secret(value: Any) -> bool:

@@ -1,0 +1,290 @@
+"""What the program registers for each of the example stacks."""
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.program.conftest import write_kubeconfigs
+from tests.program.recording import PRIVATE_KEY, PROJECT, TOKEN, Recording, Registration, run
+
+EXAMPLES = sorted((PROJECT / "examples").glob("*.yaml"))
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+
+def _clusters(stack_file: Path) -> dict[str, dict[str, Any]]:
+    return yaml.safe_load(stack_file.read_text(encoding="utf-8"))["config"]["istio-mesh:clusters"]
+
+
+@functools.cache  # an example always gives the same, and a recording is only read
+def _run(stack_file: Path, *, preview: bool = False) -> Recording:
+    write_kubeconfigs(_clusters(stack_file))
+    return run(stack_file, preview=preview)
+
+
+def _lineage(recording: Recording, registration: Registration) -> list[Registration]:
+    """The resource's parents, nearest first."""
+    by_urn = {r.urn: r for r in recording.resources}
+    found: list[Registration] = []
+    while registration.parent in by_urn:
+        registration = by_urn[registration.parent]
+        found.append(registration)
+    return found
+
+
+def _cluster_of(recording: Recording, registration: Registration) -> str:
+    """The cluster that a resource belongs to by its place in the tree: a link belongs to its reader."""
+    for parent in _lineage(recording, registration):
+        if parent.type == "mesh:index:Cluster":
+            return parent.name
+        if parent.type == "mesh:index:Link":
+            return parent.name.split("-sees-")[0]
+    raise AssertionError(f"{registration.urn} is in no cluster")
+
+
+def _tree(recording: Recording) -> str:
+    """Names, types and parents, one resource a line."""
+    lines = {
+        f"{r.parent.rpartition('::')[2]} / {r.name}: {r.type}{' (read)' if r.read else ''}"
+        for r in recording.resources
+    }
+    return "\n".join(sorted(lines)) + "\n"
+
+
+@pytest.fixture(params=EXAMPLES, ids=lambda path: path.stem)
+def stack_file(request: pytest.FixtureRequest) -> Path:
+    """Each of the example stacks."""
+    return request.param
+
+
+@pytest.mark.parametrize("preview", [False, True], ids=["up", "preview"])
+def test_every_kubernetes_resource_goes_through_the_provider_of_its_own_cluster(
+    stack_file: Path, *, preview: bool
+) -> None:
+    """By its place in the tree, and never through a default provider."""
+    recording = _run(stack_file, preview=preview)
+    inside = [r for r in recording.resources if r.type.startswith("kubernetes:")]
+    assert inside, "no resource in any cluster: the program has not run"
+    for registration in inside:
+        expected = f"pulumi:providers:kubernetes::{_cluster_of(recording, registration)}"
+        assert registration.provider.endswith(expected), f"{registration.name} is in the wrong cluster"
+
+
+def test_names_types_and_parents_are_those_of_the_snapshot(stack_file: Path) -> None:
+    """A changed name or parent would replace what users have: it must be seen in a review.
+
+    After a wanted change delete the snapshot and run the test twice: the first run writes it and fails.
+    """
+    snapshot = SNAPSHOTS / f"{stack_file.stem}.txt"
+    tree = _tree(_run(stack_file))
+    if not snapshot.exists():
+        snapshot.parent.mkdir(exist_ok=True)
+        snapshot.write_text(tree, encoding="utf-8")
+        pytest.fail(f"{snapshot.name} was missing and is written now: look at it, then run again")
+    assert tree == snapshot.read_text(encoding="utf-8")
+
+
+def test_preview_shows_the_same_resources_as_up(stack_file: Path) -> None:
+    """Nothing is made inside an `apply`, where previews would miss it."""
+    assert _tree(_run(stack_file, preview=True)) == _tree(_run(stack_file))
+
+
+def test_a_cluster_name_is_in_every_logical_name_below_it(stack_file: Path) -> None:
+    """So one cluster's resources are never renamed by another's coming or going."""
+    recording = _run(stack_file)
+    for registration in recording.resources:
+        if registration.type.startswith("kubernetes:"):
+            cluster = _cluster_of(recording, registration)
+            assert registration.name.startswith(cluster), f"{registration.name} does not name {cluster}"
+
+
+def test_a_further_cluster_changes_nothing_of_the_others(home: Path) -> None:
+    """All that two clusters have is there unchanged with three, inputs and dependencies included."""
+    document = yaml.safe_load((PROJECT / "examples/two-clusters.yaml").read_text(encoding="utf-8"))
+    before = _run(PROJECT / "examples/two-clusters.yaml")
+    document["config"]["istio-mesh:clusters"]["south"] = {"context": "south", "helloWorld": True}
+    three = home / "three.yaml"
+    three.write_text(yaml.safe_dump(document), encoding="utf-8")
+    after = {r.urn: r for r in _run(three).resources}
+    for registration in before.resources:
+        assert after.pop(registration.urn) == registration
+    assert {urn.rpartition("::")[2].split("-sees-")[0] for urn in after} >= {"south", "east", "west"}
+    assert all("south" in urn for urn in after), "more than the new cluster and its links was added"
+
+
+def test_clusters_depend_on_each_other_by_links_only(stack_file: Path) -> None:
+    """Outside links, nothing in one cluster waits for anything in another."""
+    recording = _run(stack_file)
+    place = {
+        r.urn: _cluster_of(recording, r)
+        for r in recording.resources
+        if r.type.startswith("kubernetes:") and "-sees-" not in r.name
+    }
+    for registration in recording.resources:
+        if registration.urn in place:
+            others = {place[urn] for urn in registration.dependencies if urn in place}
+            assert others <= {place[registration.urn]}, f"{registration.name} waits for {others}"
+
+
+def test_there_is_a_link_for_each_ordered_pair(stack_file: Path) -> None:
+    """Each cluster reads all others, and not itself."""
+    names = list(_clusters(stack_file))
+    links = {r.name for r in _run(stack_file).of_type("mesh:index:Link")}
+    assert links == {f"{reader}-sees-{target}" for reader in names for target in names if reader != target}
+
+
+def test_root_ca_is_protected_and_nothing_else_is() -> None:
+    """A destroy must not take the root by accident; all else can be made again."""
+    recording = _run(PROJECT / "examples/two-clusters.yaml")
+    protected = {r.type for r in recording.resources if r.protect}
+    assert protected == {
+        "tls:index/privateKey:PrivateKey",
+        "tls:index/selfSignedCert:SelfSignedCert",
+        "random:index/randomId:RandomId",
+    }
+    assert {r.name for r in recording.resources if r.protect} == {
+        "mesh-root-g1-key",
+        "mesh-root-g1-certificate",
+        "mesh-root-g1-serial",
+    }
+
+
+def test_root_forbids_certificate_authorities_below_the_intermediates() -> None:
+    """`pathlen:1`; the intermediates themselves cannot carry a 0 (the TLS provider loses it)."""
+    recording = _run(PROJECT / "examples/two-clusters.yaml")
+    root = recording.one("tls:index/selfSignedCert:SelfSignedCert", "mesh-root-g1-certificate").inputs
+    assert root["maxPathLength"] == 1
+    assert root["isCaCertificate"] is True
+    assert root["setSubjectKeyId"] is True
+
+
+def test_cacerts_has_istios_keys_with_the_chain_leaf_first() -> None:
+    """Intermediate, its key, root, and intermediate followed by root."""
+    recording = _run(PROJECT / "examples/two-clusters.yaml")
+    data = recording.one("kubernetes:core/v1:Secret", "east-cacerts").inputs["stringData"]
+    assert set(data) == {"ca-cert.pem", "ca-key.pem", "root-cert.pem", "cert-chain.pem"}
+    assert data["ca-key.pem"].startswith(PRIVATE_KEY)
+    assert "east-intermediate-g1-key" in data["ca-key.pem"]
+    assert data["cert-chain.pem"] == data["ca-cert.pem"] + data["root-cert.pem"]
+
+
+def test_istiod_starts_after_cacerts_and_base() -> None:
+    """Without `cacerts` at its first start istiod would make a root of its own."""
+    recording = _run(PROJECT / "examples/two-clusters.yaml")
+    istiod = recording.one("kubernetes:helm.sh/v3:Release", "east-istiod")
+    assert {urn.rpartition("::")[2] for urn in istiod.dependencies} >= {"east-cacerts", "east-istio-base"}
+
+
+def test_secrets_are_secret_on_their_way_to_the_engine(stack_file: Path) -> None:
+    """Private keys and tokens are never plain inputs of a resource, and never outputs of the stack."""
+    recording = _run(stack_file)
+    holding = [
+        (r, key)
+        for r in recording.resources
+        for key, value in r.inputs.items()
+        if PRIVATE_KEY in json.dumps(value) or TOKEN in json.dumps(value)
+    ]
+    assert len(holding) > len(_clusters(stack_file)), "no secret was found where secrets must be"
+    for registration, key in holding:
+        assert key in registration.secret_inputs, f"{registration.name}: {key} is plain"
+    exported = json.dumps(recording.outputs)
+    assert PRIVATE_KEY not in exported
+    assert TOKEN not in exported
+
+
+def test_providers_keep_credentials_out_and_objects_in_place(stack_file: Path) -> None:
+    """A kubeconfig's path, never its contents; changed kubeconfigs and Secrets replace nothing."""
+    clusters = _clusters(stack_file)
+    for provider in _run(stack_file).of_type("pulumi:providers:kubernetes"):
+        cluster = clusters[provider.name]
+        assert provider.inputs["kubeconfig"] == cluster.get("kubeconfig", "~/.kube/config")
+        assert provider.inputs["context"] == cluster["context"]
+        assert provider.inputs["clusterIdentifier"] == provider.name
+        assert provider.inputs["enableSecretMutable"] == "true"
+        skip = "true" if cluster.get("skipUnreachable") else "false"
+        assert provider.inputs["skipUpdateUnreachable"] == skip
+
+
+def test_kubeconfig_contents_enter_the_provider_as_a_secret(home: Path) -> None:
+    """They hold credentials."""
+    contents = (home / "contents").as_posix()
+    write_kubeconfigs({"east": {"context": "east", "kubeconfig": contents}})
+    document = {
+        "config": {
+            "istio-mesh:mesh": {"id": "dev"},
+            "istio-mesh:clusters": {
+                "east": {"context": "east", "kubeconfigContents": Path(contents).read_text(encoding="utf-8")}
+            },
+        }
+    }
+    stack_file = home / "contents.yaml"
+    stack_file.write_text(yaml.safe_dump(document), encoding="utf-8")
+    (provider,) = run(stack_file).of_type("pulumi:providers:kubernetes")
+    assert "kubeconfig" in provider.secret_inputs
+
+
+def test_remote_secret_is_what_istiod_reads() -> None:
+    """Label, annotation, one key that is the target's name, and a kubeconfig with the target's token."""
+    recording = _run(PROJECT / "examples/two-clusters.yaml")
+    secret = recording.one("kubernetes:core/v1:Secret", "east-sees-west-remote-secret").inputs
+    assert secret["metadata"]["name"] == "istio-remote-secret-west"
+    assert secret["metadata"]["labels"] == {"istio/multiCluster": "true"}
+    assert secret["metadata"]["annotations"] == {"networking.istio.io/cluster": "west"}
+    assert list(secret["stringData"]) == ["west"]
+    kubeconfig = yaml.safe_load(secret["stringData"]["west"])
+    assert kubeconfig["users"][0]["user"] == {"token": f"{TOKEN}west-reader-token-g1"}
+    assert kubeconfig["clusters"][0]["cluster"]["server"] == "https://west.example.com:6443"
+
+
+def test_private_api_server_is_reached_by_peers_as_configured() -> None:
+    """Server, TLS name, proxy and CA of the cluster's `apiServer`, not those of the kubeconfig."""
+    recording = _run(PROJECT / "examples/private-api-server.yaml")
+    secret = recording.one("kubernetes:core/v1:Secret", "cloud-sees-factory-remote-secret").inputs
+    server = yaml.safe_load(secret["stringData"]["factory"])["clusters"][0]["cluster"]
+    assert server["server"] == "https://factory.internal.example.com:6443"
+    assert server["tls-server-name"] == "kubernetes.default.svc"
+    assert server["proxy-url"] == "http://proxy.example.com:3128"
+    assert server["certificate-authority-data"].startswith("LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t")
+
+
+def test_per_cluster_settings_override_those_of_all() -> None:
+    """Values merge key by key; version, keys, hosts and tokens are the cluster's own."""
+    recording = _run(PROJECT / "examples/three-clusters.yaml")
+    release = "kubernetes:helm.sh/v3:Release"
+    frankfurt = recording.one(release, "frankfurt-istiod").inputs
+    virginia = recording.one(release, "virginia-istiod").inputs
+    assert frankfurt["values"]["global"]["logAsJson"] is True
+    assert virginia["values"]["global"]["logAsJson"] is False
+    assert virginia["values"]["resources"] == frankfurt["values"]["resources"]
+    assert recording.one(release, "tokyo-istiod").inputs["version"] == "1.30.3"
+    assert virginia["version"] == "1.31.0"
+    gateway = recording.one("kubernetes:networking.istio.io/v1:Gateway", "tokyo-cross-network-gateway").inputs
+    assert gateway["spec"]["servers"][0]["hosts"] == ["*.shop.svc.cluster.local"]
+    tokens = [r.name for r in recording.of_type("kubernetes:core/v1:Secret") if "token" in r.name]
+    assert tokens == [
+        "frankfurt-reader-token-g1",
+        "tokyo-reader-token-g1",
+        "tokyo-reader-token-g2",
+        "virginia-reader-token-g1",
+    ]
+    assert [r.name for r in recording.of_type("mesh:index:HelloWorld")] == [
+        "frankfurt-hello-world",
+        "virginia-hello-world",
+    ]
+
+
+def test_outputs_tell_what_the_mesh_is() -> None:
+    """Mesh, clusters with their gateways' addresses, the root's fingerprint, the first end, a picture."""
+    outputs = _run(PROJECT / "examples/two-clusters.yaml").outputs
+    assert set(outputs) == {"meshId", "clusters", "rootFingerprint", "firstExpiry", "picture"}
+    assert outputs["clusters"]["east"] == {
+        "network": "net-east",
+        "apiServer": "https://east.example.com:6443",
+        "istioVersion": "1.31.0",
+        "gatewayAddresses": ["203.0.113.7", "gateway.example.com"],
+    }
+    assert outputs["firstExpiry"] == "2028-11-20T10:00:00+00:00"
+    assert outputs["picture"].startswith("flowchart LR\n")
