@@ -1,6 +1,7 @@
 """Pulumi's real engine for the conformance suite: stacks whose program a test may exchange."""
 
 import dataclasses
+import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping
@@ -132,6 +133,18 @@ class Stack:
         except auto.CommandError as error:
             return str(error)
         raise AssertionError("the update succeeded, though it should have failed")
+
+    def fails_to_destroy(self, **options: Any) -> str:
+        """Delete all that the stack has, which must fail, and give all that was said."""
+        try:
+            self._stack.destroy(**options)
+        except auto.CommandError as error:
+            return str(error)
+        raise AssertionError("the stack was destroyed, though that should have failed")
+
+    def state(self) -> str:
+        """The whole state as JSON, as it is stored."""
+        return json.dumps(self._stack.export_stack().deployment)
 
     def resource(self, name: str) -> dict[str, Any]:
         """The one resource of that name in the state, with `id`, `inputs` and `outputs`."""
