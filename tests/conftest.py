@@ -1,7 +1,7 @@
 """What tests of several folders share: the sandbox's clusters, in a folder of the tests' own.
 
 The sandbox learns of its folder from the environment, so that is set before anything imports it.
-`ISTIO_MESH_KEEP=1` keeps the clusters after the tests, for the next run to use them again.
+`ISTIO_MESH_KEEP=1` keeps the clusters after the tests, and the mesh in them, for the next run to use again.
 """
 
 import os
@@ -21,6 +21,12 @@ from sandbox.errors import SandboxError  # noqa: E402
 
 Start = Callable[..., Mapping[str, cluster.Cluster]]
 """Takes names of clusters; gives those clusters, running."""
+
+
+@pytest.fixture(scope="session")
+def keep() -> bool:
+    """Say whether clusters, and the mesh in them, outlive the tests."""
+    return _KEEP
 
 
 @pytest.fixture(scope="session")

@@ -25,12 +25,16 @@ def mesh_config(names: tuple[str, ...], kubeconfig: Path) -> dict[str, Any]:
     return config
 
 
+def _stack_folder(name: str) -> Path:
+    return state_dir() / "stacks" / name
+
+
 @pytest.fixture(scope="session")
 def new_stack(sandbox_environment: Mapping[str, str]) -> Callable[[str], Stack]:
     """Give a stack by name with an empty state; what a killed session left of it is dropped first."""
 
     def new(name: str) -> Stack:
-        folder = state_dir() / "stacks" / name
+        folder = _stack_folder(name)
         shutil.rmtree(folder, ignore_errors=True)
         return Stack(name, folder, sandbox_environment)
 
@@ -38,11 +42,18 @@ def new_stack(sandbox_environment: Mapping[str, str]) -> Callable[[str], Stack]:
 
 
 @pytest.fixture(scope="session")
-def mesh(start_clusters: Callable[..., Any], new_stack: Callable[[str], Stack]) -> Iterator[Stack]:
+def mesh(
+    start_clusters: Callable[..., Any],
+    new_stack: Callable[[str], Stack],
+    sandbox_environment: Mapping[str, str],
+    keep: bool,
+) -> Iterator[Stack]:
     """A running mesh over the clusters east and west; a test that changes it puts it back."""
     start_clusters("east", "west")
-    stack = new_stack("mesh")
+    # A mesh that was kept has its state: without it, everything in the clusters would be in the way.
+    stack = Stack("mesh", _stack_folder("mesh"), sandbox_environment) if keep else new_stack("mesh")
     stack.init(mesh_config(("east", "west"), cluster.merged_kubeconfig()))
     stack.up()
     yield stack
-    stack.destroy()
+    if not keep:
+        stack.destroy()

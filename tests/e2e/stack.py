@@ -50,8 +50,10 @@ class Stack:
         }
 
     def init(self, config: Mapping[str, Any]) -> None:
-        """Make the stack with a configuration: values by key without the project's name."""
+        """Make the stack if it is not there; the configuration is values by key without the project's name."""
         self.configure(config)
+        if any((self.folder / "pulumi").rglob(f"stacks/*/{self.name}.json")):
+            return
         with tempfile.TemporaryDirectory() as folder:  # `stack init` writes a salt beside the project
             shutil.copy(PROJECT / "Pulumi.yaml", folder)
             self.pulumi("stack", "init", self.name, "--no-select", cwd=Path(folder))
