@@ -11,7 +11,7 @@ import yaml
 from tests.program.conftest import write_kubeconfigs
 from tests.program.recording import PRIVATE_KEY, PROJECT, TOKEN, Recording, Registration, run
 
-EXAMPLES = sorted((PROJECT / "examples").glob("*.yaml"))
+EXAMPLES = sorted((PROJECT / "examples").rglob("*.yaml"))
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 

@@ -1,0 +1,58 @@
+# Everything that a fresh machine needs is set up by the targets themselves, and only once.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+PY := .venv/bin/python
+IN_SANDBOX := eval "$$($(PY) -m sandbox env)" &&
+
+# $(call step,what it is,command)
+define step
+	@echo "==> $(1)"; SECONDS=0; $(2); echo "    $(1): done in $$SECONDS s"
+endef
+
+.PHONY: help
+help: ## Show the targets.
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+.venv/installed: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'error: expected Python 3.11 or later; name one, for example: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 1; }
+	$(call step,Python packages,$(PYTHON) -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt)
+	@touch $@
+
+.PHONY: setup
+setup: .venv/installed ## Get tools, images, charts and plugins (first time: up to half an hour where they must be built).
+	$(call step,Tools and plugins,$(PY) -m sandbox setup)
+
+.PHONY: up
+up: setup ## Build the mesh of Pulumi.dev.yaml on local clusters and call across them.
+	$(call step,Clusters,$(PY) -m sandbox stack)
+	$(call step,Mesh,$(IN_SANDBOX) pulumi up --yes --skip-preview --suppress-progress)
+	$(call step,Calls,$(IN_SANDBOX) $(PY) -m mesh verify)
+	@printf '%s\n' '' 'Next:' '  eval "$$($(PY) -m sandbox env)"' '  pulumi preview' '  kubectl --context east get pods --all-namespaces' '  istioctl --context east remote-clusters' '  make down'
+
+.PHONY: preview
+preview: setup ## Show what `make up` would change.
+	$(call step,Clusters,$(PY) -m sandbox stack)
+	@$(IN_SANDBOX) pulumi preview --diff
+
+.PHONY: down
+down: .venv/installed ## Remove the local clusters and the state of their stack.
+	$(call step,Removal,$(PY) -m sandbox stop --all)
+
+.PHONY: lint
+lint: .venv/installed ## Run ruff and pyright.
+	$(call step,ruff,.venv/bin/ruff check . && .venv/bin/ruff format --check .)
+	$(call step,pyright,.venv/bin/pyright)
+
+.PHONY: unit
+unit: .venv/installed ## Run the tests that need no cluster.
+	$(call step,Unit and program tests,$(PY) -m pytest -q tests/unit tests/program)
+
+.PHONY: test
+test: lint unit setup ## Run all tests, on real clusters too.
+	$(call step,Tests on real clusters,$(PY) -m pytest --durations=15 tests/sandbox tests/plugins tests/e2e)
+
+.PHONY: reference
+reference: .venv/installed ## Write docs/configuration.md anew from the models.
+	@$(PY) -m docs.reference > docs/configuration.md
