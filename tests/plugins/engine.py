@@ -1,7 +1,6 @@
 """Pulumi's real engine for the conformance suite: stacks whose program a test may exchange."""
 
 import dataclasses
-import json
 import os
 import subprocess
 from collections.abc import Callable, Mapping
@@ -88,6 +87,7 @@ class Stack:
 
     def __init__(self, installation: Installation, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
         # The command looks for bin/pulumi below its root.
         command = auto.PulumiCommand(root=str(installation.bin_dir.parent))
         self._stack = auto.create_or_select_stack(
@@ -143,8 +143,8 @@ class Stack:
         raise AssertionError("the stack was destroyed, though that should have failed")
 
     def state(self) -> str:
-        """The whole state as JSON, as it is stored."""
-        return json.dumps(self._stack.export_stack().deployment)
+        """The whole state as it is stored; that of `resources` has its secrets decrypted."""
+        return (self._folder / ".pulumi" / "stacks" / "conformance" / "test.json").read_text()
 
     def resource(self, name: str) -> dict[str, Any]:
         """The one resource of that name in the state, with `id`, `inputs` and `outputs`."""

@@ -82,7 +82,7 @@ class Cluster:
         configuration = Configuration()
         configuration.connection_pool_maxsize = _MAX_CONNECTIONS
         # An unreachable server is reported after one attempt; an answer that broke off is asked again.
-        configuration.retries = urllib3.Retry(total=2, connect=0, read=2, status=0, redirect=0)
+        configuration.retries = urllib3.Retry(total=1, connect=0, read=1, status=0, redirect=0)
         try:
             load_kube_config_from_dict(
                 with_memory_files(access.as_kubeconfig()), client_configuration=configuration

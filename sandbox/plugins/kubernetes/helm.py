@@ -121,7 +121,7 @@ class Helm:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=descriptors,
-                env={**os.environ, "HELM_DRIVER": "secret"},
+                env=_environment(),
             )
         finally:
             for descriptor in descriptors:
@@ -148,6 +148,14 @@ class Helm:
                 left -= _LOOK_SECONDS
                 if left <= 0:
                     process.kill()
+
+
+def _environment() -> dict[str, str]:
+    """Give the environment without what would lead Helm to another cluster or another store."""
+    kept = {
+        key: value for key, value in os.environ.items() if not key.startswith(("HELM_KUBE", "KUBECONFIG"))
+    }
+    return {**kept, "HELM_DRIVER": "secret"}
 
 
 def _message(errors: str, code: int) -> str:

@@ -38,6 +38,11 @@ from sandbox.plugins.protocol import (
 )
 from sandbox.plugins.values import UNKNOWN, Secret, differences, has_unknown, path_keys, plain
 
+_CONFLICT_HELP = """
+
+Somebody else has taken over fields of the object since it was last applied. Leave those fields out of the
+program, or take them back with the annotation `pulumi.com/patchForce: "true"`."""
+
 # What an object needs may be under way (its namespace, its kind): pauses in seconds before another attempt.
 _RETRY_PAUSES = (1, 2, 4, 8, 16)
 _EXISTS_HELP = """
@@ -70,7 +75,7 @@ class Objects:
         inputs = {"apiVersion": api_version, "kind": kind, **new}
         metadata = inputs.get("metadata")
         if metadata is UNKNOWN:
-            return Checked(inputs=inputs)
+            return Checked(inputs=mark_secrets(inputs, inputs))
         values = dict(metadata.value if isinstance(metadata, Secret) else metadata or {})
         if values.get("generateName") and not values.get("name"):
             raise ProviderError(
@@ -178,6 +183,7 @@ class Objects:
         if preview and (self.cluster is None or has_unknown(obj) or not self._has_kind(obj)):
             return inputs
         manager = self._manager(resource, old_outputs, obj)
+        self._correct_namespace(obj)
         try:
             live = self._connected.get(obj)
             if is_crd(obj):
@@ -187,7 +193,8 @@ class Objects:
         except ApiError as error:
             if preview and error.code == 403:
                 return inputs
-            raise ProviderError(f'update of resource "{resource.urn}" failed: {error}') from error
+            help_text = _CONFLICT_HELP if error.code == 409 else ""
+            raise ProviderError(f'update of resource "{resource.urn}" failed: {error}{help_text}') from error
         if not preview:
             changed = self._await_ready(resource, obj, changed, inputs, manager, timeout, verb="updated")
         return to_outputs(inputs, changed, manager)
@@ -243,6 +250,11 @@ class Objects:
             # Its definition is not there yet; `_create_in_time` corrects a wrong guess.
             return True
 
+    def _correct_namespace(self, obj: dict[str, Any]) -> None:
+        """Take away a namespace that was filled in before the kind was known to be outside of them."""
+        if not self._connected.endpoint(obj["apiVersion"], obj["kind"]).namespaced:
+            obj["metadata"].pop("namespace", None)
+
     def _manager(self, resource: Resource, outputs: Mapping[str, Any], obj: Mapping[str, Any]) -> str:
         chosen = annotation(obj, "patchFieldManager") or plain(outputs.get(FIELD_MANAGER))
         if isinstance(chosen, str) and chosen:
@@ -252,9 +264,7 @@ class Objects:
     def _create_in_time(self, resource: Resource, obj: dict[str, Any], manager: str) -> dict[str, Any]:
         for number, pause in enumerate((*_RETRY_PAUSES, None), start=1):
             try:
-                endpoint = self._connected.endpoint(obj["apiVersion"], obj["kind"])
-                if not endpoint.namespaced:
-                    obj["metadata"].pop("namespace", None)
+                self._correct_namespace(obj)
                 return self._send_new(obj, manager, dry_run=False)
             except (ApiError, NoKindError) as error:
                 may_come = isinstance(error, NoKindError) or error.is_missing

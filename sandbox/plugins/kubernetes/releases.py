@@ -165,7 +165,7 @@ class Releases:
         try:
             said = self._helm.uninstall(values["name"], values["namespace"], flags)
         except HelmError as error:
-            if "release: not found" in str(error) or "not found" in str(error).splitlines()[0]:
+            if "release: not found" in str(error):
                 return
             raise
         except StoppedError as error:

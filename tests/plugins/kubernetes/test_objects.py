@@ -1,7 +1,6 @@
 """What pulumi-kubernetes does with objects: made, shown before, changed, replaced, found again, deleted."""
 
 import base64
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -153,7 +152,7 @@ def test_a_secret_is_encrypted_in_state_and_changed_in_place(
 ) -> None:
     """Neither the text nor its base64 is in the state; the preview of a change does not show it."""
     stack.up(_secret(east, namespace, "confidential"))
-    state = json.dumps(stack.resources())
+    state = stack.state()
     assert "confidential" not in state
     assert base64.b64encode(b"confidential").decode() not in state
     assert is_secret(stack.resource("it")["outputs"]["data"])
@@ -190,10 +189,10 @@ def test_an_object_that_exists_is_adopted_by_import(stack: Stack, east: ControlP
     east.kubectl("create", "configmap", "it", f"--namespace={namespace}", "--from-literal=text=theirs")
     uid = (east.get("configmap", "it", namespace) or {})["metadata"]["uid"]
 
-    def program(text: str) -> Program:
+    def program(text: str, **metadata: Any) -> Program:
         return lambda: k8s.core.v1.ConfigMap(
             "it",
-            metadata={"name": "it", "namespace": namespace},
+            metadata={"name": "it", "namespace": namespace, **metadata},
             data={"text": text},
             opts=pulumi.ResourceOptions.merge(
                 options(east), pulumi.ResourceOptions(import_=f"{namespace}/it")
@@ -201,7 +200,10 @@ def test_an_object_that_exists_is_adopted_by_import(stack: Stack, east: ControlP
         )
 
     assert stack.up(program("theirs")).ops == {"it": "import"}
-    assert stack.up(program("ours")).ops == {"it": "update"}
+    # The fields are kubectl's: to change them is a conflict, unless it is forced.
+    assert "conflict" in stack.fails(program("ours"))
+    forced = {"annotations": {"pulumi.com/patchForce": "true"}}
+    assert stack.up(program("ours", **forced)).ops == {"it": "update"}
     found = east.get("configmap", "it", namespace)
     assert found is not None
     assert (found["metadata"]["uid"], found["data"]) == (uid, {"text": "ours"})
@@ -346,7 +348,7 @@ def _widget(plane: ControlPlane, namespace: str, size: int) -> None:
                     "served": True,
                     "storage": True,
                     "schema": {
-                        "open_api_v3_schema": {
+                        "open_apiv3_schema": {
                             "type": "object",
                             "properties": {
                                 "spec": {"type": "object", "x_kubernetes_preserve_unknown_fields": True}

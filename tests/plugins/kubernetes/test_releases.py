@@ -159,9 +159,9 @@ def test_secret_values_are_in_the_cluster_only(
     """The state has them encrypted, wherever they occur in it."""
     stack.up(_release(east, charts, namespace, {"text": pulumi.Output.secret("confidential")}))
     assert _text(east, namespace) == "confidential"
-    assert "confidential" not in json.dumps(stack.resources())
+    assert "confidential" not in stack.state()
     stack.refresh()
-    assert "confidential" not in json.dumps(stack.resources())
+    assert "confidential" not in stack.state()
 
 
 def test_a_release_that_does_not_get_ready_fails_and_is_taken_up_again(
