@@ -93,13 +93,17 @@ def test_a_checksum_without_its_file_is_said_to_be_missing(site: ReleaseServer, 
         have(a_tool(site.url))
 
 
-def test_a_host_that_refuses_is_asked_once_for_all_its_tools(
-    cache_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Several tools of one dead host cost one attempt, and every one of them says why."""
-    asked: list[str] = []
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record the URLs that are asked for, whoever answers or not."""
+    urls: list[str] = []
     real_get = requests.get
-    monkeypatch.setattr(requests, "get", lambda url, **options: asked.append(url) or real_get(url, **options))
+    monkeypatch.setattr(requests, "get", lambda url, **options: urls.append(url) or real_get(url, **options))
+    return urls
+
+
+def test_a_host_that_refuses_is_asked_once_for_all_its_tools(cache_folder: Path, asked: list[str]) -> None:
+    """Several tools of one dead host cost one attempt, and every one of them says why."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     tools = [a_tool(f"http://127.0.0.1:{port}", name=f"tool-{number}") for number in range(4)]
@@ -108,10 +112,8 @@ def test_a_host_that_refuses_is_asked_once_for_all_its_tools(
     assert len(asked) == 1
 
 
-def test_a_host_that_keeps_silent_is_given_up_in_seconds(
-    cache_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A full backlog answers no connection; looking at four tools there takes one time-out."""
+def test_a_host_that_keeps_silent_is_given_up_in_seconds(cache_folder: Path, asked: list[str]) -> None:
+    """A full backlog answers no connection; looking for four tools there takes one time-out."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as silent:
         port = silent.getsockname()[1]
         fillers = [socket.socket() for _ in range(4)]
@@ -122,6 +124,7 @@ def test_a_host_that_keeps_silent_is_given_up_in_seconds(
         with pytest.raises(SandboxError, match="does not answer"):
             have(*(a_tool(f"http://127.0.0.1:{port}", name=f"tool-{number}") for number in range(4)))
         assert time.monotonic() - started < 5
+        assert len(asked) == 1
         for filler in fillers:
             filler.close()
 
@@ -183,7 +186,7 @@ def test_what_a_killed_run_has_left_does_no_harm(site: ReleaseServer, cache_fold
     site.publish("tool", BINARY)
     stage = cache_folder / "tools/echo-tool/.new"
     stage.mkdir(parents=True)
-    (stage / "echo-tool.download").write_bytes(BINARY[:100])
+    (stage / "half-a-file").write_bytes(BINARY[:100])
     have(a_tool(site.url))
     assert files_in(cache_folder) == ["tools/echo-tool/1.2.3/echo-tool"]
 
