@@ -11,6 +11,7 @@ import yaml
 
 from sandbox import cluster
 from sandbox.paths import state_dir
+from tests.e2e.kube import Kube
 from tests.e2e.stack import PROJECT, Stack
 
 
@@ -57,3 +58,11 @@ def mesh(
     yield stack
     if not keep:
         stack.destroy()
+
+
+@pytest.fixture(scope="session")
+def kube(sandbox_environment: Mapping[str, str]) -> Callable[[str], Kube]:
+    """Give the administrator's view of a cluster of the tests' sandbox by its name."""
+    return lambda name: Kube(
+        context=name, kubeconfig=cluster.merged_kubeconfig(), environment=sandbox_environment
+    )

@@ -50,7 +50,7 @@ class Stack:
         }
 
     def init(self, config: Mapping[str, Any]) -> None:
-        """Make the stack if it is not there; the configuration is values by key without the project's name."""
+        """Make the stack if it is not there; `config` has values by key without the project's name."""
         self.configure(config)
         if any((self.folder / "pulumi").rglob(f"stacks/*/{self.name}.json")):
             return
