@@ -1,5 +1,6 @@
 """Ask a cluster's API server how it is, with nothing but the standard library: a start asks often."""
 
+import datetime
 import http.client
 import json
 import ssl
@@ -33,16 +34,16 @@ def is_ready(cluster: ClusterLayout) -> bool:
     return get(cluster, "/readyz") == b"ok"
 
 
-def node_is_ready(cluster: ClusterLayout) -> bool:
-    """Say whether the cluster's node is ready for pods."""
-    return _condition(get(cluster, f"/api/v1/nodes/{cluster.node}"), "Ready")
+def node_is_ready(cluster: ClusterLayout, *, since: float = 0) -> bool:
+    """Say whether the cluster's node is ready for pods, and has said so since then (seconds of the epoch).
 
-
-def dns_is_ready(cluster: ClusterLayout) -> bool:
-    """Say whether names are resolved in the cluster."""
-    return _condition(get(cluster, "/apis/apps/v1/namespaces/kube-system/deployments/coredns"), "Available")
-
-
-def _condition(answer: bytes | None, kind: str) -> bool:
-    conditions = json.loads(answer).get("status", {}).get("conditions", []) if answer else []
-    return any(entry["type"] == kind and entry["status"] == "True" for entry in conditions)
+    The API keeps what a node said last: of one that has died, it is true for a while and worth nothing.
+    """
+    node = get(cluster, f"/api/v1/nodes/{cluster.node}")
+    lease = get(cluster, f"/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/{cluster.node}")
+    if node is None or lease is None:
+        return False
+    conditions = json.loads(node)["status"].get("conditions", [])
+    renewed = datetime.datetime.fromisoformat(json.loads(lease)["spec"]["renewTime"])
+    is_ready = any(entry["type"] == "Ready" and entry["status"] == "True" for entry in conditions)
+    return is_ready and renewed.timestamp() >= since

@@ -5,6 +5,7 @@ hierarchy. Membership is kept by the kernel and inherited by every child, so it 
 process is even when no record of it is left.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -109,10 +110,8 @@ def _folders(path: str) -> Iterator[Path]:
     Version 1 hierarchies are joined by the unified one beside them, where runc leaves folders too.
     """
     for hierarchy in {*hierarchies(), *_ROOT.glob("unified")}:
-        top = hierarchy / path
-        if top.is_dir():
-            yield from sorted((folder for folder in top.rglob("*") if folder.is_dir()), reverse=True)
-            yield top
+        for folder, _, _ in os.walk(hierarchy / path, topdown=False):  # passes over what goes meanwhile
+            yield Path(folder)
 
 
 def _read_or_empty(path: Path) -> str:

@@ -26,7 +26,7 @@ from sandbox.cluster import (
     settings,
 )
 from sandbox.cluster.files import lock, write_private
-from sandbox.cluster.layout import ClusterLayout
+from sandbox.cluster.layout import DNS_ADDRESS, ClusterLayout
 from sandbox.cluster.supplies import Supplies
 from sandbox.cluster.system import run
 from sandbox.errors import SandboxError
@@ -53,8 +53,8 @@ def start(cluster: ClusterLayout, supplies: Supplies) -> None:
         _run(cluster, supplies, commands.CLIENTS)
         _apply_addons(cluster, supplies)
         image_store.ensure_imported(cluster, supplies.images)
-        _await(cluster, "kubelet", api.node_is_ready)
-        _await(cluster, "kubelet", api.dns_is_ready)
+        _await(cluster, "kubelet", _node_is_ready)
+        _await(cluster, "kubelet", _names_are_resolved)
 
 
 def stop(cluster: ClusterLayout) -> None:
@@ -101,6 +101,18 @@ def _await(cluster: ClusterLayout, name: str, ready: Callable[[ClusterLayout], b
 
     complaint = f"cluster {cluster.name} does not get ready; see {log}"
     processes.wait(ready_or_dead, _READY_SECONDS, complaint, interval=0.1)
+
+
+def _node_is_ready(cluster: ClusterLayout) -> bool:
+    """Say whether the kubelet that runs now has reported a ready node."""
+    started = processes.started_at("kubelet", namespaces.place(cluster))
+    return api.node_is_ready(cluster, since=started)
+
+
+def _names_are_resolved(cluster: ClusterLayout) -> bool:
+    """Ask for a name as a pod would: that takes a pod, its network, and kube-proxy's rules."""
+    argv = ["busybox", "nslookup", "-type=a", "kubernetes.default.svc.cluster.local", DNS_ADDRESS]
+    return run(namespaces.argv_inside(cluster, argv, network_only=True), check=False).returncode == 0
 
 
 def _write_settings(cluster: ClusterLayout) -> None:

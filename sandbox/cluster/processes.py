@@ -129,6 +129,12 @@ def running(name: str, place: Place) -> int | None:
     return None
 
 
+def started_at(name: str, place: Place) -> float:
+    """Return when the process of that name was started, in seconds of the epoch; 0 when it never was."""
+    record = place.records / f"{name}.json"
+    return record.stat().st_mtime if record.exists() else 0
+
+
 def recorded(place: Place) -> dict[str, int | None]:
     """Return every name that was ever started, with its process ID, or None where it does not run."""
     names = sorted(file.stem for file in place.records.glob("*.json") if not file.name.startswith("."))

@@ -77,7 +77,7 @@ def test_a_mistake_gets_one_clear_message(
 
 def test_without_root_the_user_is_told_of_kind():
     """The sandbox is not for them, but the program is."""
-    code = "import os, runpy, sys; os.setuid(65534); sys.argv = ['sandbox', 'status']; runpy.run_module('sandbox', run_name='__main__')"
+    code = "import os; from sandbox.__main__ import main; os.setuid(65534); exit(main(['status']))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=CHECKOUT
     )
