@@ -1,5 +1,6 @@
 """What an image holds: files of this machine, links and short texts, and the libraries a binary needs."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -60,11 +61,14 @@ def libraries(binaries: Iterable[Path]) -> list[File]:
     """Return the shared libraries and the loader that `binaries` need, at the paths they have here."""
     needed: set[str] = set()
     for binary in binaries:
-        done = subprocess.run(["ldd", binary], capture_output=True, text=True, check=False)
-        if done.returncode != 0:  # what ldd says of a static binary
+        done = subprocess.run(
+            ["ldd", binary], env={**os.environ, "LC_ALL": "C"}, capture_output=True, text=True, check=False
+        )
+        output = done.stdout + done.stderr
+        if "not a dynamic executable" in output:
             continue
-        if "not found" in done.stdout:
-            raise SandboxError(f"{binary} lacks a library on this machine:\n{done.stdout}")
+        if done.returncode != 0 or "not found" in output:
+            raise SandboxError(f"the libraries of {binary} cannot all be found on this machine:\n{output}")
         needed |= set(loaded(done.stdout))
     return [File(path=path, source=Path(path).resolve()) for path in sorted(needed)]
 

@@ -34,6 +34,11 @@ def build(spec: GoBuild, target: Path) -> None:
     )
 
 
+def fetch_modules(group: str) -> None:
+    """Fetch the modules of `modules/<group>` without building anything."""
+    _go(MODULES / group, "mod", "download")
+
+
 def build_program(source: Path, target: Path) -> None:
     """Build a program of ours, which needs nothing but Go's standard library, into `target`."""
     _go(source, "build", "-trimpath", "-ldflags", "-s -w", "-o", str(target), ".")

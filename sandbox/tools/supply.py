@@ -3,10 +3,11 @@
 Releases are fetched in parallel. Go builds run one after the other, since Go uses every core by itself.
 """
 
+import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,9 +55,24 @@ def supply(tools: list[Tool], *, say: Callable[[str], None]) -> dict[str, Path]:
     found |= {search.tool.name: path for search, path in zip(searches, paths, strict=True) if path}
 
     builds = [search for search in searches if search.tool.name not in found]
-    for number, search in enumerate(builds, start=1):
-        found[search.tool.name] = _built(search, f"{number} of {len(builds)}", say)
+    with _fetching_ahead(builds):
+        for number, search in enumerate(builds, start=1):
+            found[search.tool.name] = _built(search, f"{number} of {len(builds)}", say)
     return {tool.name: found[tool.name] for tool in tools}
+
+
+@contextlib.contextmanager
+def _fetching_ahead(builds: list[_Search]) -> Iterator[None]:
+    """Fetch the modules of later builds while the first ones keep the cores, not the network, busy."""
+    groups = list(dict.fromkeys(search.tool.go.group for search in builds if search.tool.go))
+    with ThreadPoolExecutor(1) as pool:
+        for group in groups[1:]:
+            # Nobody asks how it went: what could not be fetched is fetched, or fails, in the build itself.
+            pool.submit(go.fetch_modules, group)
+        try:
+            yield
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _on_path(search: _Search) -> Path | None:

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,26 @@ def test_a_tool_that_cannot_be_downloaded_is_built(module: Path, cache_folder: P
     assert "building demo (1 of 1)" in announced
     assert "not on PATH; 127.0.0.1:9 does not answer" in announced
     assert re.fullmatch(r"demo-tool 1\.2\.3: built in \d+ s", done)
+
+
+@needs_go
+def test_modules_of_later_builds_are_fetched_during_the_first(
+    module: Path, cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network is used while the cores are busy; the group being built fetches its own."""
+    shutil.copytree(module, module.parent / "other")
+    recorder = tmp_path / "recorder"
+    recorder.mkdir()
+    script = recorder / "go"
+    log = f'echo "$(basename "$PWD") $1 $2" >> {tmp_path}/log'
+    script.write_text(f'#!/bin/sh\n{log}\n{shutil.which("go")} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(recorder), prepend=":")
+    other = replace(demo(group="other"), name="other-tool")
+    assert set(supply([demo(), other], say=print)) == {"demo-tool", "other-tool"}
+    calls = (tmp_path / "log").read_text().splitlines()
+    assert "other mod download" in calls
+    assert "demo mod download" not in calls
 
 
 @needs_go
