@@ -43,7 +43,7 @@ class Cluster(pulumi.ComponentResource):
         self.namespace = kubernetes.core.v1.Namespace(
             f"{config.name}-{NAMESPACE}",
             metadata={"name": NAMESPACE, "labels": {"topology.istio.io/network": config.network}},
-            opts=child,
+            opts=_adopted(child) if config.intermediate.existing else child,
         ).metadata.name
         self.intermediate = IntermediateCA(
             f"{config.name}-intermediate",
@@ -82,3 +82,9 @@ class Cluster(pulumi.ComponentResource):
                 f"{config.name}-hello-world", cluster=config, control_plane=self.control_plane, opts=child
             )
         self.register_outputs({"gatewayAddresses": self.gateway.addresses})
+
+
+def _adopted(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """For a namespace that is there before the mesh, with the `cacerts` in it: it stays the user's."""
+    own = pulumi.ResourceOptions(import_=NAMESPACE, ignore_changes=["metadata"], retain_on_delete=True)
+    return pulumi.ResourceOptions.merge(opts, own)

@@ -9,6 +9,7 @@ from mesh.discovery.remote_secret import RemoteSecret
 from mesh.provider import kubernetes_provider
 from mesh.trust.plan import earliest, fingerprint
 from mesh.trust.root_ca import RootCA
+from mesh.trust.roots import roots
 
 
 class Mesh(pulumi.ComponentResource):
@@ -21,7 +22,7 @@ class Mesh(pulumi.ComponentResource):
         super().__init__("mesh:index:Mesh", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self._config = config
-        self.root = RootCA(f"{name}-root", mesh_id=config.mesh.id, root=config.root, opts=child)
+        self.root = RootCA(f"{name}-root", mesh_id=config.mesh.id, roots=roots(config.trust), opts=child)
         providers = {c.name: kubernetes_provider(c, child) for c in config.clusters.values()}
         self.clusters = {
             cluster.name: Cluster(
@@ -43,13 +44,14 @@ class Mesh(pulumi.ComponentResource):
 
     @property
     def root_fingerprint(self) -> pulumi.Output[str]:
-        """SHA-256 of the root certificate."""
-        return self.root.certificate_pem.apply(fingerprint)
+        """SHA-256 of the certificate of the root that signs."""
+        return self.root.signing.certificate_pem.apply(fingerprint)
 
     @property
     def first_expiry(self) -> pulumi.Output[str]:
         """When the first of the CA certificates ends, in UTC (RFC 3339)."""
-        ends = [self.root.expires, *(cluster.intermediate.expires for cluster in self.clusters.values())]
+        intermediates = (cluster.intermediate.expires for cluster in self.clusters.values())
+        ends = [self.root.signing.expires, *(end for end in intermediates if end is not None)]
         return pulumi.Output.all(*ends).apply(earliest)
 
     def describe(self) -> dict[str, dict[str, pulumi.Input[object]]]:

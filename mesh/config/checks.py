@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from mesh.config.model import ClusterConfig
 from mesh.config.problems import Problem
-from mesh.config.sections import MeshSection, RootSection
+from mesh.config.sections import MeshSection
 from mesh.istio.values import conflicts
 
 
@@ -67,7 +67,7 @@ def _shared(
 
 
 def within_cluster(
-    cluster: ClusterConfig, mesh: MeshSection, root: RootSection, set_here: Mapping[str, object]
+    cluster: ClusterConfig, mesh: MeshSection, set_here: Mapping[str, object]
 ) -> Iterator[Problem]:
     """Problems of one cluster by itself.
 
@@ -82,31 +82,6 @@ def within_cluster(
                 f"the kubeconfig's {cluster.api_server.server} means another machine in each cluster; "
                 "expected an address that peers can reach, for example https://203.0.113.10:6443"
             ),
-        )
-    trust = f"{own}.trust" if "trust" in set_here else "trust"
-    intermediate = cluster.intermediate
-    if intermediate.validity_hours > root.validity_hours:
-        yield Problem(
-            path=f"{trust}.intermediate.validityHours",
-            message=(
-                f"{intermediate.validity_hours} is longer than the root's {root.validity_hours}; "
-                f"expected at most that, for example {root.validity_hours // 5}"
-            ),
-        )
-    if intermediate.renew_before_hours >= intermediate.validity_hours:
-        yield Problem(
-            path=f"{trust}.intermediate.renewBeforeHours",
-            message=(
-                f"{intermediate.renew_before_hours} is not shorter than validityHours "
-                f"({intermediate.validity_hours}); for example {max(1, intermediate.validity_hours // 4)}"
-            ),
-        )
-    generations = cluster.reader.token_generations
-    if list(generations) != sorted(set(generations)):
-        reader = f"{own}.reader" if "reader" in set_here else "reader"
-        yield Problem(
-            path=f"{reader}.tokenGenerations",
-            message=f"{list(generations)} is not rising; expected each generation once, for example [1, 2]",
         )
     istio = f"{own}.istio" if "istio" in set_here else "istio"
     for conflict in conflicts(cluster, mesh):

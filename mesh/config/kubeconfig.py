@@ -45,6 +45,18 @@ def endpoint(text: str, context: str) -> Endpoint:
     return Endpoint(server=server, tls_server_name=str(name) if name else None)
 
 
+def user(text: str, context: str) -> Mapping[str, Any]:
+    """The user of `context` as the kubeconfig has it: credentials, or how to get them; empty where missing.
+
+    Raises:
+        ValueError: as for `endpoint`.
+    """
+    _ = endpoint(text, context)
+    document = as_map(yaml.safe_load(text)) or {}
+    name = str((as_map(_by_name(document, "contexts")[context].get("context")) or {}).get("user", ""))
+    return as_map(_by_name(document, "users").get(name, {}).get("user")) or {}
+
+
 def _by_name(document: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
     entries: object = document.get(key) or []
     if not isinstance(entries, list):

@@ -3,13 +3,14 @@
 import json
 import os
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pulumi
 from pydantic import TypeAdapter, ValidationError
 
-from mesh.config import checks
+from mesh.config import checks, plain_keys, reader_checks, trust_checks
 from mesh.config.kubeconfig import endpoint
 from mesh.config.model import ApiServer, ClusterConfig, Connection, StackConfig
 from mesh.config.problems import ConfigurationError, Problem, explained
@@ -26,15 +27,24 @@ def from_stack(project: str) -> StackConfig:
     Raises:
         pulumi.RunError: with one line for each mistake; Pulumi shows it without a traceback.
     """
-    prefix = f"{project}:"
     flat = {**pulumi.runtime.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
-    keys = [key for key in flat if key.startswith(prefix)]
-    secret = {key.removeprefix(prefix) for key in keys if pulumi.runtime.is_config_secret(key)}
-    raw = {key.removeprefix(prefix): _decoded(flat[key]) for key in keys}
     try:
-        return parse(raw, secret=secret, path_prefix=prefix)
+        return from_values(project, flat, is_secret=pulumi.runtime.is_config_secret)
     except ConfigurationError as wrong:
         raise pulumi.RunError(str(wrong)) from wrong
+
+
+def from_values(project: str, values: Mapping[str, str], *, is_secret: Callable[[str], bool]) -> StackConfig:
+    """The configuration from values as Pulumi hands them over, by key with the project's name before it.
+
+    Raises:
+        ConfigurationError: with all problems.
+    """
+    prefix = f"{project}:"
+    keys = [key for key in values if key.startswith(prefix)]
+    secret = {key.removeprefix(prefix) for key in keys if is_secret(key)}
+    raw = {key.removeprefix(prefix): _decoded(values[key]) for key in keys}
+    return parse(raw, secret=secret, path_prefix=prefix)
 
 
 def _decoded(value: str) -> object:
@@ -77,14 +87,15 @@ def parse(
         section = _cluster_section(name, value, problems, secret="clusters" in secret)
         if section is not None and (cluster := _cluster(name, section, sections, read, problems)):
             clusters[name] = cluster
-            problems += checks.within_cluster(
-                cluster, sections.mesh, sections.trust.root, as_map(value) or {}
-            )
+            problems += checks.within_cluster(cluster, sections.mesh, as_map(value) or {})
     problems += checks.across_clusters(clusters.values())
+    problems += trust_checks.problems(sections.trust, clusters.values(), cluster_maps, datetime.now(UTC))
+    problems += reader_checks.problems(sections.reader, clusters.values(), cluster_maps)
+    problems += plain_keys.problems(raw, secret)
     if problems:
         unique = dict.fromkeys(problems)  # a setting of all clusters is wrong once, not once for each
         raise ConfigurationError(Problem(path=path_prefix + p.path, message=p.message) for p in unique)
-    return StackConfig(mesh=sections.mesh, root=sections.trust.root, clusters=clusters)
+    return StackConfig(mesh=sections.mesh, trust=sections.trust, clusters=clusters)
 
 
 def _sections(

@@ -10,7 +10,7 @@ from mesh.config.sections import (
     IstioSection,
     MeshSection,
     ReaderSection,
-    RootSection,
+    TrustSection,
 )
 
 
@@ -54,5 +54,5 @@ class StackConfig:
     """A whole mesh; `clusters` by name, in the order of the stack file."""
 
     mesh: MeshSection
-    root: RootSection
+    trust: TrustSection
     clusters: Mapping[str, ClusterConfig]

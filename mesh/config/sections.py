@@ -22,7 +22,9 @@ from mesh.config.types import (
     ImageReference,
     IstioVersion,
     KeyAlgorithm,
+    Phase,
     ProxyUrl,
+    ReaderRole,
 )
 from mesh.maps import as_map, merged
 
@@ -100,28 +102,54 @@ class IstioSection(Section):
 
 
 class RootSection(Section):
-    """The mesh's root CA."""
+    """A root CA: generated, given with its key, or offline, where only its certificate is given."""
 
+    generation: Generation = Field(
+        default=1,
+        description="Number of this root. A root that takes another's place has a higher one.",
+        examples=[2],
+    )
     key: KeyAlgorithm = Field(
         default=KeyAlgorithm.RSA_4096,
-        description="Algorithm of the root's private key.",
+        description="Algorithm of a generated root's private key.",
         examples=["rsa-4096"],
     )
     validity_hours: Hours = Field(
-        default=87600, description="Lifetime of the root certificate in hours.", examples=[87600]
+        default=87600, description="Lifetime of a generated root's certificate in hours.", examples=[87600]
     )
+    certificate: CertificatePem | None = Field(
+        default=None,
+        description="PEM certificate of a root of your own; without privateKey, the root is offline and "
+        "every cluster's intermediate is given or existing.",
+        examples=["-----BEGIN CERTIFICATE-----…"],
+    )
+    private_key: SecretStr | None = Field(
+        default=None,
+        description="PEM private key of that certificate; set it with `--secret`.",
+        examples=["{secure: …}"],
+    )
+
+    @property
+    def offline(self) -> bool:
+        """Whether this program cannot sign with it."""
+        return self.certificate is not None and self.private_key is None
 
 
 class IntermediateSection(Section):
-    """The intermediate CA that each cluster signs its workloads' certificates with."""
+    """The intermediate CA that each cluster signs its workloads' certificates with.
+
+    It is generated, or given with its key, or already in the cluster as `cacerts`.
+    """
 
     key: KeyAlgorithm = Field(
         default=KeyAlgorithm.RSA_4096,
-        description="Algorithm of the intermediate's private key.",
+        description="Algorithm of a generated intermediate's private key.",
         examples=["ecdsa-p256"],
     )
     validity_hours: Hours = Field(
-        default=17520, description="Lifetime of the intermediate certificate in hours.", examples=[17520]
+        default=17520,
+        description="Lifetime of a generated intermediate's certificate in hours.",
+        examples=[17520],
     )
     renew_before_hours: Hours = Field(
         default=4320,
@@ -131,12 +159,48 @@ class IntermediateSection(Section):
     generation: Generation = Field(
         default=1, description="Raise it by one to replace key and certificate.", examples=[2]
     )
+    existing: bool = Field(
+        default=False,
+        description="The cluster has its Secret `cacerts` from elsewhere (cert-manager, Vault, by hand); it "
+        "is checked and left alone.",
+        examples=["true"],
+    )
+    certificate: CertificatePem | None = Field(
+        default=None,
+        description="PEM certificate of an intermediate of your own; for one cluster only.",
+        examples=["-----BEGIN CERTIFICATE-----…"],
+    )
+    private_key: SecretStr | None = Field(
+        default=None,
+        description="PEM private key of that certificate; set it with `--secret`.",
+        examples=["{secure: …}"],
+    )
+    chain: CertificatePem | None = Field(
+        default=None,
+        description="PEM certificates between that certificate and the root, if there are any.",
+        examples=["-----BEGIN CERTIFICATE-----…"],
+    )
+
+    @property
+    def generated(self) -> bool:
+        """Whether this program makes it."""
+        return not self.existing and self.certificate is None
 
 
 class TrustSection(Section):
     """The mesh's certificate authorities."""
 
     root: RootSection = Field(default=RootSection(), description="The root CA.", examples=["{}"])
+    next_root: RootSection | None = Field(
+        default=None,
+        description="The root CA that takes its place, while it is rotated.",
+        examples=["{generation: 2}"],
+    )
+    phase: Phase | None = Field(
+        default=None,
+        description="How far the rotation to nextRoot is: trust-both, then sign-with-new, then drop-old.",
+        examples=["trust-both"],
+    )
     intermediate: IntermediateSection = Field(
         default=IntermediateSection(), description="The intermediate CAs.", examples=["{}"]
     )
@@ -167,6 +231,18 @@ class ReaderSection(Section):
         default=(1,),
         description="Tokens that are alive; remote secrets carry the last one. Rotate by [1, 2], then [2].",
         examples=["[1]"],
+    )
+    role: ReaderRole = Field(
+        default=ReaderRole.CHART,
+        description="Rights of the account: those of Istio's chart, which may read every Secret of the "
+        "cluster, or `minimal`, which may read none (Istio 1.31 and later).",
+        examples=["minimal"],
+    )
+    kubeconfig: SecretStr | None = Field(
+        default=None,
+        description="Kubeconfig that peers get instead of one with a token of the reader's, for one cluster "
+        "only; set it with `--secret`.",
+        examples=["{secure: …}"],
     )
 
 

@@ -27,6 +27,21 @@ class KeyAlgorithm(StrEnum):
     ECDSA_P384 = "ecdsa-p384"
 
 
+class Phase(StrEnum):
+    """How far the rotation of the root is, over all clusters."""
+
+    TRUST_BOTH = "trust-both"
+    SIGN_WITH_NEW = "sign-with-new"
+    DROP_OLD = "drop-old"
+
+
+class ReaderRole(StrEnum):
+    """What the account of service discovery may do in its cluster."""
+
+    CHART = "chart"
+    MINIMAL = "minimal"
+
+
 def version_tuple(version: str) -> tuple[int, int, int]:
     """Major, minor and patch of a version such as `1.31.0` or `1.31.0-rc.1`."""
     found = _VERSION.fullmatch(version)

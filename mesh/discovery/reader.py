@@ -7,16 +7,28 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from mesh.config.model import ClusterConfig
+from mesh.config.types import ReaderRole
 from mesh.discovery.kubeconfig import remote_kubeconfig
+from mesh.discovery.minimal_role import minimal_role
 from mesh.istio.control_plane import ControlPlane
 
-_ACCOUNT = "istio-reader-service-account"  # made by the chart `base`
+ACCOUNT = "istio-reader-service-account"  # made by the chart `base`
+
+
+def token_name(generation: int) -> str:
+    """Name of the Secret with the reader's token of that generation."""
+    return f"istio-reader-token-g{generation}"
 
 
 class Reader(pulumi.ComponentResource):
-    """Tokens of the reader's account, one for each generation, and the kubeconfig with the newest."""
+    """Tokens of the reader's account, one for each generation, and the kubeconfig with the newest.
+
+    Where a kubeconfig for peers is given, there are no tokens. `ready` has what must be there before anyone
+    may read with the kubeconfig.
+    """
 
     kubeconfig: pulumi.Output[str]
+    ready: list[pulumi.Resource]
 
     def __init__(
         self,
@@ -28,28 +40,46 @@ class Reader(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mesh:index:Reader", name, None, opts)
-        tokens = [
-            kubernetes.core.v1.Secret(
-                f"{name}-token-g{generation}",
-                type="kubernetes.io/service-account-token",
-                metadata={
-                    "name": f"istio-reader-token-g{generation}",
-                    "namespace": namespace,
-                    "annotations": {"kubernetes.io/service-account.name": _ACCOUNT},
-                },
-                # A token for an account that does not exist is deleted again by Kubernetes.
-                opts=pulumi.ResourceOptions(parent=self, depends_on=[control_plane.base]),
-            )
-            for generation in cluster.reader.token_generations
-        ]
-
-        def kubeconfig(data: Mapping[str, str]) -> str:
-            return remote_kubeconfig(
-                cluster.name,
-                cluster.api_server,
-                token=base64.b64decode(data["token"]).decode(),
-                certificate_authority=base64.b64decode(data["ca.crt"]).decode(),
-            )
-
-        self.kubeconfig = pulumi.Output.secret(tokens[-1].data).apply(kubeconfig)
+        child = pulumi.ResourceOptions(parent=self)
+        # The chart `istiod` gives the account its rights: whoever asks earlier is refused.
+        self.ready = [control_plane.istiod]
+        if cluster.reader.role == ReaderRole.MINIMAL:
+            self.ready.append(minimal_role(name, account=ACCOUNT, namespace=namespace, opts=child))
+        if (given := cluster.reader.kubeconfig) is not None:
+            self.kubeconfig = pulumi.Output.secret(given.get_secret_value())
+        else:
+            self.kubeconfig = _with_token(name, cluster, namespace, control_plane, child)
         self.register_outputs({})
+
+
+def _with_token(
+    name: str,
+    cluster: ClusterConfig,
+    namespace: pulumi.Input[str],
+    control_plane: ControlPlane,
+    opts: pulumi.ResourceOptions,
+) -> pulumi.Output[str]:
+    tokens = [
+        kubernetes.core.v1.Secret(
+            f"{name}-token-g{generation}",
+            type="kubernetes.io/service-account-token",
+            metadata={
+                "name": token_name(generation),
+                "namespace": namespace,
+                "annotations": {"kubernetes.io/service-account.name": ACCOUNT},
+            },
+            # A token for an account that does not exist is deleted again by Kubernetes.
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[control_plane.base])),
+        )
+        for generation in cluster.reader.token_generations
+    ]
+
+    def kubeconfig(data: Mapping[str, str]) -> str:
+        return remote_kubeconfig(
+            cluster.name,
+            cluster.api_server,
+            token=base64.b64decode(data["token"]).decode(),
+            certificate_authority=base64.b64decode(data["ca.crt"]).decode(),
+        )
+
+    return pulumi.Output.secret(tokens[-1].data).apply(kubeconfig)

@@ -26,10 +26,6 @@ class RemoteSecret(pulumi.ComponentResource):
                 "annotations": {"networking.istio.io/cluster": target.name},
             },
             string_data={target.name: target.reader.kubeconfig},
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                # The chart `istiod` gives the reader its rights: whoever asks earlier is refused.
-                depends_on=[target.control_plane.istiod],
-            ),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=target.reader.ready),
         )
         self.register_outputs({})

@@ -22,7 +22,7 @@ class ControlPlane(pulumi.ComponentResource):
         cluster: ClusterConfig,
         mesh: MeshSection,
         namespace: pulumi.Input[str],
-        cacerts: pulumi.Resource,
+        cacerts: pulumi.Resource | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mesh:index:ControlPlane", name, None, opts)
@@ -43,6 +43,8 @@ class ControlPlane(pulumi.ComponentResource):
             istio=cluster.istio,
             values=values.istiod(cluster, mesh),
             # istiod needs the definitions of `base`; without `cacerts` at its start it makes its own root.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.base, cacerts]),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[self.base, cacerts] if cacerts else [self.base]
+            ),
         )
         self.register_outputs({"version": self.istiod.version})

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from mesh.config.model import ClusterConfig
 from mesh.config.sections import MeshSection
+from mesh.config.types import ReaderRole
 from mesh.maps import as_map, leaves, merged
 
 Values: TypeAlias = dict[str, Any]
@@ -36,6 +37,12 @@ def istiod(cluster: ClusterConfig, mesh: MeshSection) -> Values:
     """Values for the chart `istiod`."""
     user = cluster.istio.values.istiod
     return merged(merged(_istiod_defaults(), user), _istiod_identity(cluster, mesh))
+
+
+def environment(cluster: ClusterConfig) -> Mapping[str, str]:
+    """The environment of istiod as the defaults and the user's values make it."""
+    env = as_map(merged(_istiod_defaults(), cluster.istio.values.istiod).get("env")) or {}
+    return {name: str(value) for name, value in env.items()}
 
 
 def gateway(cluster: ClusterConfig) -> Values:
@@ -71,19 +78,30 @@ _SETTING = {
     "global.multiCluster.clusterName": "the cluster's name in clusters",
     "global.network": "the cluster's network",
     "meshConfig.trustDomain": "mesh.trustDomain",
+    "global.enableReaderRBAC": "reader.role",
+    "env.PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER": "reader.role",
     "name": "nothing: peers find the gateway by it",
     "networkGateway": "the cluster's network",
 }
 
 
 def _istiod_identity(cluster: ClusterConfig, mesh: MeshSection) -> Values:
-    return {
+    identity: Values = {
         "global": {
             "meshID": mesh.id,
             "multiCluster": {"clusterName": cluster.name},
             "network": cluster.network,
         },
         "meshConfig": {"trustDomain": mesh.trust_domain},
+    }
+    return merged(identity, _minimal_reader()) if cluster.reader.role == ReaderRole.MINIMAL else identity
+
+
+def _minimal_reader() -> Values:
+    return {
+        "global": {"enableReaderRBAC": False},
+        # On, istiod waits for the Secrets of other clusters, which it may not read.
+        "env": {"PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER": "false"},
     }
 
 

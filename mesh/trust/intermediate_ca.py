@@ -1,5 +1,7 @@
 """A cluster's intermediate CA, and the Secret by which istiod gets it."""
 
+from dataclasses import dataclass
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_tls as tls
@@ -7,19 +9,29 @@ import pulumi_tls as tls
 from mesh.config.sections import IntermediateSection
 from mesh.trust import plan
 from mesh.trust.private_key import private_key
-from mesh.trust.root_ca import RootCA
+from mesh.trust.root_ca import Authority, RootCA
+
+
+@dataclass(frozen=True, kw_only=True)
+class Signer:
+    """Certificate, key and end of an intermediate; `chain_pem` leads from it up to, without, the root."""
+
+    certificate_pem: pulumi.Output[str]
+    private_key_pem: pulumi.Output[str]
+    expires: pulumi.Output[str]
+    chain_pem: str = ""
 
 
 class IntermediateCA(pulumi.ComponentResource):
     """A CA of one cluster's own, signed by the mesh's root, in the cluster as Istio's `cacerts`.
 
     Keys of the Secret: `security/pkg/pki/ca` in istio/istio. It is updated in place and never made
-    again, because istiod watches the file only if it was there when istiod started.
+    again, because istiod watches the file only if it was there when istiod started. Where the cluster has
+    its `cacerts` from elsewhere, there is no `secret`, and when it expires is not known here.
     """
 
-    certificate_pem: pulumi.Output[str]
-    expires: pulumi.Output[str]
-    secret: kubernetes.core.v1.Secret
+    expires: pulumi.Output[str] | None
+    secret: kubernetes.core.v1.Secret | None
 
     def __init__(
         self,
@@ -33,43 +45,89 @@ class IntermediateCA(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mesh:index:IntermediateCA", name, None, opts)
+        self.expires = self.secret = None
+        if intermediate.existing:
+            self.register_outputs({})
+            return
         child = pulumi.ResourceOptions(parent=self)
-        prefix = f"{name}-g{intermediate.generation}"
-        key = private_key(f"{prefix}-key", intermediate.key, child)
-        request = tls.CertRequest(
-            f"{prefix}-request",
-            private_key_pem=key.private_key_pem,
-            subject=tls.CertRequestSubjectArgs(
-                common_name=plan.intermediate_common_name(mesh_id, cluster), organization=mesh_id
-            ),
-            dns_names=[plan.ISTIOD_DNS_NAME],
-            opts=child,
-        )
-        certificate = tls.LocallySignedCert(
-            f"{prefix}-certificate",
-            cert_request_pem=request.cert_request_pem,
-            ca_private_key_pem=root.private_key_pem,
-            ca_cert_pem=root.certificate_pem,
-            allowed_uses=list(plan.CA_USES),
-            is_ca_certificate=True,
-            set_subject_key_id=True,
-            validity_period_hours=intermediate.validity_hours,
-            early_renewal_hours=intermediate.renew_before_hours,
-            opts=child,
-        )
-        self.secret = kubernetes.core.v1.Secret(
-            f"{cluster}-cacerts",
-            metadata={"name": "cacerts", "namespace": namespace},
-            string_data={
-                "ca-cert.pem": certificate.cert_pem,
-                "ca-key.pem": key.private_key_pem,
-                "root-cert.pem": root.certificate_pem,
-                "cert-chain.pem": pulumi.Output.all(certificate.cert_pem, root.certificate_pem).apply(
-                    lambda certificates: plan.chain(*certificates)
-                ),
-            },
-            opts=child,
-        )
-        self.certificate_pem = certificate.cert_pem
-        self.expires = certificate.validity_end_time
-        self.register_outputs({"certificatePem": self.certificate_pem, "expires": self.expires})
+        if intermediate.generated:
+            signer = _generated(name, mesh_id, cluster, intermediate, root.signing, child)
+        else:
+            signer = _given(intermediate)
+        self.expires = signer.expires
+        self.secret = _cacerts(cluster, namespace, signer, root, child)
+        self.register_outputs({"certificatePem": signer.certificate_pem, "expires": signer.expires})
+
+
+def _generated(
+    name: str,
+    mesh_id: str,
+    cluster: str,
+    intermediate: IntermediateSection,
+    root: Authority,
+    opts: pulumi.ResourceOptions,
+) -> Signer:
+    if root.private_key_pem is None:
+        raise ValueError(f"{cluster}: an offline root signs no generated intermediate")
+    prefix = f"{name}-g{intermediate.generation}"
+    key = private_key(f"{prefix}-key", intermediate.key, opts)
+    request = tls.CertRequest(
+        f"{prefix}-request",
+        private_key_pem=key.private_key_pem,
+        subject=tls.CertRequestSubjectArgs(
+            common_name=plan.intermediate_common_name(mesh_id, cluster), organization=mesh_id
+        ),
+        dns_names=[plan.ISTIOD_DNS_NAME],
+        opts=opts,
+    )
+    certificate = tls.LocallySignedCert(
+        f"{prefix}-certificate",
+        cert_request_pem=request.cert_request_pem,
+        ca_private_key_pem=root.private_key_pem,
+        ca_cert_pem=root.certificate_pem,
+        allowed_uses=list(plan.CA_USES),
+        is_ca_certificate=True,
+        set_subject_key_id=True,
+        validity_period_hours=intermediate.validity_hours,
+        early_renewal_hours=intermediate.renew_before_hours,
+        opts=opts,
+    )
+    return Signer(
+        certificate_pem=certificate.cert_pem,
+        private_key_pem=key.private_key_pem,
+        expires=certificate.validity_end_time,
+    )
+
+
+def _given(intermediate: IntermediateSection) -> Signer:
+    certificate, key = intermediate.certificate or "", intermediate.private_key
+    return Signer(
+        certificate_pem=pulumi.Output.from_input(plan.chain(certificate)),
+        private_key_pem=pulumi.Output.secret(key.get_secret_value() if key else ""),
+        expires=pulumi.Output.from_input(plan.expires(certificate)),
+        chain_pem=intermediate.chain or "",
+    )
+
+
+def _cacerts(
+    cluster: str,
+    namespace: pulumi.Input[str],
+    signer: Signer,
+    root: RootCA,
+    opts: pulumi.ResourceOptions,
+) -> kubernetes.core.v1.Secret:
+    chain = pulumi.Output.all(signer.certificate_pem, root.signing.certificate_pem).apply(
+        lambda pems: plan.certificate_chain(pems[0], signer.chain_pem, pems[1])
+    )
+    return kubernetes.core.v1.Secret(
+        f"{cluster}-cacerts",
+        metadata={"name": "cacerts", "namespace": namespace},
+        string_data={
+            "ca-cert.pem": signer.certificate_pem,
+            "ca-key.pem": signer.private_key_pem,
+            "root-cert.pem": root.bundle,
+            "cert-chain.pem": chain,
+        },
+        # A cluster that gets its `cacerts` from elsewhere from now on goes on with this one until then.
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=True)),
+    )

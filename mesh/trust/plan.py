@@ -5,19 +5,22 @@ those of the TLS provider.
 """
 
 import hashlib
+import re
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from cryptography import x509
+
 from mesh.config.types import KeyAlgorithm
+
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 CA_USES = ("cert_signing", "crl_signing", "digital_signature")
 # One level below the root is an intermediate; a path length of 1 forbids a CA below that.
 ROOT_PATH_LENGTH = 1
 ISTIOD_DNS_NAME = "istiod.istio-system.svc"
-# The root of a mesh that was made today. A later rotation adds generations, and leaves this one as it is.
-FIRST_ROOT = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,17 @@ def intermediate_common_name(mesh_id: str, cluster: str) -> str:
 def chain(*certificates: str) -> str:
     """PEM certificates in one text, each on lines of its own, leaf first."""
     return "".join(f"{certificate.strip()}\n" for certificate in certificates)
+
+
+def certificate_chain(certificate: str, between: str, root: str) -> str:
+    """Istio's `cert-chain.pem`: the intermediate, what is between it and the root, and the root, once."""
+    links = [*_PEM.findall(between), root]
+    return chain(certificate, *dict.fromkeys(link.strip() for link in links))
+
+
+def expires(certificate: str) -> str:
+    """When a PEM certificate ends, in UTC (RFC 3339)."""
+    return x509.load_pem_x509_certificate(certificate.encode()).not_valid_after_utc.isoformat()
 
 
 def fingerprint(certificate: str) -> str:

@@ -1,4 +1,6 @@
-"""The mesh's root CA."""
+"""The mesh's root CAs: one, or two while one takes the other's place."""
+
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_random as random
@@ -7,49 +9,83 @@ import pulumi_tls as tls
 from mesh.config.sections import RootSection
 from mesh.trust import plan
 from mesh.trust.private_key import private_key
+from mesh.trust.roots import Roots
+
+
+@dataclass(frozen=True, kw_only=True)
+class Authority:
+    """What intermediates are signed with; there is no `private_key_pem` where the root is offline."""
+
+    certificate_pem: pulumi.Output[str]
+    private_key_pem: pulumi.Output[str] | None
+    expires: pulumi.Output[str]
 
 
 class RootCA(pulumi.ComponentResource):
-    """A self-signed root that signs one intermediate for each cluster, and nothing else.
+    """The self-signed roots, which sign one intermediate for each cluster, and nothing else.
 
-    Key and certificate are protected: losing them means a new root for every workload of the mesh.
+    Key and certificate are protected: losing them means a new root for every workload of the mesh. Roots of
+    the user's own are no resources; they stay in the configuration.
     """
 
-    private_key_pem: pulumi.Output[str]
-    certificate_pem: pulumi.Output[str]
-    expires: pulumi.Output[str]
+    signing: Authority
+    bundle: pulumi.Output[str]
+    """PEM: all trusted roots, in the order of `root-cert.pem`."""
 
     def __init__(
-        self, name: str, *, mesh_id: str, root: RootSection, opts: pulumi.ResourceOptions | None = None
+        self, name: str, *, mesh_id: str, roots: Roots, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("mesh:index:RootCA", name, None, opts)
-        generation = plan.FIRST_ROOT
-        prefix = f"{name}-g{generation}"
-        protected = pulumi.ResourceOptions(parent=self, protect=True)
-        key = private_key(f"{prefix}-key", root.key, protected)
-        # Two roots of one name in a trust bundle would be mistaken for each other.
-        serial = random.RandomId(
-            f"{prefix}-serial",
-            byte_length=8,
-            keepers={"generation": str(generation)},
-            opts=protected,
-        )
-        certificate = tls.SelfSignedCert(
-            f"{prefix}-certificate",
-            private_key_pem=key.private_key_pem,
-            subject=tls.SelfSignedCertSubjectArgs(
-                common_name=plan.root_common_name(mesh_id, generation),
-                organization=mesh_id,
-                serial_number=serial.hex,
-            ),
-            allowed_uses=list(plan.CA_USES),
-            is_ca_certificate=True,
-            max_path_length=plan.ROOT_PATH_LENGTH,
-            set_subject_key_id=True,
-            validity_period_hours=root.validity_hours,
-            opts=protected,
-        )
-        self.private_key_pem = key.private_key_pem
-        self.certificate_pem = certificate.cert_pem
-        self.expires = certificate.validity_end_time
-        self.register_outputs({"certificatePem": self.certificate_pem, "expires": self.expires})
+        authorities = {
+            root.generation: _given(root)
+            if root.certificate is not None
+            else _generated(
+                f"{name}-g{root.generation}",
+                mesh_id,
+                root,
+                pulumi.ResourceOptions(parent=self, protect=root in roots.protected),
+            )
+            for root in roots.declared
+        }
+        self.signing = authorities[roots.signing.generation]
+        trusted = [authorities[root.generation].certificate_pem for root in roots.bundle]
+        self.bundle = pulumi.Output.all(*trusted).apply(lambda pems: plan.chain(*pems))
+        self.register_outputs({"certificatePem": self.signing.certificate_pem, "bundle": self.bundle})
+
+
+def _given(root: RootSection) -> Authority:
+    certificate = root.certificate or ""
+    key = root.private_key
+    return Authority(
+        certificate_pem=pulumi.Output.from_input(plan.chain(certificate)),
+        private_key_pem=pulumi.Output.secret(key.get_secret_value()) if key else None,
+        expires=pulumi.Output.from_input(plan.expires(certificate)),
+    )
+
+
+def _generated(prefix: str, mesh_id: str, root: RootSection, opts: pulumi.ResourceOptions) -> Authority:
+    key = private_key(f"{prefix}-key", root.key, opts)
+    # Two roots of one name in a trust bundle would be mistaken for each other.
+    serial = random.RandomId(
+        f"{prefix}-serial", byte_length=8, keepers={"generation": str(root.generation)}, opts=opts
+    )
+    certificate = tls.SelfSignedCert(
+        f"{prefix}-certificate",
+        private_key_pem=key.private_key_pem,
+        subject=tls.SelfSignedCertSubjectArgs(
+            common_name=plan.root_common_name(mesh_id, root.generation),
+            organization=mesh_id,
+            serial_number=serial.hex,
+        ),
+        allowed_uses=list(plan.CA_USES),
+        is_ca_certificate=True,
+        max_path_length=plan.ROOT_PATH_LENGTH,
+        set_subject_key_id=True,
+        validity_period_hours=root.validity_hours,
+        opts=opts,
+    )
+    return Authority(
+        certificate_pem=certificate.cert_pem,
+        private_key_pem=key.private_key_pem,
+        expires=certificate.validity_end_time,
+    )

@@ -1,0 +1,53 @@
+"""Rights of the reader without those that istiod can do without: no Secrets, nothing written."""
+
+from collections.abc import Sequence
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs
+
+ROLE = "istio-mesh-reader"
+_READ = ("get", "list", "watch")
+_READABLE: Sequence[tuple[Sequence[str], Sequence[str]]] = (
+    (("",), ("endpoints", "namespaces", "nodes", "pods", "replicationcontrollers", "services")),
+    (("apps",), ("replicasets",)),
+    (("discovery.k8s.io",), ("endpointslices",)),
+    (("apiextensions.k8s.io",), ("customresourcedefinitions",)),
+    (("gateway.networking.k8s.io",), ("gateways",)),
+    (("multicluster.x-k8s.io",), ("serviceexports", "serviceimports")),
+    (("networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io"), ("*",)),
+)
+_REVIEWS = (("authentication.k8s.io", "tokenreviews"), ("authorization.k8s.io", "subjectaccessreviews"))
+
+
+def minimal_role(
+    name: str, *, account: str, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions
+) -> kubernetes.rbac.v1.ClusterRoleBinding:
+    """A ClusterRole of our own, bound to the reader's account.
+
+    The chart's role, for comparison: `templates/reader-clusterrole.yaml` of the chart `istiod`.
+    """
+    rules = [
+        *(
+            PolicyRuleArgs(api_groups=list(groups), resources=list(names), verbs=list(_READ))
+            for groups, names in _READABLE
+        ),
+        *(PolicyRuleArgs(api_groups=[group], resources=[name], verbs=["create"]) for group, name in _REVIEWS),
+    ]
+    role = kubernetes.rbac.v1.ClusterRole(
+        f"{name}-minimal-role",
+        metadata={"name": ROLE},
+        rules=rules,
+        opts=opts,
+    )
+    return kubernetes.rbac.v1.ClusterRoleBinding(
+        f"{name}-minimal-role-binding",
+        metadata={"name": ROLE},
+        role_ref={
+            "api_group": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": role.metadata.name,
+        },
+        subjects=[{"kind": "ServiceAccount", "name": account, "namespace": namespace}],
+        opts=opts,
+    )

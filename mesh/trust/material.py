@@ -1,0 +1,195 @@
+"""Certificates and keys that a user gives: whether they are what a mesh can stand on. Pure.
+
+Every function yields one sentence for each thing that is wrong and repeats nothing of a private key.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+E = TypeVar("E", bound=x509.ExtensionType)
+
+_CURVES = ("secp256r1", "secp384r1", "secp521r1")
+_RSA_BITS = 2048
+
+
+def certificates(pem: str) -> tuple[x509.Certificate, ...]:
+    """The certificates in a PEM text, in its order.
+
+    Raises:
+        ValueError: the text has none, or one that cannot be read.
+    """
+    try:
+        return tuple(x509.load_pem_x509_certificates(pem.encode()))
+    except ValueError as broken:
+        raise ValueError("expected PEM certificates that can be read, each complete") from broken
+
+
+def name(certificate: x509.Certificate) -> str:
+    """The common name, or where there is none the whole subject."""
+    common = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return str(common[0].value) if common else certificate.subject.rfc4514_string()
+
+
+def root_problems(certificate: str, private_key: str | None, now: datetime) -> Iterator[tuple[str, str]]:
+    """What is wrong with a root: pairs of the setting (`certificate`, `privateKey`) and the sentence."""
+    try:
+        root = _single(certificate)
+    except ValueError as broken:
+        yield "certificate", str(broken)
+        return
+    for problem in _authority_problems(root, now):
+        yield "certificate", problem
+    if not _issued(root, root):
+        yield (
+            "certificate",
+            f"{name(root)!r} is signed by {root.issuer.rfc4514_string()!r}, not by itself; expected a root",
+        )
+    if _path_length(root) == 0:
+        yield (
+            "certificate",
+            "its path length is 0, which forbids the intermediates of the clusters; expected 1 or more",
+        )
+    if private_key is not None:
+        for problem in _key_problems(root, private_key):
+            yield "privateKey", problem
+
+
+def intermediate_problems(
+    certificate: str, private_key: str | None, chain: str | None, root: str, now: datetime
+) -> Iterator[tuple[str, str]]:
+    """What is wrong with an intermediate under `root`; pairs as for a root, with the setting `chain` too.
+
+    `chain` has the certificates between it and the root, if any; the root itself may be its last.
+    """
+    try:
+        own, anchor = _single(certificate), _single(root)
+    except ValueError as broken:
+        yield "certificate", str(broken)
+        return
+    if own == anchor:
+        yield "certificate", "this is the root itself; expected an intermediate that the root has signed"
+        return
+    for problem in _authority_problems(own, now):
+        yield "certificate", problem
+    if private_key is not None:
+        for problem in _key_problems(own, private_key):
+            yield "privateKey", problem
+    try:
+        between = [c for c in certificates(chain) if c not in (anchor, own)] if chain else []
+    except ValueError as broken:
+        yield "chain", str(broken)
+        return
+    for link in between:
+        for problem in _authority_problems(link, now):
+            yield "chain", f"{name(link)!r}: {problem}"
+    yield from _chain_problems(own, between, anchor)
+
+
+def _chain_problems(
+    own: x509.Certificate, between: Sequence[x509.Certificate], anchor: x509.Certificate
+) -> Iterator[tuple[str, str]]:
+    current, left, below = own, list(between), 0
+    while not _issued(current, anchor):
+        issuer = next((c for c in left if _issued(current, c)), None)
+        if issuer is None:
+            yield (
+                "chain",
+                f"{name(current)!r} is signed by {current.issuer.rfc4514_string()!r}, which is neither in "
+                f"the chain nor the root {name(anchor)!r}; expected every certificate up to that root",
+            )
+            return
+        left.remove(issuer)
+        below += 1
+        if _too_long(issuer, below - 1):
+            yield "chain", f"{name(issuer)!r} allows fewer CAs below it than there are (path length)"
+        current = issuer
+    if _too_long(anchor, below):
+        yield "chain", f"the root {name(anchor)!r} allows fewer CAs below it than there are (path length)"
+    if left:
+        yield "chain", f"{name(left[0])!r} does not lead to the root; expected only what does"
+
+
+def _single(pem: str) -> x509.Certificate:
+    found = certificates(pem)
+    if len(found) != 1:
+        raise ValueError(f"expected one certificate, found {len(found)}")
+    return found[0]
+
+
+def _authority_problems(certificate: x509.Certificate, now: datetime) -> Iterator[str]:
+    constraints = _extension(certificate, x509.BasicConstraints)
+    if constraints is None or not constraints.ca:
+        yield "this is no CA certificate (CA:TRUE is missing); expected one that may sign others"
+    usage = _extension(certificate, x509.KeyUsage)
+    if usage is not None and not usage.key_cert_sign:
+        yield "its key usage does not include certificate signing (keyCertSign)"
+    if now >= certificate.not_valid_after_utc:
+        yield f"it ended on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+    if now < certificate.not_valid_before_utc:
+        yield f"it is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
+    algorithm = certificate.signature_hash_algorithm
+    if isinstance(algorithm, hashes.SHA1 | hashes.MD5):
+        yield f"it is signed with {algorithm.name}, which can be forged; expected SHA-256 or stronger"
+    yield from _weakness(certificate.public_key())
+
+
+def _weakness(key: object) -> Iterator[str]:
+    expected = "expected RSA of at least 2048 bits, or ECDSA on P-256, P-384 or P-521"
+    if isinstance(key, rsa.RSAPublicKey):
+        if key.key_size < _RSA_BITS:
+            yield f"its key is RSA of {key.key_size} bits; {expected}"
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        if key.curve.name not in _CURVES:
+            yield f"its key is on the curve {key.curve.name}; {expected}"
+    else:
+        yield f"its key is of a kind that Istio does not sign with; {expected}"
+
+
+def _key_problems(certificate: x509.Certificate, pem: str) -> Iterator[str]:
+    expected = "expected the PEM private key of the certificate, for example the text of ca-key.pem"
+    if "-----BEGIN CERTIFICATE-----" in pem:
+        yield f"this is a certificate; {expected}"
+        return
+    if "ENCRYPTED" in pem:
+        yield f"this key is encrypted with a passphrase, which istiod cannot know; {expected}, decrypted"
+        return
+    try:
+        key = load_pem_private_key(pem.encode(), password=None)
+    except (ValueError, TypeError):
+        yield f"this cannot be read as a private key; {expected}"
+        return
+    if key.public_key() != certificate.public_key():
+        yield f"this key belongs to another certificate than {name(certificate)!r}; {expected}"
+
+
+def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _path_length(certificate: x509.Certificate) -> int | None:
+    constraints = _extension(certificate, x509.BasicConstraints)
+    return constraints.path_length if constraints else None
+
+
+def _too_long(issuer: x509.Certificate, below: int) -> bool:
+    """Whether an issuer's path length forbids one more CA over the `below` CAs under that one."""
+    allowed = _path_length(issuer)
+    return allowed is not None and below + 1 > allowed
+
+
+def _extension(certificate: x509.Certificate, kind: type[E]) -> E | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
