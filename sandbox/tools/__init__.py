@@ -4,7 +4,7 @@
     paths = tools.ensure(tools.NAMES)
     paths["kubectl"]
 
-Each tool is looked for on the path, in the cache, at its official download site, in a Python package,
+Each tool is looked for in the cache, on the path, at its official download site, in a Python package,
 and is last built from its Go module. `python -m sandbox.tools` does so from the command line.
 """
 

@@ -1,5 +1,7 @@
-"""Where each tool comes from: the path, the cache, its official release, a Python package, its Go module.
+"""Where each tool comes from: the cache, the path, its official release, a Python package, its Go module.
 
+The cache goes before the path because it needs no run to know the version, and because a sandbox's own
+environment has the cache's tools on the path.
 Releases are fetched in parallel. Go builds run one after the other, since Go uses every core by itself.
 """
 
