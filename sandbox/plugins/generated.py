@@ -21,7 +21,7 @@ from sandbox.plugins.protocol import (
     ProviderError,
     Resource,
 )
-from sandbox.plugins.values import UNKNOWN, Secret, mark_like, plain, top_level_key
+from sandbox.plugins.values import UNKNOWN, Secret, has_unknown, mark_like, plain, top_level_key
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,8 @@ class Input:
     """What may be given for a property, and what a change of it means.
 
     `choices` are the values allowed for it, or for each of its items if it is a list; `at_least` is
-    the least number allowed.
+    the least number allowed. With `in_place`, a change does not replace the resource. With `kept`, an
+    input that is no longer given stays as it was.
     """
 
     required: bool = False
@@ -38,6 +39,7 @@ class Input:
     at_least: int | None = None
     secret: bool = False
     in_place: bool = False
+    kept: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,8 @@ class Kind:
     `make` takes the inputs with defaults, without secret marks, and may raise `ProviderError`.
     `stale`, given the properties of a resource with new inputs in place, says which computed
     property has come to demand a replacement. `derived` gives the computed properties that follow
-    from the inputs, which are known before the making and change in place.
+    from the inputs, which are known before the making and change in place. `faults` finds what is
+    wrong with known inputs taken together.
     """
 
     inputs: Mapping[str, Input]
@@ -63,6 +66,7 @@ class Kind:
     make: Callable[[Mapping[str, Any]], Made]
     secret: frozenset[str] = frozenset()
     derived: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda inputs: {}
+    faults: Callable[[Mapping[str, Any]], Sequence[Failure]] = lambda inputs: ()
     stale: Callable[[Mapping[str, Any]], str | None] = lambda properties: None
 
 
@@ -81,6 +85,8 @@ class GeneratedProvider(Provider):
         """Refuse what the type does not know, and mark secrets."""
         kind = self._kind(resource)
         failures = [*_unknown_inputs(kind, new), *_bad_inputs(kind, new)]
+        if not failures and not has_unknown(new):
+            failures = list(kind.faults(plain(_complete(kind, new))))
         return Checked(inputs=_with_secrets(new, _secret_inputs(kind)), failures=failures)
 
     def diff(
@@ -94,9 +100,10 @@ class GeneratedProvider(Provider):
     ) -> Difference:
         """Compare the inputs, defaults included; a stale resource is replaced though they are the same."""
         kind = self._kind(resource)
-        new = _complete(kind, new_inputs)
+        kept = _kept(kind, old_outputs)
+        new = {**kept, **_complete(kind, new_inputs)}
         difference = Difference.between(
-            _complete(kind, old_inputs),
+            {**kept, **_complete(kind, old_inputs)},
             new,
             replace=lambda path: not kind.inputs[top_level_key(path)].in_place,
         )
@@ -149,9 +156,9 @@ class GeneratedProvider(Provider):
     ) -> Mapping[str, Any]:
         """Take over the inputs that only guide the next making."""
         kind = self._kind(resource)
-        kept = {name: value for name, value in old_outputs.items() if name not in kind.inputs}
-        given = _complete(kind, new_inputs)
-        return _with_secrets({**kept, **given, **kind.derived(plain(given))}, kind.secret)
+        computed = {name: value for name, value in old_outputs.items() if name not in kind.inputs}
+        given = {**_kept(kind, old_outputs), **_complete(kind, new_inputs)}
+        return _with_secrets({**computed, **given, **kind.derived(plain(given))}, kind.secret)
 
     def delete(
         self,
@@ -177,6 +184,11 @@ def _complete(kind: Kind, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Give the inputs with defaults filled in and without those that are null."""
     defaults = {name: rule.default for name, rule in kind.inputs.items() if rule.default is not None}
     return {**defaults, **{name: value for name, value in inputs.items() if value is not None}}
+
+
+def _kept(kind: Kind, old: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the old values that stay where no new one is given."""
+    return {name: old[name] for name, rule in kind.inputs.items() if rule.kept and old.get(name) is not None}
 
 
 def _secret_inputs(kind: Kind) -> frozenset[str]:

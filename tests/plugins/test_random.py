@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 import pulumi
 import pulumi_random as random
+import pytest
+from pulumi.automation import CommandError
 
 from tests.plugins.engine import Stack, is_secret
 
@@ -64,11 +66,20 @@ def test_a_string_is_its_own_id_and_not_secret(stack: Stack) -> None:
     assert state["id"] == state["outputs"]["result"]
 
 
-def test_a_length_below_the_least_numbers_is_refused(stack: Stack) -> None:
-    """An impossible password is an error and leaves nothing behind."""
-    text = stack.fails(lambda: _password({}, length=3, min_upper=4))
-    assert "length" in text
-    assert stack.resources() == []
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"length": 0},
+        {"length": 5, "min_upper": 3, "min_lower": 3},
+        {"special": False, "upper": False, "lower": False, "numeric": False},
+    ],
+)
+def test_a_password_that_cannot_be_is_refused_by_the_preview(
+    stack: Stack, arguments: dict[str, object]
+) -> None:
+    """Nothing has to be made to find out."""
+    with pytest.raises(CommandError, match=r"length|numeric"):
+        stack.preview(lambda: _password({}, **arguments))
 
 
 def test_refresh_and_destroy_need_nothing_but_the_state(stack: Stack) -> None:

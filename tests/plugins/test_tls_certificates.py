@@ -200,6 +200,7 @@ def test_the_preview_of_another_root_replaces_what_depends_on_it(module_stack: S
         ({"validity_period_hours": 101}, "replace"),
         ({"allowed_uses": ["cert_signing"]}, "replace"),
         ({"max_path_length": 2}, "replace"),
+        ({"max_path_length": None}, "same"),
         ({"set_authority_key_id": True}, "replace"),
         ({"dns_names": ["root.mesh"]}, "replace"),
         ({"early_renewal_hours": 1}, "update"),

@@ -15,7 +15,7 @@ import bcrypt
 
 from sandbox.plugins.generated import GeneratedProvider, Input, Kind, Made
 from sandbox.plugins.protocol import ProviderError, serve
-from sandbox.plugins.random.text import random_text
+from sandbox.plugins.random.text import faults, random_text
 
 # bcrypt looks at no more of a password.
 _BCRYPT_BYTES = 72
@@ -74,12 +74,15 @@ _KINDS = {
         computed=("b64Url", "b64Std", "hex", "dec"),
         make=_make_id,
     ),
-    "random:index/randomString:RandomString": Kind(inputs=_TEXT, computed=("result",), make=_make_string),
+    "random:index/randomString:RandomString": Kind(
+        inputs=_TEXT, computed=("result",), make=_make_string, faults=faults
+    ),
     "random:index/randomPassword:RandomPassword": Kind(
         inputs=_TEXT,
         computed=("result", "bcryptHash"),
         secret=frozenset({"result", "bcryptHash"}),
         make=_make_password,
+        faults=faults,
     ),
     "random:index/randomInteger:RandomInteger": Kind(
         inputs={**_KEEPERS, "min": Input(required=True), "max": Input(required=True), "seed": Input()},

@@ -31,7 +31,7 @@ _CERTIFICATE = {
     "earlyRenewalHours": Input(default=0, at_least=0, in_place=True),
     "allowedUses": Input(required=True, choices=USES),
     "isCaCertificate": Input(default=False),
-    "maxPathLength": Input(at_least=-1),
+    "maxPathLength": Input(at_least=-1, kept=True),
     "setSubjectKeyId": Input(default=False),
 }
 _CERTIFICATE_COMPUTED = ("certPem", "validityStartTime", "validityEndTime")
