@@ -1,6 +1,7 @@
 """Where Pulumi's own plugins are found on this machine, and how they are downloaded."""
 
 import dataclasses
+import functools
 import os
 import re
 import shutil
@@ -9,6 +10,9 @@ from pathlib import Path
 
 from sandbox.plugins import launchers
 
+# Pulumi itself asks several sites several times before it gives up; one answer here is enough to try.
+_DOWNLOAD_SITE = "https://get.pulumi.com"
+_ANSWER_SECONDS = 3
 _DOWNLOAD_SECONDS = 120
 _VERSION_SECONDS = 10
 
@@ -45,7 +49,7 @@ class Downloads:
         """Download a plugin into Pulumi's cache; whether that worked."""
         kind, _, package = name.partition("-")
         # Language hosts are not downloaded: they come with the CLI, or not at all.
-        if self._pulumi is None or kind != "resource":
+        if self._pulumi is None or kind != "resource" or not self._site_answers:
             return False
         command = [self._pulumi, "plugin", "install", kind, package, f"v{wanted}"]
         try:
@@ -60,6 +64,16 @@ class Downloads:
             done = None
         if done is None or done.returncode != 0:
             self._pulumi = None
+            return False
+        return True
+
+    @functools.cached_property
+    def _site_answers(self) -> bool:
+        import requests  # here, because the start of every plugin imports this module
+
+        try:
+            requests.head(_DOWNLOAD_SITE, timeout=_ANSWER_SECONDS)
+        except requests.RequestException:
             return False
         return True
 
