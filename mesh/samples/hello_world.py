@@ -20,11 +20,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from mesh.config.model import ClusterConfig
 from mesh.istio.control_plane import ControlPlane
-
-NAMESPACE = "sample"
-SERVICE = "helloworld"
-PORT = 5000
-CLIENT = "client"
+from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
 
 
 class HelloWorld(pulumi.ComponentResource):

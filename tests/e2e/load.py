@@ -25,7 +25,7 @@ from kubernetes.stream import stream
 from kubernetes.stream.ws_client import WSClient
 from websocket import WebSocketException
 
-from mesh.samples.hello_world import CLIENT, NAMESPACE, PORT, SERVICE
+from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
 
 URL = f"http://{SERVICE}.{NAMESPACE}:{PORT}/hello"
 _CALL_SECONDS = 10

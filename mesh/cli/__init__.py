@@ -1,0 +1,1 @@
+"""What is done with a mesh beside `pulumi up`: `python -m mesh`."""
