@@ -1,29 +1,16 @@
 """A mesh of two clusters that end-to-end tests share, and the means to drive it."""
 
-import copy
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from sandbox import cluster
 from sandbox.paths import state_dir
 from tests.e2e.kube import Kube
-from tests.e2e.stack import PROJECT, Stack
-
-
-def mesh_config(names: tuple[str, ...], kubeconfig: Path) -> dict[str, Any]:
-    """The configuration of `Pulumi.dev.yaml` for these clusters of the tests' sandbox."""
-    document = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))
-    config = {k.removeprefix("istio-mesh:"): v for k, v in copy.deepcopy(document["config"]).items()}
-    config["istio"]["chartRepository"] = cluster.chart_repository()
-    config["clusters"] = {name: {"kubeconfig": str(kubeconfig), "context": name} for name in names}
-    # Small keys: what is tested here does not depend on their size, and large ones take seconds of CPU.
-    config["trust"] = {"root": {"key": "ecdsa-p256"}, "intermediate": {"key": "ecdsa-p256"}}
-    return config
+from tests.e2e.stack import Stack, mesh_config
 
 
 def _stack_folder(name: str) -> Path:
@@ -66,3 +53,16 @@ def kube(sandbox_environment: Mapping[str, str]) -> Callable[[str], Kube]:
     return lambda name: Kube(
         context=name, kubeconfig=cluster.merged_kubeconfig(), environment=sandbox_environment
     )
+
+
+@pytest.fixture(scope="session")
+def fresh_clusters(start_clusters: Callable[..., Any]) -> Callable[..., Mapping[str, cluster.Cluster]]:
+    """Start clusters by name with nothing in them: those of these names that are there go first."""
+
+    def start(*names: str) -> Mapping[str, cluster.Cluster]:
+        start_clusters()
+        if there := [name for name in names if name in cluster.find()]:
+            cluster.stop(there)
+        return start_clusters(*names)
+
+    return start

@@ -1,5 +1,6 @@
 """A stack of the program on real clusters, driven by the real CLI as a user would."""
 
+import copy
 import json
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from sandbox import cluster
 
 PROJECT = Path(__file__).resolve().parents[2]
 _TIMEOUT_SECONDS = 900
@@ -31,6 +34,17 @@ class Change:
     def type(self) -> str:
         """The resource's type without its parents'."""
         return self.urn.split("::")[2].rpartition("$")[2]
+
+
+def mesh_config(names: tuple[str, ...], kubeconfig: Path) -> dict[str, Any]:
+    """The configuration of `Pulumi.dev.yaml` for these clusters of the tests' sandbox."""
+    document = yaml.safe_load((PROJECT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))
+    config = {k.removeprefix("istio-mesh:"): v for k, v in copy.deepcopy(document["config"]).items()}
+    config["istio"]["chartRepository"] = cluster.chart_repository()
+    config["clusters"] = {name: {"kubeconfig": str(kubeconfig), "context": name} for name in names}
+    # Small keys: what is tested here does not depend on their size, and large ones take seconds of CPU.
+    config["trust"] = {"root": {"key": "ecdsa-p256"}, "intermediate": {"key": "ecdsa-p256"}}
+    return config
 
 
 class Stack:
