@@ -2,11 +2,12 @@
 
 import pulumi
 
-from mesh import topology
+from mesh import preflight, topology
 from mesh.config.load import from_stack
 from mesh.mesh import Mesh
 
 config = from_stack(pulumi.get_project())
+preflight.check(config)
 mesh = Mesh("mesh", config)
 
 pulumi.export("meshId", config.mesh.id)

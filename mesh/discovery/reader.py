@@ -10,14 +10,8 @@ from mesh.config.model import ClusterConfig
 from mesh.config.types import ReaderRole
 from mesh.discovery.kubeconfig import remote_kubeconfig
 from mesh.discovery.minimal_role import minimal_role
+from mesh.discovery.names import ACCOUNT, token_name
 from mesh.istio.control_plane import ControlPlane
-
-ACCOUNT = "istio-reader-service-account"  # made by the chart `base`
-
-
-def token_name(generation: int) -> str:
-    """Name of the Secret with the reader's token of that generation."""
-    return f"istio-reader-token-g{generation}"
 
 
 class Reader(pulumi.ComponentResource):

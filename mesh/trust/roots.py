@@ -6,7 +6,6 @@ istio/istio; up to 1.29 as bytes). Proxies ask for new certificates as soon as t
 bundle changes with the signing root too: the new root stands in it a second time.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mesh.config.sections import RootSection, TrustSection
@@ -46,14 +45,12 @@ def roots(trust: TrustSection) -> Roots:
 STEPS: tuple[Phase | None, ...] = (None, Phase.TRUST_BOTH, Phase.SIGN_WITH_NEW, Phase.DROP_OLD)
 """The way of a rotation; before its first phase there is none."""
 
-_PATTERNS = ("o", "on", "onn", "n")
+_BUNDLES = ("o", "on", "onn", "n")
 
 
-def step(bundle: Sequence[str], *, old: str, new: str) -> int | None:
-    """The place in `STEPS` of a bundle, given as the identities of its certificates; None if it is neither.
+def step(bundle: str) -> int | None:
+    """The place in `STEPS` of a bundle, a letter for each certificate: `o` the old root, `n` the new one.
 
-    Spelt in `o` and `n`, the bundles of the four steps are `o`, `on`, `onn` and `n`.
+    None where it is none of the four.
     """
-    letters = {old: "o", new: "n"}
-    spelt = "".join(letters.get(identity, "?") for identity in bundle)
-    return _PATTERNS.index(spelt) if spelt in _PATTERNS else None
+    return _BUNDLES.index(bundle) if bundle in _BUNDLES else None

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from mesh.config.model import StackConfig
+from mesh.trust import in_place
+
 
 def kubeconfig(servers: Mapping[str, str]) -> str:
     """A kubeconfig with a context, a cluster and a user for each name in `servers`."""
@@ -39,3 +42,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def clusters_with_nothing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the program reads from the clusters beforehand: they are new."""
+
+    def read_all(config: StackConfig) -> dict[str, in_place.InPlace]:
+        return {name: in_place.InPlace() for name in config.clusters}
+
+    monkeypatch.setattr(in_place, "read_all", read_all)
