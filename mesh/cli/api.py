@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import urllib3
 import yaml
+from kubernetes import config as _config
+from kubernetes import stream as _stream
 from kubernetes.client import ApiClient, Configuration, CoreV1Api
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config import load_kube_config, load_kube_config_from_dict
 from kubernetes.config.config_exception import ConfigException
-from kubernetes.stream import stream as _stream
 from websocket import WebSocketException
 
 from mesh.config.model import Connection
@@ -22,7 +22,8 @@ _ANSWER_SECONDS = 15
 _MOST_CONNECTIONS = 16
 
 Json = Mapping[str, Any]
-# Without types of its own.
+# These have no types.
+config: Any = _config
 stream: Any = _stream
 
 
@@ -68,12 +69,18 @@ class Api:
         try:
             if connection.contents is not None:
                 document = yaml.safe_load(connection.contents)
-                load_kube_config_from_dict(
-                    document, context=connection.context, client_configuration=configuration
+                config.load_kube_config_from_dict(
+                    document,
+                    context=connection.context,
+                    client_configuration=configuration,
+                    persist_config=False,
                 )
             else:
-                load_kube_config(
-                    connection.path, context=connection.context, client_configuration=configuration
+                config.load_kube_config(
+                    connection.path,
+                    context=connection.context,
+                    client_configuration=configuration,
+                    persist_config=False,
                 )
         except (ConfigException, OSError) as error:
             raise UnreachableError(f"the kubeconfig's context {connection.context} cannot be used") from error
@@ -88,8 +95,8 @@ class Api:
         """
         configuration = _configuration()
         try:
-            load_kube_config_from_dict(
-                cast(dict[str, Any], yaml.safe_load(text)), client_configuration=configuration
+            config.load_kube_config_from_dict(
+                yaml.safe_load(text), client_configuration=configuration, persist_config=False
             )
         except (ConfigException, yaml.YAMLError, TypeError, AttributeError, KeyError, OSError) as error:
             raise ValueError("it is no kubeconfig with a server and a user") from error
@@ -144,7 +151,7 @@ class Api:
         # The stream's code changes the client that it is given, which others may be using.
         core = CoreV1Api(ApiClient(self._configuration))
         try:
-            process = stream(
+            process = stream.stream(
                 core.connect_get_namespaced_pod_exec,
                 pod,
                 namespace,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PASSED = 0
 FAILED = 1
-_TIMEOUT_SECONDS = 60.0
+_TIMEOUT_SECONDS = 30.0
 
 
 def add_parser(subparsers: "Subparsers") -> argparse.ArgumentParser:
@@ -32,7 +32,7 @@ def add_parser(subparsers: "Subparsers") -> argparse.ArgumentParser:
         type=_positive(float),
         default=_TIMEOUT_SECONDS,
         metavar="SECONDS",
-        help=f"how long to wait for answers that are missing; default {_TIMEOUT_SECONDS:.0f}",
+        help=f"how long to try again what is missing or wrong; default {_TIMEOUT_SECONDS:.0f}",
     )
     parser.add_argument(
         "--calls",

@@ -1,7 +1,7 @@
 """From what was counted and seen to a verdict for each pair. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
-from itertools import groupby
 
 from mesh import topology
 from mesh.cli.verify.checks import diagnose
@@ -24,12 +24,19 @@ def expected_pairs(config: StackConfig) -> tuple[Pair, ...]:
     return tuple(sorted(pairs, key=lambda pair: (sampled.index(pair.caller), sampled.index(pair.target))))
 
 
-def targets(pairs: tuple[Pair, ...]) -> dict[str, frozenset[str]]:
-    """By whom each caller should be answered."""
-    return {
-        caller: frozenset(pair.target for pair in group)
-        for caller, group in groupby(pairs, key=lambda pair: pair.caller)
-    }
+def callers(pairs: tuple[Pair, ...]) -> tuple[str, ...]:
+    """The clusters that calls are made from."""
+    return tuple(dict.fromkeys(pair.caller for pair in pairs))
+
+
+def together(before: Answers, now: Answers) -> Answers:
+    """All answers of a client, with the problem that it has now."""
+    return Answers(
+        calls=before.calls + now.calls,
+        by=Counter(before.by) + Counter(now.by),
+        failures=Counter(before.failures) + Counter(now.failures),
+        problem=now.problem,
+    )
 
 
 def judge(pair: Pair, answers: Answers, facts: PairFacts) -> PairResult:
