@@ -9,7 +9,6 @@ from sandbox import cluster, stack
 from sandbox.cluster import environment, namespaces, status, supplies
 from sandbox.cluster.system import check_machine
 from sandbox.errors import SandboxError
-from sandbox.paths import state_dir
 
 
 def _setup(_: argparse.Namespace) -> int:
@@ -22,7 +21,7 @@ def _setup(_: argparse.Namespace) -> int:
 
 def _start(options: argparse.Namespace) -> int:
     cluster.start(options.names)
-    print(status.table(cluster.find()))
+    print(status.report())
     print('use them: eval "$(python -m sandbox env)"')
     return 0
 
@@ -38,8 +37,7 @@ def _stop(options: argparse.Namespace) -> int:
 
 
 def _status(_: argparse.Namespace) -> int:
-    found = cluster.find()
-    print(status.table(found) if found else f"no clusters in {state_dir()}")
+    print(status.report())
     return 0
 
 
@@ -98,10 +96,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(
-            "interrupted; what was begun is finished by the next start, or removed by stop", file=sys.stderr
-        )
-        return 130
+        words = "interrupted; the next start finishes what was begun, and stop removes it"
+        print(words, file=sys.stderr, flush=True)
+        os._exit(130)  # without waiting for clusters that are on their way
 
 
 if __name__ == "__main__":

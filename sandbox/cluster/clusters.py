@@ -83,8 +83,11 @@ class Cluster:
         return subprocess.run(inside, capture_output=True, text=True, timeout=timeout, check=False)
 
     def _signal_all(self, number: signal.Signals) -> None:
-        for pid in cgroups.members(self.layout.cgroup):
-            processes.send(pid, number)
+        told: set[int] = set()
+        while new := cgroups.members(self.layout.cgroup) - told:  # some were born meanwhile
+            for pid in new:
+                processes.send(pid, number)
+            told |= new
 
 
 def start(names: Iterable[str]) -> dict[str, Cluster]:

@@ -94,6 +94,8 @@ def _fill(store: Path, images: Sequence[Path]) -> None:
         content = settings.containerd_store(root=str(store), state=folder, socket=socket)
         config = Path(folder) / "containerd.toml"
         config.write_text(tomli_w.dumps(content))
-        apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        # Whoever dies, this process or the script, takes containerd and its mounts along.
+        apart = ["setpriv", "--pdeathsig=KILL", "unshare", "--kill-child", "--fork"]
+        apart += ["--mount", "--pid", "--mount-proc"]
         names = [str(image) for image in images]
         run([*apart, "/bin/sh", "-c", _FILL, "fill", str(config), socket, *names])

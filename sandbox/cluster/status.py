@@ -3,9 +3,23 @@
 from collections.abc import Mapping, Sequence
 
 from sandbox.cluster import api
-from sandbox.cluster.clusters import Cluster
+from sandbox.cluster.clusters import Cluster, chart_repository, find
+from sandbox.errors import SandboxError
+from sandbox.paths import state_dir
 
 _HEADER = ("CLUSTER", "STATE", "API SERVER", "LOAD BALANCER ADDRESSES", "NOTE")
+
+
+def report() -> str:
+    """Return the sandbox's clusters as a table, and where it serves charts."""
+    found = find()
+    if not found:
+        return f"no clusters in {state_dir()}; start some: python -m sandbox start east west"
+    try:
+        charts = f"charts of Istio: {chart_repository()}"
+    except SandboxError as error:
+        charts = str(error)
+    return f"{table(found)}\n{charts}"
 
 
 def table(found: Mapping[str, Cluster]) -> str:

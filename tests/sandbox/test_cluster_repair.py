@@ -3,15 +3,17 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from sandbox.cluster import Cluster, cgroups, find, memory, named, network, processes, start
+from sandbox.cluster import Cluster, cgroups, chart_repository, find, memory, named, network, processes, start
 from sandbox.cluster.system import run
 
 _PARTS = (
@@ -164,6 +166,44 @@ def test_a_start_that_was_killed_is_finished_by_the_next(
     kubectl(cluster, "create", "configmap", "memory", "--from-literal=of=before")
     _assert_well(cluster, kubectl)
     assert _count(cluster, "etcd") == 1
+
+
+def test_an_interrupted_start_ends_at_once_and_is_finished_by_the_next(own_sandbox, kubectl):
+    """Ctrl-C is answered with a sentence, not with a traceback."""
+    argv = [sys.executable, "-m", "sandbox", "start", "cut-off"]
+    interrupted = subprocess.Popen(argv, env=own_sandbox, stderr=subprocess.PIPE, text=True)
+    processes.wait(lambda: "cut-off" in find(), 60, "the start did not begin", interval=0.01)
+    interrupted.send_signal(signal.SIGINT)
+    _, words = interrupted.communicate(timeout=5)
+    assert (interrupted.returncode, words.count("\n")) == (130, 1), words
+    assert words.startswith("interrupted; the next start finishes what was begun")
+    cluster = start(["cut-off"])["cut-off"]
+    kubectl(cluster, "create", "configmap", "memory", "--from-literal=of=before")
+    _assert_well(cluster, kubectl)
+
+
+def test_two_starts_at_the_same_time_make_one_cluster(own_sandbox):
+    """One waits for the other, and finds everything done."""
+    argv = [sys.executable, "-m", "sandbox", "start", "once"]
+    both = [subprocess.Popen(argv, env=own_sandbox, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [one.wait() for one in both] == [0, 0]
+    assert _count(named("once"), "etcd") == 1
+    assert _count(named("once"), "kubelet") == 1
+
+
+def test_the_chart_server_comes_back_where_it_was(patient: Cluster):
+    """Its URL is in stack files, so it stays, unless somebody else has the port by now."""
+    before = chart_repository()
+    processes.end_all(f"{memory.sandbox().cgroup}/_sandbox")
+    start([patient.name])
+    assert chart_repository() == before
+
+    processes.end_all(f"{memory.sandbox().cgroup}/_sandbox")
+    with socket.create_server(("127.0.0.1", int(before.rpartition(":")[2]))):
+        start([patient.name])
+    assert chart_repository() != before
+    with urllib.request.urlopen(f"{chart_repository()}/index.yaml") as index:  # noqa: S310 - a URL of ours
+        assert b"istiod" in index.read()
 
 
 def _count(cluster: Cluster, program: str) -> int:
