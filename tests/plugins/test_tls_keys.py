@@ -125,6 +125,23 @@ def test_private_keys_are_secret_in_the_state_and_public_keys_are_not(module_sta
     assert state["id"] == hashlib.sha1(der, usedforsecurity=False).hexdigest()
 
 
+def test_the_provider_itself_marks_private_keys(stack: Stack) -> None:
+    """They are secret too for a program whose SDK does not say so."""
+
+    def program() -> None:
+        properties = {"algorithm": "ED25519", "privateKeyPem": None}
+        key = pulumi.CustomResource("tls:index/privateKey:PrivateKey", "key", properties)
+        request = {"privateKeyPem": key.privateKeyPem, "dnsNames": ["a.mesh"], "certRequestPem": None}
+        pulumi.CustomResource("tls:index/certRequest:CertRequest", "request", request)
+
+    stack.up(program)
+    for name in ("key", "request"):
+        outputs = stack.resource(name)["outputs"]
+        secret = {key for key, value in outputs.items() if is_secret(value)}
+        assert secret == {key for key in outputs if key.startswith("privateKey")}
+        assert secret
+
+
 @pytest.mark.usefixtures("keys")
 def test_nothing_changes_while_the_inputs_stay(module_stack: Stack) -> None:
     """Neither a second update nor a refresh touches a key; nor does a default written out."""
