@@ -4,6 +4,8 @@ The sandbox learns of its folder from the environment, so that is set before any
 `ISTIO_MESH_KEEP=1` keeps the clusters after the tests, and the mesh in them, for the next run to use again.
 """
 
+import contextlib
+import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,6 +20,7 @@ _KEEP = os.environ.get("ISTIO_MESH_KEEP") == "1"
 from sandbox import cluster  # noqa: E402
 from sandbox.cluster import environment  # noqa: E402
 from sandbox.errors import SandboxError  # noqa: E402
+from sandbox.paths import state_dir  # noqa: E402
 
 Start = Callable[..., Mapping[str, cluster.Cluster]]
 """Takes names of clusters; gives those clusters, running."""
@@ -39,11 +42,26 @@ def start_clusters() -> Iterator[Start]:
     def start(*names: str) -> Mapping[str, cluster.Cluster]:
         return _or_fail(lambda: cluster.start(names))
 
-    if not _KEEP:
-        _or_fail(cluster.stop)
-    yield start
-    if not _KEEP:
-        _or_fail(cluster.stop)
+    with _only_session():
+        if not _KEEP:
+            _or_fail(cluster.stop)
+        yield start
+        if not _KEEP:
+            _or_fail(cluster.stop)
+
+
+@contextlib.contextmanager
+def _only_session() -> Iterator[None]:
+    """Keep a second session out of these clusters: it would begin by stopping them."""
+    folder = state_dir()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "session.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            other = f"ISTIO_MESH_SANDBOX={folder}-2"
+            pytest.fail(f"other tests are using the clusters in {folder}; set {other}", pytrace=False)
+        yield
 
 
 @pytest.fixture(scope="session")
