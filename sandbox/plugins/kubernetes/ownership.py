@@ -10,16 +10,16 @@ from typing import Any
 CREATOR = "pulumi-kubernetes"
 """The manager that objects are created by, before the first apply (as the official provider does)."""
 
-# Owners whose fields the first apply takes over (`fixCSAFieldManagers` in provider/pkg/await/await.go
-# of pulumi/pulumi-kubernetes); otherwise fields that leave the inputs would stay in the object.
-_ADOPTED = frozenset(
-    {
-        ("kubectl", "Apply"),
-        ("kubectl", "Update"),
-        ("before-first-apply", "Update"),
-        (CREATOR, "Update"),
-        ("pulumi-resource-kubernetes", "Update"),
-    }
+# Owners whose fields the first apply takes over, by the beginning of their name and their operation
+# (`fixCSAFieldManagers` in provider/pkg/await/await.go of pulumi/pulumi-kubernetes, which matches as
+# `PatchReplaceFieldsManagers` of fluxcd/pkg does); otherwise fields that leave the inputs would stay in
+# the object. What somebody set with kubectl counts among them: the next update takes it back.
+_ADOPTED = (
+    ("kubectl", "Apply"),
+    ("kubectl", "Update"),
+    ("before-first-apply", "Update"),
+    (CREATOR, "Update"),
+    ("pulumi-resource-kubernetes", "Update"),
 )
 
 
@@ -53,7 +53,10 @@ def owners_of(managed_fields: Sequence[Mapping[str, Any]], path: Sequence[str]) 
 
 
 def _is_adopted(entry: Mapping[str, Any]) -> bool:
-    return (entry.get("manager"), entry.get("operation")) in _ADOPTED and not entry.get("subresource")
+    manager, operation = entry.get("manager", ""), entry.get("operation")
+    return not entry.get("subresource") and any(
+        manager.startswith(name) and operation == kind for name, kind in _ADOPTED
+    )
 
 
 def _is(entry: Mapping[str, Any], manager: str, operation: str) -> bool:

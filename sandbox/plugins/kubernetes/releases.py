@@ -52,7 +52,6 @@ _UPGRADE_SWITCHES = {
     "disableCRDHooks": "--no-hooks",
     "forceUpdate": "--force",
     "recreatePods": "--recreate-pods",
-    "resetValues": "--reset-values",
     "reuseValues": "--reuse-values",
 }
 
@@ -194,6 +193,9 @@ class Releases:
         before = self._latest(values)
         flags = [*_flags(resource, values), *_switches(values, _UPGRADE_SWITCHES)]
         flags.append(f"--history-max={values.get('maxHistory') or 0}")
+        if not values.get("reuseValues"):
+            # Helm keeps the last values where none are given; here none given means the chart's own.
+            flags.append("--reset-values")
         if before is not None and before.is_pending:
             self._host.warn(
                 resource.urn,

@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sandbox import tools
 from sandbox.plugins import launchers
-from tests.plugins.engine import Installation
+from tests.plugins.engine import Installation, Stack
 from tests.plugins.kubernetes.chart_repository import ChartRepository
 from tests.plugins.kubernetes.control_plane import ControlPlane
 
@@ -34,6 +35,12 @@ def east(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
 def west(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A second control plane, which tests pause."""
     yield from _started("west", tmp_path_factory)
+
+
+@pytest.fixture
+def stack(installation: Installation, tmp_path: Path) -> Stack:
+    """An empty stack; what a test leaves in it goes with the control plane."""
+    return Stack(installation, tmp_path / "stack")
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_an_object_that_is_awaited_is_kept_and_taken_up_again(
     done = project.resource()
     assert done is not None
     assert "initErrors" not in done
-    assert done["outputs"]["status"] == address
+    assert done["outputs"]["status"]["loadBalancer"]["ingress"][0]["ip"] == "192.0.2.9"
 
 
 def test_a_release_that_is_awaited_is_kept_and_taken_up_again(

@@ -79,7 +79,8 @@ def test_what_others_add_to_an_object_stays(stack: Stack, east: ControlPlane, na
     """Fields of other owners are neither drift nor removed by an update."""
     metadata = {"name": "it", "namespace": namespace}
     stack.up(_config_map(east, metadata, "one"))
-    east.kubectl("label", "configmap", "it", "theirs=yes", f"--namespace={namespace}")
+    label = ("label", "configmap", "it", "theirs=yes", f"--namespace={namespace}")
+    east.kubectl(*label, "--field-manager=their-controller")
     stack.refresh()
     assert stack.up(_config_map(east, metadata, "one")).ops == {"it": "same"}
     stack.up(_config_map(east, metadata, "two"))
@@ -138,8 +139,9 @@ def test_an_object_without_a_namespace_is_in_the_default_one(stack: Stack, east:
 
     def program() -> None:
         opts = options(east)
+        rules = [{"api_groups": [""], "resources": ["pods"], "verbs": ["get"]}]
         k8s.core.v1.ConfigMap("inside", metadata={"name": "inside"}, data={}, opts=opts)
-        k8s.rbac.v1.ClusterRole("outside", metadata={"name": "outside"}, rules=[], opts=opts)
+        k8s.rbac.v1.ClusterRole("outside", metadata={"name": "outside"}, rules=rules, opts=opts)
 
     stack.up(program)
     assert stack.resource("inside")["id"] == "default/inside"
@@ -189,10 +191,10 @@ def test_an_object_that_exists_is_adopted_by_import(stack: Stack, east: ControlP
     east.kubectl("create", "configmap", "it", f"--namespace={namespace}", "--from-literal=text=theirs")
     uid = (east.get("configmap", "it", namespace) or {})["metadata"]["uid"]
 
-    def program(text: str, **metadata: Any) -> Program:
+    def program(text: str) -> Program:
         return lambda: k8s.core.v1.ConfigMap(
             "it",
-            metadata={"name": "it", "namespace": namespace, **metadata},
+            metadata={"name": "it", "namespace": namespace},
             data={"text": text},
             opts=pulumi.ResourceOptions.merge(
                 options(east), pulumi.ResourceOptions(import_=f"{namespace}/it")
@@ -200,10 +202,7 @@ def test_an_object_that_exists_is_adopted_by_import(stack: Stack, east: ControlP
         )
 
     assert stack.up(program("theirs")).ops == {"it": "import"}
-    # The fields are kubectl's: to change them is a conflict, unless it is forced.
-    assert "conflict" in stack.fails(program("ours"))
-    forced = {"annotations": {"pulumi.com/patchForce": "true"}}
-    assert stack.up(program("ours", **forced)).ops == {"it": "update"}
+    assert stack.up(program("ours")).ops == {"it": "update"}
     found = east.get("configmap", "it", namespace)
     assert found is not None
     assert (found["metadata"]["uid"], found["data"]) == (uid, {"text": "ours"})
@@ -220,10 +219,24 @@ def test_refresh_takes_drift_over_and_the_next_run_undoes_it(
     stack.refresh()
     assert stack.resource("it")["outputs"]["data"] == {"text": "theirs"}
     assert stack.preview(program).ops == {"it": "update"}
-    # Another's change of our field is another's field: applying over it is a conflict, unless forced.
-    forced = {"annotations": {"pulumi.com/patchForce": "true"}}
-    stack.up(_config_map(east, {"name": "it", "namespace": namespace, **forced}, "ours"))
+    stack.up(program)
     assert _data(east, "configmap", "it", namespace) == {"text": "ours"}
+
+
+def test_a_field_that_a_controller_took_over_is_taken_back_by_force_only(
+    stack: Stack, east: ControlPlane, namespace: str
+) -> None:
+    """Otherwise it is a conflict, which names the other owner."""
+    metadata = {"name": "it", "namespace": namespace}
+    stack.up(_config_map(east, metadata, "one"))
+    patch = ("patch", "configmap", "it", f"--namespace={namespace}", "--type=merge")
+    east.kubectl(*patch, "--field-manager=their-controller", '--patch={"data": {"text": "theirs"}}')
+    said = stack.fails(_config_map(east, metadata, "two"))
+    assert 'conflict with "their-controller"' in said
+    assert _data(east, "configmap", "it", namespace) == {"text": "theirs"}
+    forced = {**metadata, "annotations": {"pulumi.com/patchForce": "true"}}
+    stack.up(_config_map(east, forced, "two"))
+    assert _data(east, "configmap", "it", namespace) == {"text": "two"}
 
 
 def test_refresh_notices_that_an_object_is_gone(stack: Stack, east: ControlPlane, namespace: str) -> None:

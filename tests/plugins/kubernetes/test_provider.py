@@ -11,8 +11,10 @@ from tests.plugins.kubernetes.control_plane import ControlPlane
 from tests.plugins.kubernetes.programs import provider
 
 
-def _program(plane: ControlPlane, namespace: str, **settings: Any) -> Program:
+def _program(plane: ControlPlane, namespace: str, *, secret: str = "", **settings: Any) -> Program:
     def program() -> None:
+        if secret:
+            settings["kubeconfig"] = pulumi.Output.secret(secret)
         opts = pulumi.ResourceOptions(provider=provider(plane, **settings))
         k8s.core.v1.ConfigMap("it", metadata={"name": "it", "namespace": namespace}, data={}, opts=opts)
 
@@ -26,7 +28,7 @@ def _elsewhere(plane: ControlPlane) -> str:
 
 def test_a_kubeconfig_may_be_given_by_its_contents(stack: Stack, east: ControlPlane, namespace: str) -> None:
     """As a secret it is in the state, encrypted."""
-    stack.up(_program(east, namespace, kubeconfig=pulumi.Output.secret(east.contents())))
+    stack.up(_program(east, namespace, secret=east.contents()))
     assert east.get("configmap", "it", namespace) is not None
     token = json.loads(east.contents())["users"][0]["user"]["token"]
     assert token not in stack.state()

@@ -150,10 +150,11 @@ def test_the_creators_fields_are_made_over_to_the_manager() -> None:
     own = {"manager": "me", "operation": "Apply", "fieldsV1": {"f:data": {"f:b": {}}}}
     other = {"manager": "they", "operation": "Update", "fieldsV1": {"f:data": {"f:c": {}}}}
     status = {**creator, "subresource": "status"}
-    adopted = adopt([creator, own, other, status], "me")
+    by_hand = {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": {"f:data": {"f:d": {}}}}
+    adopted = adopt([creator, own, other, status, by_hand], "me")
     assert adopted is not None
     assert [entry["manager"] for entry in adopted] == ["me", "they", "pulumi-kubernetes"]
-    assert adopted[0]["fieldsV1"] == {"f:data": {".": {}, "f:a": {}, "f:b": {}}}
+    assert adopted[0]["fieldsV1"] == {"f:data": {".": {}, "f:a": {}, "f:b": {}, "f:d": {}}}
     assert adopt([own, other], "me") is None
     assert owners_of([creator, own, other], ["data", "c"]) == {"they"}
     assert owners_of([creator, own, other], ["data"]) == {"pulumi-kubernetes", "me", "they"}
