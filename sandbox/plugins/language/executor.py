@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import runpy
+import signal
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
@@ -118,7 +119,13 @@ def main() -> int:
     if program.is_dir() and not (program / "__main__.py").exists():
         pulumi.log.error(f"unable to find main python program `__main__.py` in `{program.resolve()}`")
         return SHOWN
-    return _run_to_the_end(arguments.program, arguments.parallel or 1)
+    try:
+        return _run_to_the_end(arguments.program, arguments.parallel or 1)
+    except KeyboardInterrupt:  # the host passes on that the user wants the end, and the engine says so
+        return SHOWN
+    finally:
+        # Python on its way out would complain of an interruption.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
