@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox.plugins.kubernetes import ownership, readiness
-from sandbox.plugins.kubernetes.cluster import ApiError, Cluster, NoKindError
+from sandbox.plugins.kubernetes.cluster import ApiError, Cluster, NoKindError, UnreachableError
 from sandbox.plugins.kubernetes.kinds import (
     is_cluster_scoped,
     is_crd,
@@ -93,13 +93,10 @@ class Objects:
         old, new = normalized(to_object(old_inputs)), normalized(to_object(new_inputs))
         if is_cluster_scoped(new.get("kind", "")):
             for obj in (old, new):
-                (obj.get("metadata") or {}).pop("namespace", None)
+                _metadata(obj).pop("namespace", None)
         changes = differences(old, new)
         replaces = [path for path in changes if needs_replacement(new, path_keys(path), self.settings)]
-        same_name = all(
-            (new.get("metadata") or {}).get(key) == (old.get("metadata") or {}).get(key)
-            for key in ("name", "namespace")
-        )
+        same_name = all(_metadata(new).get(key) == _metadata(old).get(key) for key in ("name", "namespace"))
         autonamed = annotation(new, "autonamed") == "true"
         given = [plain(inputs.get("stringData")) or {} for inputs in (old_inputs, new_inputs)]
         shown = {path: _as_given(path, given) for path in changes}
@@ -334,20 +331,26 @@ class Objects:
         verb: str,
     ) -> dict[str, Any]:
         """Wait for readiness; raises InitFailedError with what is in the cluster when it does not come."""
-        live, lacking = made, ["it has not been looked at"]
+        live, lacking = made, self._missing(obj, made)
 
         def is_ready() -> bool:
             nonlocal live, lacking
-            found = self._connected.find(made)
+            try:
+                found = self._connected.find(made)
+            except (ApiError, UnreachableError) as error:
+                # The object is there: whatever happens to the server meanwhile must not lose it from state.
+                lacking = [str(error)]
+                return False
             if found is None:
-                lacking = ["it was deleted by somebody else while it was awaited"]
-                raise TimedOutError
+                raise ProviderError(
+                    f'resource "{resource.urn}" was {verb}, and then deleted by somebody else'
+                )
             live, lacking = found, self._missing(obj, found)
             if lacking:
                 self.host.status(resource.urn, lacking[0])
             return not lacking
 
-        if not self._missing(obj, made):
+        if not lacking:
             return made
         try:
             self.waiter.until(is_ready, timeout=readiness.timeout_of(obj, timeout))
@@ -371,7 +374,10 @@ class Objects:
     def _missing(self, obj: Mapping[str, Any], live: Mapping[str, Any]) -> list[str]:
         if annotation(obj, "skipAwait") == "true":
             return []
-        return readiness.missing(live, self._connected.look(live["metadata"].get("namespace", "")))
+        try:
+            return readiness.missing(live, self._connected.look(live["metadata"].get("namespace", "")))
+        except (ApiError, UnreachableError) as error:
+            return [str(error)]
 
     def _is_gone(self, identity: Mapping[str, Any], uid: str) -> bool:
         live = self._connected.find(identity)
@@ -415,6 +421,12 @@ def _as_given(path: str, given: Sequence[Mapping[str, Any]]) -> str:
     ):
         return f"stringData{path.removeprefix('data')}"
     return path
+
+
+def _metadata(obj: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an object's metadata as far as they are known."""
+    metadata = obj.get("metadata")
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _refused(resource: Resource, error: Exception) -> ProviderError:

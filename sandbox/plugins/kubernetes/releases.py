@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox.plugins.kubernetes import readiness, records
-from sandbox.plugins.kubernetes.cluster import Cluster
+from sandbox.plugins.kubernetes.cluster import ApiError, Cluster, UnreachableError
 from sandbox.plugins.kubernetes.helm import Chart, Helm, HelmError
 from sandbox.plugins.kubernetes.records import Record
 from sandbox.plugins.kubernetes.waiting import StoppedError, Waiter
@@ -123,7 +123,16 @@ class Releases:
                 resource.urn, f"an interrupted run left the release {left_behind}; going on with it"
             )
             self._upgrade(resource, inputs, values)
-        return Found(id=_id(values), outputs=self._outputs(inputs, self._latest(values)))
+        try:
+            record = self._latest(values)
+        except (ApiError, UnreachableError) as error:
+            raise InitFailedError(
+                f'Helm release "{_id(values)}" was created, and could not be read back: {error}',
+                id=_id(values),
+                outputs=self._outputs(inputs, None),
+                reasons=[str(error)],
+            ) from error
+        return Found(id=_id(values), outputs=self._outputs(inputs, record))
 
     def update(
         self, resource: Resource, old_outputs: Mapping[str, Any], inputs: Mapping[str, Any]

@@ -145,3 +145,31 @@ def test_waiting_can_be_switched_off_for_an_object(stack: Stack, east: ControlPl
 
     assert stack.up(program).ops == {"it": "create"}
     assert stack.up(program).ops == {"it": "same"}
+
+
+def test_a_server_that_is_away_for_a_moment_does_not_lose_the_object(
+    stack: Stack, east: ControlPlane, namespace: str
+) -> None:
+    """It was made already: it is awaited until the server is back, or kept in state as not ready."""
+
+    def interrupt() -> None:
+        while east.get("service", "it", namespace) is None:
+            time.sleep(0.2)
+        with east.stopped():
+            time.sleep(1)
+        east.patch_status("service", "it", namespace, {"loadBalancer": {"ingress": [{"ip": "192.0.2.5"}]}})
+
+    def program() -> None:
+        k8s.core.v1.Service(
+            "it",
+            metadata={"name": "it", "namespace": namespace},
+            spec={"type": "LoadBalancer", "ports": [{"port": 80}]},
+            opts=options(east),
+        )
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        assert stack.up(program).ops == {"it": "create"}
+    finally:
+        thread.join()
