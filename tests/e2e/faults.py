@@ -1,0 +1,150 @@
+"""Breaking one thing in a cluster and putting it back, and what `mesh verify` says meanwhile."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tests.e2e.kube import Kube
+from tests.e2e.stack import PROJECT, Stack
+
+SYSTEM = "istio-system"
+_OF_THE_SERVER = (
+    "resourceVersion",
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "ownerReferences",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What `mesh verify` said: its exit code and its report."""
+
+    code: int
+    report: Mapping[str, Any]
+
+    def reasons(self, caller: str, target: str) -> list[str]:
+        """The reasons found for a pair, the most likely first; none where it passed."""
+        pair = next(p for p in self.report["pairs"] if (p["from"], p["to"]) == (caller, target))
+        assert pair["passed"] == (not pair["findings"]), pair
+        return [finding["reason"] for finding in pair["findings"]]
+
+    def failed(self) -> dict[tuple[str, str], str]:
+        """The pairs that failed, each with its most likely reason."""
+        pairs = (pair for pair in self.report["pairs"] if not pair["passed"])
+        return {(pair["from"], pair["to"]): pair["findings"][0]["reason"] for pair in pairs}
+
+    def __str__(self) -> str:
+        return f"exit code {self.code}\n{json.dumps(self.report, indent=1)}"
+
+
+def verify(stack: Stack, *, timeout: float = 60) -> Verdict:
+    """Run `python -m mesh verify` as a user would."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mesh", "verify", "--output", "json", "--timeout", str(timeout)],
+        cwd=PROJECT,
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout + 120,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    verdict = Verdict(code=done.returncode, report=json.loads(done.stdout))
+    assert verdict.report["passed"] == (verdict.code == 0), verdict
+    return verdict
+
+
+def sees(stack: Stack, caller: str, target: str, reason: str, *, seconds: float = 60) -> Verdict:
+    """Verify until the pair fails with that reason first: some faults come through only after a while.
+
+    Each verification has the time for one look only, so that a fault is not waited out.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        verdict = verify(stack, timeout=1)
+        if verdict.code == 1 and verdict.reasons(caller, target)[:1] == [reason]:
+            return verdict
+        assert time.monotonic() < end, f"expected {caller} to {target} to fail with {reason}:\n{verdict}"
+
+
+def passes(stack: Stack) -> None:
+    """Verify that everything is right again."""
+    verdict = verify(stack, timeout=120)
+    assert verdict.code == 0, verdict
+
+
+@contextmanager
+def deleted(kube: Kube, kind: str, name: str, namespace: str = SYSTEM) -> Iterator[dict[str, Any]]:
+    """Without that object, which is given as it was; afterwards it is back."""
+    before = kube.get(kind, name, f"--namespace={namespace}")
+    kube.kubectl("delete", kind, name, f"--namespace={namespace}", "--wait=true")
+    try:
+        yield before
+    finally:
+        create(kube, before)
+
+
+@contextmanager
+def patched(
+    kube: Kube,
+    kind: str,
+    name: str,
+    broken: Mapping[str, Any],
+    right: Mapping[str, Any],
+    namespace: str = SYSTEM,
+) -> Iterator[None]:
+    """With a merge patch, that another one takes back afterwards."""
+    patch(kube, kind, name, broken, namespace)
+    try:
+        yield
+    finally:
+        patch(kube, kind, name, right, namespace)
+
+
+def patch(kube: Kube, kind: str, name: str, change: Mapping[str, Any], namespace: str = SYSTEM) -> None:
+    """Apply a JSON merge patch; a change to a Secret does not come by here, where it would be an argument."""
+    kube.kubectl(
+        "patch", kind, name, f"--namespace={namespace}", "--type=merge", "--patch", json.dumps(change)
+    )
+
+
+def create(kube: Kube, document: Mapping[str, Any]) -> None:
+    """Make an object as it was before it was deleted."""
+    metadata = {k: v for k, v in document["metadata"].items() if k not in _OF_THE_SERVER}
+    _feed(kube, "create", {**document, "metadata": metadata})
+
+
+def replace(kube: Kube, document: Mapping[str, Any]) -> None:
+    """Replace an object, whatever has become of it meanwhile."""
+    metadata = {k: v for k, v in document["metadata"].items() if k not in _OF_THE_SERVER}
+    _feed(kube, "replace", {**document, "metadata": metadata})
+
+
+def restart(kube: Kube, *deployments: str, namespace: str = SYSTEM) -> None:
+    """Make a Deployment's pods anew, and wait until they are ready."""
+    names = [f"deployment/{name}" for name in deployments]
+    kube.kubectl("rollout", "restart", f"--namespace={namespace}", *names)
+    for name in names:
+        kube.kubectl("rollout", "status", f"--namespace={namespace}", name, "--timeout=110s")
+
+
+def _feed(kube: Kube, verb: str, document: Mapping[str, Any]) -> None:
+    """Through a pipe: an object may be a Secret."""
+    done = subprocess.run(
+        ["kubectl", f"--context={kube.context}", verb, "--filename=-"],
+        input=json.dumps(document),
+        env={**kube.environment, "KUBECONFIG": str(kube.kubeconfig)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, f"kubectl {verb}: {done.stderr}"
