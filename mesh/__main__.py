@@ -4,10 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from mesh.cli import verify
+from mesh.cli import trust, verify
 from mesh.cli.errors import CommandError
 
-_COMMANDS = (verify,)
+_COMMANDS = (verify, trust)
 # Different from what a command itself may find out, such as a pair that does not answer.
 CANNOT_RUN = 2
 
