@@ -8,6 +8,7 @@ from mesh.config.model import ClusterConfig
 from mesh.config.problems import Problem
 from mesh.config.sections import MeshSection
 from mesh.istio.values import conflicts
+from mesh.maps import as_map
 
 
 def is_loopback(url: str) -> bool:
@@ -35,15 +36,16 @@ def across_clusters(clusters: Iterable[ClusterConfig]) -> Iterator[Problem]:
     )
     yield from _shared(
         clusters,
-        lambda c: (c.connection.contents or c.connection.path, c.connection.context),
+        _access,
         "context",
         lambda c, other: (
             f"{c.connection.context!r} of this kubeconfig is the cluster {other} already; "
             f"expected another context, for example {c.name}"
         ),
     )
+    different = {_access(c): c for c in reversed(clusters)}.values()
     yield from _shared(
-        [c for c in clusters if not is_loopback(c.api_server.server)],
+        [c for c in clusters if c in different and not is_loopback(c.api_server.server)],
         lambda c: (c.api_server.server, c.api_server.proxy_url),
         "apiServer.server",
         lambda c, other: (
@@ -51,6 +53,10 @@ def across_clusters(clusters: Iterable[ClusterConfig]) -> Iterator[Problem]:
             "address for peers of its own, for example https://203.0.113.10:6443"
         ),
     )
+
+
+def _access(cluster: ClusterConfig) -> tuple[str, str]:
+    return cluster.connection.contents or cluster.connection.path, cluster.connection.context
 
 
 def _shared(
@@ -76,10 +82,11 @@ def within_cluster(
     """
     own = f"clusters.{cluster.name}"
     if is_loopback(cluster.api_server.server):
+        origin = "" if (as_map(set_here.get("apiServer")) or {}).get("server") else "the kubeconfig's "
         yield Problem(
             path=f"{own}.apiServer.server",
             message=(
-                f"the kubeconfig's {cluster.api_server.server} means another machine in each cluster; "
+                f"{origin}{cluster.api_server.server} means another machine in each cluster; "
                 "expected an address that peers can reach, for example https://203.0.113.10:6443"
             ),
         )

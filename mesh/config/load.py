@@ -142,6 +142,10 @@ def _cluster_section(
     except ValidationError as error:
         reason = error.errors()[0].get("ctx", {}).get("error", "expected a DNS label")
         problems.append(Problem(path=f"clusters.{name}", message=f"the name {name!r} is not right: {reason}"))
+    if as_map(value) is None:
+        message = f"expected a map, for example {{context: {name}}}"
+        problems.append(Problem(path=f"clusters.{name}", message=message))
+        return None
     try:
         return ClusterSection.model_validate(value)
     except ValidationError as error:

@@ -57,11 +57,19 @@ def explained(
 
     `path` is where the map given to `model` stands, such as `clusters.east`.
     """
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
+        if detail["type"] == "too_short" and any(_is_below(other, detail) for other in details):
+            continue  # entries that are wrong count as missing: the list is not too short by itself
         location = [str(part) for part in detail["loc"] if part != "[key]"]
         yield Problem(
             path=".".join([path, *location]), message=_message(detail, model, location, secret=secret)
         )
+
+
+def _is_below(inner: ErrorDetails, outer: ErrorDetails) -> bool:
+    place = outer["loc"]
+    return len(inner["loc"]) > len(place) and inner["loc"][: len(place)] == place
 
 
 def _message(detail: ErrorDetails, model: type[BaseModel], location: list[str], *, secret: bool) -> str:

@@ -1,0 +1,596 @@
+"""Every bad configuration is refused with one clear message: where, what is wrong, what was expected."""
+
+import errno
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import yaml
+
+from mesh.config.load import parse
+from mesh.config.problems import ConfigurationError
+from mesh.maps import merged
+from tests.unit.builders import kubeconfig_text
+
+BASE = """
+mesh: {id: dev}
+clusters:
+  east: {context: east}
+  west: {context: west}
+"""
+
+KUBECONFIGS = {
+    "~/.kube/config": kubeconfig_text({n: f"https://{n}.example.com:6443" for n in ("east", "west")}),
+    "third": kubeconfig_text({"third": "https://third.example.com:6443"}),
+    "twins": kubeconfig_text({"west": "https://east.example.com:6443"}),
+    "tunnels": kubeconfig_text({"west": "https://127.0.0.1:16443", "other": "https://localhost:6443"}),
+    "unspecified": kubeconfig_text({"west": "https://0.0.0.0:6443"}),
+    "serverless": yaml.safe_dump({"contexts": [{"name": "west", "context": {"cluster": "gone"}}]}),
+    "broken": "{",
+    "list": "[]",
+    "empty": "",
+}
+
+
+def _read(path: str) -> str:
+    if path == "secret-place":
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    if path not in KUBECONFIGS:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return KUBECONFIGS[path]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What a user wrote beside a stack file that is right, and the one message for it."""
+
+    mistake: str
+    written: str
+    message: str
+
+
+CASES = (
+    Case(
+        mistake="an unknown section",
+        written="clusterz: {}",
+        message=(
+            "clusterz: unknown key; did you mean clusters? Expected one of: clusters, exposure, "
+            "helloWorld, istio, mesh, reader, trust"
+        ),
+    ),
+    Case(
+        mistake="an unknown key of the mesh",
+        written="mesh: {id: dev, trustdomain: cluster.local}",
+        message=("mesh.trustdomain: unknown key; did you mean trustDomain? Expected one of: id, trustDomain"),
+    ),
+    Case(
+        mistake="an unknown key of a cluster",
+        written="clusters: {west: {netwrk: net-1}}",
+        message=(
+            "clusters.west.netwrk: unknown key; did you mean network? Expected one of: apiServer, "
+            "context, exposure, helloWorld, istio, kubeconfig, kubeconfigContents, network, reader, "
+            "skipUnreachable, trust"
+        ),
+    ),
+    Case(
+        mistake="an unknown key deep in a section",
+        written="trust: {intermediate: {validityHour: 24}}",
+        message=(
+            "trust.intermediate.validityHour: unknown key; did you mean validityHours? Expected one "
+            "of: certificate, chain, existing, generation, key, privateKey, renewBeforeHours, "
+            "validityHours"
+        ),
+    ),
+    Case(
+        mistake="an unknown key far from any other",
+        written="istio: {zzz: 1}",
+        message="istio.zzz: unknown key; expected one of: chartRepository, values, version",
+    ),
+    Case(
+        mistake="a mesh without an ID",
+        written="mesh: {id: null}",
+        message="mesh.id: expected a text, for example dev",
+    ),
+    Case(
+        mistake="a mesh ID that is no label",
+        written="mesh: {id: Dev_1}",
+        message=(
+            "mesh.id: 'Dev_1' is not right: expected a DNS label: lower-case letters, digits and -, "
+            "at most 63, for example net-east"
+        ),
+    ),
+    Case(
+        mistake="a trust domain that is no name",
+        written="mesh: {trustDomain: 'cluster local'}",
+        message=(
+            "mesh.trustDomain: 'cluster local' is not right: expected a DNS name: labels with dots "
+            "between them, for example cluster.local"
+        ),
+    ),
+    Case(
+        mistake="a section that is no map",
+        written="mesh: dev",
+        message="mesh: 'dev' is not right: expected a map, for example {id: dev}",
+    ),
+    Case(
+        mistake="clusters as a list",
+        written="clusters: [east, west]",
+        message="clusters: expected a map with at least one cluster, for example {east: {context: east}}",
+    ),
+    Case(
+        mistake="no clusters",
+        written="clusters: null",
+        message="clusters: expected a map with at least one cluster, for example {east: {context: east}}",
+    ),
+    Case(
+        mistake="a cluster that is no map",
+        written="clusters: {west: west}",
+        message="clusters.west: expected a map, for example {context: west}",
+    ),
+    Case(
+        mistake="a cluster's name with capitals",
+        written="clusters: {North: {context: third, kubeconfig: third}}",
+        message=(
+            "clusters.North: the name 'North' is not right: expected a DNS label: lower-case letters,"
+            " digits and -, at most 63, for example net-east"
+        ),
+    ),
+    Case(
+        mistake="a cluster's name with an underscore",
+        written="clusters: {us_west: {context: third, kubeconfig: third}}",
+        message=(
+            "clusters.us_west: the name 'us_west' is not right: expected a DNS label: lower-case "
+            "letters, digits and -, at most 63, for example net-east"
+        ),
+    ),
+    Case(
+        mistake="a cluster without a context",
+        written="clusters: {west: {context: null}}",
+        message="clusters.west.context: expected a text, for example east",
+    ),
+    Case(
+        mistake="an empty context",
+        written="clusters: {west: {context: ''}}",
+        message=(
+            "clusters.west.context: '' is not right: expected a text that is not empty, for example east"
+        ),
+    ),
+    Case(
+        mistake="a context that the kubeconfig lacks",
+        written="clusters: {west: {context: wset}}",
+        message="clusters.west.kubeconfig: the kubeconfig has no context 'wset'; it has: east, west",
+    ),
+    Case(
+        mistake="a kubeconfig that is not there",
+        written="clusters: {west: {kubeconfig: /nowhere/config}}",
+        message=(
+            "clusters.west.kubeconfig: cannot read /nowhere/config: No such file or directory; "
+            "expected a kubeconfig's path, for example ~/.kube/config"
+        ),
+    ),
+    Case(
+        mistake="a kubeconfig that may not be read",
+        written="clusters: {west: {kubeconfig: secret-place}}",
+        message=(
+            "clusters.west.kubeconfig: cannot read secret-place: Permission denied; expected a "
+            "kubeconfig's path, for example ~/.kube/config"
+        ),
+    ),
+    Case(
+        mistake="a kubeconfig that is no YAML",
+        written="clusters: {west: {kubeconfig: broken}}",
+        message="clusters.west.kubeconfig: the kubeconfig is not valid YAML",
+    ),
+    Case(
+        mistake="a kubeconfig that is a list",
+        written="clusters: {west: {kubeconfig: list}}",
+        message=(
+            "clusters.west.kubeconfig: expected a kubeconfig: a map with the keys clusters, contexts "
+            "and users"
+        ),
+    ),
+    Case(
+        mistake="an empty kubeconfig",
+        written="clusters: {west: {kubeconfig: empty}}",
+        message=(
+            "clusters.west.kubeconfig: expected a kubeconfig: a map with the keys clusters, contexts "
+            "and users"
+        ),
+    ),
+    Case(
+        mistake="a context whose cluster has no server",
+        written="clusters: {west: {kubeconfig: serverless}}",
+        message=(
+            "clusters.west.kubeconfig: context 'west' names cluster 'gone', which has no server in "
+            "the kubeconfig"
+        ),
+    ),
+    Case(
+        mistake="an API server that is this machine",
+        written="clusters: {west: {kubeconfig: tunnels}}",
+        message=(
+            "clusters.west.apiServer.server: the kubeconfig's https://127.0.0.1:16443 means another "
+            "machine in each cluster; expected an address that peers can reach, for example "
+            "https://203.0.113.10:6443"
+        ),
+    ),
+    Case(
+        mistake="an API server by the name localhost",
+        written="clusters: {west: {kubeconfig: tunnels, context: other}}",
+        message=(
+            "clusters.west.apiServer.server: the kubeconfig's https://localhost:6443 means another "
+            "machine in each cluster; expected an address that peers can reach, for example "
+            "https://203.0.113.10:6443"
+        ),
+    ),
+    Case(
+        mistake="an API server at no address",
+        written="clusters: {west: {kubeconfig: unspecified}}",
+        message=(
+            "clusters.west.apiServer.server: the kubeconfig's https://0.0.0.0:6443 means another "
+            "machine in each cluster; expected an address that peers can reach, for example "
+            "https://203.0.113.10:6443"
+        ),
+    ),
+    Case(
+        mistake="an address for peers that is this machine",
+        written="clusters: {west: {apiServer: {server: 'https://[::1]:6443'}}}",
+        message=(
+            "clusters.west.apiServer.server: https://[::1]:6443 means another machine in each "
+            "cluster; expected an address that peers can reach, for example https://203.0.113.10:6443"
+        ),
+    ),
+    Case(
+        mistake="two clusters with one API server",
+        written="clusters: {west: {kubeconfig: twins}}",
+        message=(
+            "clusters.west.apiServer.server: the API server https://east.example.com:6443 is that of "
+            "east too; expected another cluster, or an address for peers of its own, for example "
+            "https://203.0.113.10:6443"
+        ),
+    ),
+    Case(
+        mistake="two clusters with one context",
+        written="clusters: {west: {context: east}}",
+        message=(
+            "clusters.west.context: 'east' of this kubeconfig is the cluster east already; expected "
+            "another context, for example west"
+        ),
+    ),
+    Case(
+        mistake="two clusters with one network",
+        written="clusters: {west: {network: net-east}}",
+        message=(
+            "clusters.west.network: 'net-east' is the network of east too; expected one of its own, "
+            "for example net-west"
+        ),
+    ),
+    Case(
+        mistake="a network that is no label",
+        written="clusters: {west: {network: net.west}}",
+        message=(
+            "clusters.west.network: 'net.west' is not right: expected a DNS label: lower-case "
+            "letters, digits and -, at most 63, for example net-east"
+        ),
+    ),
+    Case(
+        mistake="an API server without TLS",
+        written="clusters: {west: {apiServer: {server: 'http://203.0.113.10:6443'}}}",
+        message=(
+            "clusters.west.apiServer.server: 'http://203.0.113.10:6443' is not right: expected a URL "
+            "that begins with https://, for example https://203.0.113.10:6443"
+        ),
+    ),
+    Case(
+        mistake="an API server with credentials",
+        written="clusters: {west: {apiServer: {server: 'https://me:hunter2@203.0.113.10:6443'}}}",
+        message=(
+            "clusters.west.apiServer.server: expected a URL without credentials in it, for example "
+            "https://203.0.113.10:6443"
+        ),
+    ),
+    Case(
+        mistake="a proxy of an unknown kind",
+        written="clusters: {west: {apiServer: {proxyUrl: 'ftp://proxy.example.com'}}}",
+        message=(
+            "clusters.west.apiServer.proxyUrl: 'ftp://proxy.example.com' is not right: expected a URL"
+            " that begins with http:// or https:// or socks5://, for example "
+            "http://proxy.example.com:3128"
+        ),
+    ),
+    Case(
+        mistake="a TLS name that is none",
+        written="clusters: {west: {apiServer: {tlsServerName: '*'}}}",
+        message=(
+            "clusters.west.apiServer.tlsServerName: '*' is not right: expected a DNS name: labels "
+            "with dots between them, for example cluster.local"
+        ),
+    ),
+    Case(
+        mistake="a certificate that is none",
+        written="clusters: {west: {apiServer: {certificateAuthority: /etc/ca.crt}}}",
+        message=(
+            "clusters.west.apiServer.certificateAuthority: '/etc/ca.crt' is not right: expected a PEM"
+            " certificate, for example the text of ca.crt"
+        ),
+    ),
+    Case(
+        mistake="a private key in the place of a certificate",
+        written="clusters: {west: {apiServer: {certificateAuthority: '-----BEGIN PRIVATE KEY-----'}}}",
+        message=(
+            "clusters.west.apiServer.certificateAuthority: '-----BEGIN PRIVATE KEY-----' is not "
+            "right: expected a certificate, but a private key was given: it must not be here"
+        ),
+    ),
+    Case(
+        mistake="a switch that is neither true nor false",
+        written="clusters: {west: {skipUnreachable: maybe}}",
+        message=(
+            "clusters.west.skipUnreachable: 'maybe' is not right: expected true or false, for example true"
+        ),
+    ),
+    Case(
+        mistake="a version that is too old",
+        written="istio: {version: 1.26.8}",
+        message="istio.version: '1.26.8' is not right: expected Istio 1.27.0 or later, for example 1.31.0",
+    ),
+    Case(
+        mistake="a version that is not full",
+        written="istio: {version: '1.31'}",
+        message="istio.version: '1.31' is not right: expected a full version, for example 1.31.0",
+    ),
+    Case(
+        mistake="one cluster's version that is too old",
+        written="clusters: {west: {istio: {version: 1.24.0}}}",
+        message=(
+            "clusters.west.istio.version: '1.24.0' is not right: expected Istio 1.27.0 or later, for "
+            "example 1.31.0"
+        ),
+    ),
+    Case(
+        mistake="a chart repository without a scheme",
+        written="istio: {chartRepository: charts.example.com}",
+        message=(
+            "istio.chartRepository: 'charts.example.com' is not right: expected a URL that begins "
+            "with https:// or http:// or oci://, for example "
+            "https://istio-release.storage.googleapis.com/charts"
+        ),
+    ),
+    Case(
+        mistake="values that are no map",
+        written="istio: {values: {istiod: [a]}}",
+        message="istio.values.istiod: expected a map, for example {pilot: {}}",
+    ),
+    Case(
+        mistake="values for a chart that is not ours",
+        written="istio: {values: {ztunnel: {}}}",
+        message="istio.values.ztunnel: unknown key; expected one of: base, gateway, istiod",
+    ),
+    Case(
+        mistake="another mesh ID in the values",
+        written="istio: {values: {istiod: {global: {meshID: prod}}}}",
+        message=(
+            "istio.values.istiod.global.meshID: must be 'dev' in this mesh; leave it out, or change mesh.id"
+        ),
+    ),
+    Case(
+        mistake="another cluster name in the values",
+        written="clusters: {west: {istio: {values: {istiod: {global: {multiCluster: {clusterName: x}}}}}}}",
+        message=(
+            "clusters.west.istio.values.istiod.global.multiCluster.clusterName: must be 'west' in "
+            "this mesh; leave it out, or change the cluster's name in clusters"
+        ),
+    ),
+    Case(
+        mistake="another network in the values",
+        written="clusters: {west: {istio: {values: {istiod: {global: {network: x}}}}}}",
+        message=(
+            "clusters.west.istio.values.istiod.global.network: must be 'net-west' in this mesh; leave"
+            " it out, or change the cluster's network"
+        ),
+    ),
+    Case(
+        mistake="another trust domain in the values",
+        written="istio: {values: {istiod: {meshConfig: {trustDomain: x}}}}",
+        message=(
+            "istio.values.istiod.meshConfig.trustDomain: must be 'cluster.local' in this mesh; leave "
+            "it out, or change mesh.trustDomain"
+        ),
+    ),
+    Case(
+        mistake="another gateway name in the values",
+        written="istio: {values: {gateway: {name: gw}}}",
+        message=(
+            "istio.values.gateway.name: must be 'istio-eastwestgateway' in this mesh; leave it out, "
+            "or change nothing: peers find the gateway by it"
+        ),
+    ),
+    Case(
+        mistake="values below the charts' own root",
+        written="istio: {values: {istiod: {_internal_defaults_do_not_set: {}}}}",
+        message=(
+            "istio.values.istiod._internal_defaults_do_not_set: belongs to the chart itself; set the "
+            "keys below it at the top level instead"
+        ),
+    ),
+    Case(
+        mistake="a key algorithm that Istio does not take",
+        written="trust: {root: {key: ed25519}}",
+        message=(
+            "trust.root.key: 'ed25519' is not right: expected one of 'rsa-2048', 'rsa-3072', "
+            "'rsa-4096', 'ecdsa-p256' or 'ecdsa-p384', for example rsa-4096"
+        ),
+    ),
+    Case(
+        mistake="a validity of no hours",
+        written="trust: {root: {validityHours: 0}}",
+        message=(
+            "trust.root.validityHours: 0 is not right: expected a number of at least 1, for example 87600"
+        ),
+    ),
+    Case(
+        mistake="a validity that is no number",
+        written="trust: {intermediate: {validityHours: 2y}}",
+        message=(
+            "trust.intermediate.validityHours: '2y' is not right: expected a whole number, for example 17520"
+        ),
+    ),
+    Case(
+        mistake="an intermediate that outlives the root",
+        written="trust: {root: {validityHours: 10000}}",
+        message=(
+            "trust.intermediate.validityHours: 17520 is longer than the root's 10000; expected at "
+            "most that, for example 2000"
+        ),
+    ),
+    Case(
+        mistake="one cluster's intermediate that outlives the root",
+        written="clusters: {west: {trust: {intermediate: {validityHours: 100000}}}}",
+        message=(
+            "clusters.west.trust.intermediate.validityHours: 100000 is longer than the root's 87600; "
+            "expected at most that, for example 17520"
+        ),
+    ),
+    Case(
+        mistake="a renewal that begins before the certificate",
+        written="trust: {intermediate: {validityHours: 4000}}",
+        message=(
+            "trust.intermediate.renewBeforeHours: 4320 is not shorter than validityHours (4000); for "
+            "example 1000"
+        ),
+    ),
+    Case(
+        mistake="a generation of zero",
+        written="trust: {intermediate: {generation: 0}}",
+        message=(
+            "trust.intermediate.generation: 0 is not right: expected a number of at least 1, for example 2"
+        ),
+    ),
+    Case(
+        mistake="a phase without a root to rotate to",
+        written="trust: {phase: trust-both}",
+        message=(
+            "trust.phase: 'trust-both' needs a root to rotate to; expected trust.nextRoot beside it, "
+            "for example {generation: 2}"
+        ),
+    ),
+    Case(
+        mistake="no hosts",
+        written="exposure: {hosts: []}",
+        message='exposure.hosts: expected a list with at least one entry, for example ["*.local"]',
+    ),
+    Case(
+        mistake="a host that is none",
+        written="exposure: {hosts: ['*local']}",
+        message=(
+            "exposure.hosts.0: '*local' is not right: expected a host or a wildcard of one, for "
+            "example *.local"
+        ),
+    ),
+    Case(
+        mistake="hosts that are no list",
+        written="exposure: {hosts: '*.local'}",
+        message="exposure.hosts: '*.local' is not right: expected a list, for example [\"*.local\"]",
+    ),
+    Case(
+        mistake="no token",
+        written="reader: {tokenGenerations: []}",
+        message="reader.tokenGenerations: expected a list with at least one entry, for example [1]",
+    ),
+    Case(
+        mistake="tokens that do not rise",
+        written="reader: {tokenGenerations: [2, 1]}",
+        message=(
+            "reader.tokenGenerations: [2, 1] is not rising; expected each generation once, for example [1, 2]"
+        ),
+    ),
+    Case(
+        mistake="a token generation that is no number",
+        written="reader: {tokenGenerations: [one]}",
+        message="reader.tokenGenerations.0: 'one' is not right: expected a whole number, for example [1]",
+    ),
+    Case(
+        mistake="an image without a tag",
+        written="helloWorld: {image: istio/examples-helloworld-v1}",
+        message=(
+            "helloWorld.image: 'istio/examples-helloworld-v1' is not right: expected an image with a "
+            "tag or digest, for example istio/examples-helloworld-v1:1.0"
+        ),
+    ),
+    Case(
+        mistake="a sample that is neither on nor off",
+        written="helloWorld: {enabled: perhaps}",
+        message="helloWorld.enabled: 'perhaps' is not right: expected true or false, for example true",
+    ),
+)
+
+
+def _refusal(raw: dict[str, Any]) -> list[str]:
+    with pytest.raises(ConfigurationError) as refused:
+        parse(raw, read=_read)
+    return [str(problem) for problem in refused.value.problems]
+
+
+def test_the_configuration_that_cases_start_from_is_right():
+    """So that each case is refused for its own mistake alone."""
+    assert set(parse(yaml.safe_load(BASE), read=_read).clusters) == {"east", "west"}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.mistake)
+def test_a_mistake_has_one_clear_message(case: Case):
+    """It says where in the stack file, what was expected, and how that looks."""
+    raw = merged(yaml.safe_load(BASE), yaml.safe_load(case.written))
+    assert _refusal(raw) == [case.message]
+
+
+def test_a_kubeconfig_is_a_path_or_contents_but_not_both():
+    """Which of two would be taken is nothing to guess."""
+    both = {"context": "third", "kubeconfig": "third", "kubeconfigContents": KUBECONFIGS["third"]}
+    assert _refusal(merged(yaml.safe_load(BASE), {"clusters": {"west": both}})) == [
+        "clusters.west.kubeconfig: expected either kubeconfig or kubeconfigContents, not both"
+    ]
+
+
+def test_what_is_required_and_missing_is_named():
+    """An empty stack file has two things to say, each with an example."""
+    assert _refusal({}) == [
+        "mesh: is required, for example {id: dev}",
+        "clusters: expected a map with at least one cluster, for example {east: {context: east}}",
+    ]
+
+
+def test_all_mistakes_are_told_in_one_go():
+    """One mistake hides no other, and the message counts them."""
+    written = """
+    mesh: {id: Dev}
+    istio: {version: 1.20.0}
+    clusters: {west: {network: net-east, apiServer: {server: "https://localhost:6443"}}}
+    """
+    with pytest.raises(ConfigurationError) as refused:
+        parse(merged(yaml.safe_load(BASE), yaml.safe_load(written)), read=_read, path_prefix="istio-mesh:")
+    first, *lines = str(refused.value).splitlines()
+    assert first == "4 problems in the stack's configuration; nothing was changed."
+    assert [line.strip().partition(": ")[0] for line in lines] == [
+        "istio-mesh:mesh.id",
+        "istio-mesh:istio.version",
+        "istio-mesh:clusters.west.apiServer.server",
+        "istio-mesh:clusters.west.network",
+    ]
+
+
+def test_what_is_secret_is_never_repeated():
+    """Not even where it is what is wrong."""
+    raw = merged(yaml.safe_load(BASE), {"clusters": {"west": {"skipUnreachable": "hunter2"}}})
+    with pytest.raises(ConfigurationError) as refused:
+        parse(raw, read=_read, secret={"clusters"})
+    assert "hunter2" not in str(refused.value)
+    assert "clusters.west.skipUnreachable" in str(refused.value)
+
+
+def test_a_broken_kubeconfig_is_not_quoted():
+    """A parser's own message would show the lines around the mistake, which may hold a token."""
+    raw = merged(yaml.safe_load(BASE), {"clusters": {"west": {"kubeconfig": "torn"}}})
+    with pytest.raises(ConfigurationError) as refused:
+        parse(raw, read=lambda path: "token: hunter2: [" if path == "torn" else _read(path))
+    assert "hunter2" not in str(refused.value)
