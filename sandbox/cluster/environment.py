@@ -25,13 +25,22 @@ def variables() -> dict[str, str]:
     return {
         "PATH": _path(os.environ.get("PATH", os.defpath)),
         "KUBECONFIG": str(clusters.merged_kubeconfig()),
-        "PULUMI_BACKEND_URL": f"file://{state / 'pulumi'}",
+        "PULUMI_BACKEND_URL": backend_url(state / "pulumi"),
         "PULUMI_CONFIG_PASSPHRASE_FILE": str(_passphrase(state)),
         "PULUMI_OPTION_CONFIG_FILE": str(state / f"Pulumi.{STACK}.yaml"),
         "PULUMI_STACK": STACK,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         "PULUMI_PYTHON_CMD": sys.executable,
     }
+
+
+def backend_url(folder: Path) -> str:
+    """Return the URL by which Pulumi keeps its state in a folder.
+
+    Beside each file Pulumi would write another one with attributes, and not in one go: a CLI that is killed
+    at that moment would leave a state that cannot be loaded (`blob/fileblob` in google/go-cloud).
+    """
+    return f"file://{folder}?metadata=skip"
 
 
 def exports(values: Mapping[str, str]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from sandbox import cluster
+from sandbox.cluster.environment import backend_url
 
 PROJECT = Path(__file__).resolve().parents[2]
 _TIMEOUT_SECONDS = 900
@@ -59,7 +60,7 @@ class Stack:
         self.environment = {
             **environment,
             "PULUMI_STACK": name,
-            "PULUMI_BACKEND_URL": f"file://{folder / 'pulumi'}",
+            "PULUMI_BACKEND_URL": backend_url(folder / "pulumi"),
             "PULUMI_OPTION_CONFIG_FILE": str(self.config_file),
         }
 
