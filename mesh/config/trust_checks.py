@@ -102,8 +102,16 @@ def _intermediate(
     cluster: ClusterConfig, trust: TrustSection, path: str, now: datetime, *, root_is_right: bool
 ) -> Iterator[Problem]:
     intermediate, signing = cluster.intermediate, roots(trust).signing
-    yield from _combination(intermediate, path)
+    if wrong := list(_combination(intermediate, path)):
+        yield from wrong
+        return
     if intermediate.existing:
+        if signing.certificate is None:
+            yield Problem(
+                path=f"{path}.existing",
+                message="an existing intermediate is checked against the root's certificate, and the root of "
+                f"generation {signing.generation} is generated; expected trust.root with its certificate",
+            )
         return
     if intermediate.certificate is None:
         yield from _generated(cluster, intermediate, signing, path)
@@ -129,20 +137,23 @@ def _intermediate(
 
 
 def _combination(intermediate: IntermediateSection, path: str) -> Iterator[Problem]:
-    for name in ("certificate", "private_key", "chain"):
-        if getattr(intermediate, name) is None:
-            continue
-        alias = IntermediateSection.model_fields[name].alias
-        if intermediate.existing:
-            yield Problem(
-                path=f"{path}.{alias}",
-                message="the intermediate is either given or existing; leave one of them out",
-            )
-        elif name != "certificate" and intermediate.certificate is None:
-            yield Problem(
-                path=f"{path}.certificate",
-                message=f"is required beside {alias}, for example -----BEGIN CERTIFICATE-----…",
-            )
+    names = ("certificate", "private_key", "chain")
+    given = [
+        str(IntermediateSection.model_fields[name].alias)
+        for name in names
+        if getattr(intermediate, name) is not None
+    ]
+    if given and intermediate.existing:
+        yield Problem(
+            path=f"{path}.existing",
+            message=f"the intermediate is either given or existing, and there is {', '.join(given)}; "
+            "leave one of them out",
+        )
+    elif given and intermediate.certificate is None:
+        yield Problem(
+            path=f"{path}.certificate",
+            message=f"is required beside {' and '.join(given)}, for example -----BEGIN CERTIFICATE-----…",
+        )
 
 
 def _generated(

@@ -1,0 +1,174 @@
+"""What may follow what is in place in the clusters."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from mesh.trust.in_place import Cacerts, InPlace
+from mesh.trust.preconditions import problems
+from tests.authorities import authority
+from tests.unit.builders import stack_config
+
+OLD, NEW, OTHER = (authority(name).pem for name in ("dev root CA 1", "dev root CA 2", "cluster.local"))
+BUNDLES = {"none": OLD, "both": OLD + NEW, "sign": OLD + NEW + NEW, "drop": NEW, "other": OTHER}
+PHASES = {"both": "trust-both", "sign": "sign-with-new", "drop": "drop-old"}
+ROTATION = {"nextRoot": {"generation": 2}}
+
+
+def cluster(taken: str, held: str | None = None, **more: Any) -> InPlace:
+    """A cluster whose istiod works with one bundle, and whose `cacerts` may already hold another."""
+    cacerts = Cacerts(certificate="", chain="", private_key="", roots=BUNDLES[held or taken])
+    settings = {"istiod": True, "multi_root": True, "xds_agent": True, **more}
+    return InPlace(published=BUNDLES[taken], cacerts=cacerts, **settings)
+
+
+def refusals(trust: Mapping[str, Any], in_place: Mapping[str, InPlace], **sections: Any) -> list[str]:
+    """What is refused for a stack of the clusters in `in_place`."""
+    config = stack_config({name: {} for name in in_place}, trust=trust, **sections)
+    return [str(problem) for problem in problems(config, in_place, datetime.now(UTC))]
+
+
+def rotation(phase: str) -> dict[str, Any]:
+    """The section `trust` in a phase."""
+    return {**ROTATION, "phase": PHASES[phase]}
+
+
+@pytest.mark.parametrize("target", ["both", "sign", "drop"])
+@pytest.mark.parametrize("there", ["none", "both", "sign", "drop"])
+def test_a_phase_may_follow_only_the_one_beside_it(target: str, there: str) -> None:
+    """Forward, back, and once more; never over one."""
+    order = ["none", "both", "sign", "drop"]
+    allowed = abs(order.index(target) - order.index(there)) <= 1
+    found = refusals(rotation(target), {"east": cluster(there), "west": cluster(there)})
+    assert (found == []) is allowed, found
+    if not allowed:
+        between = order[order.index(there) + (1 if order.index(target) > order.index(there) else -1)]
+        assert all(f"Run {PHASES.get(between, 'no rotation')} next" in line for line in found)
+
+
+def test_one_cluster_behind_holds_all_back() -> None:
+    """West has not got the phase before, so nobody goes on."""
+    (line,) = refusals(rotation("sign"), {"east": cluster("both"), "west": cluster("none")})
+    assert line.startswith("trust.phase: west is at no rotation")
+
+
+def test_a_half_done_phase_may_be_finished() -> None:
+    """An update that broke off between the clusters is run again."""
+    assert refusals(rotation("both"), {"east": cluster("both"), "west": cluster("none")}) == []
+
+
+def test_clusters_on_both_sides_of_a_phase_are_brought_together_first() -> None:
+    """East would drop what west still signs with."""
+    found = refusals(rotation("sign"), {"east": cluster("drop"), "west": cluster("both")})
+    assert any("stand on both sides" in line for line in found), found
+
+
+def test_an_istiod_that_has_not_taken_over_yet_is_waited_for() -> None:
+    """The Secret has the phase before, but istiod still works without it."""
+    (line,) = refusals(rotation("sign"), {"east": cluster("none", "both"), "west": cluster("both")})
+    assert "istiod in east still works with the roots of no rotation" in line
+    assert "wait, and run the same again" in line
+
+
+def test_an_unreachable_cluster_stops_a_phase_that_moves_others() -> None:
+    """Nobody knows how far it is."""
+    found = refusals(rotation("both"), {"east": cluster("none"), "west": InPlace(unreachable="timed out")})
+    assert found == [
+        "trust.phase: trust-both moves east, and west cannot be asked how far it is: timed out; expected "
+        "every cluster to answer"
+    ]
+
+
+def test_an_unreachable_cluster_is_in_nobodys_way_while_nothing_moves() -> None:
+    """Other changes go on, with one root and in the middle of a rotation."""
+    away = InPlace(unreachable="timed out")
+    assert refusals(rotation("both"), {"east": cluster("both"), "west": away}) == []
+    assert refusals({}, {"east": cluster("none"), "west": away}) == []
+
+
+@pytest.mark.parametrize(
+    ("lacks", "name"), [("multi_root", "ISTIO_MULTIROOT_MESH"), ("xds_agent", "PROXY_CONFIG_XDS_AGENT")]
+)
+def test_a_mesh_that_cannot_learn_roots_is_prepared_first(lacks: str, name: str) -> None:
+    """What runs counts, not what the configuration would make of it."""
+    (line,) = refusals(rotation("both"), {"east": cluster("none", **{lacks: False})})
+    assert f"without {name}=true" in line
+
+
+def test_a_new_cluster_may_join_in_any_phase() -> None:
+    """It has nothing that could be out of step."""
+    assert refusals(rotation("sign"), {"east": cluster("sign"), "west": InPlace()}) == []
+
+
+def test_another_root_without_a_rotation_is_refused() -> None:
+    """The jump that would cut every workload off."""
+    (line,) = refusals({"root": {"generation": 2}}, {"east": cluster("none")})
+    assert "east trusts 'dev root CA 1', which is not the root of generation 2" in line
+
+
+def test_a_rotation_is_not_over_before_its_last_phase() -> None:
+    """The new root alone, straight after sign-with-new."""
+    (line,) = refusals({"root": {"generation": 2}}, {"east": cluster("sign")})
+    assert "expected the phase drop-old" in line
+
+
+def test_a_rotation_may_be_given_up_after_its_first_phase() -> None:
+    """Nobody signs with the new root yet."""
+    assert refusals({}, {"east": cluster("both")}) == []
+
+
+def test_roots_from_elsewhere_are_not_rotated() -> None:
+    """A cluster with a root of its own is not the mesh of this configuration."""
+    (line,) = refusals(rotation("both"), {"east": cluster("other")})
+    assert "neither root nor nextRoot" in line
+
+
+def test_a_token_in_use_is_not_deleted() -> None:
+    """East still reads west with generation 1."""
+    reading = InPlace(tokens={"west": "istio-reader-token-g1"})
+    in_place = {"east": reading, "west": InPlace()}
+    (line,) = refusals({}, in_place, reader={"tokenGenerations": [2]})
+    assert line.startswith("reader.tokenGenerations: [2] deletes the token of west of generation 1")
+    assert refusals({}, in_place, reader={"tokenGenerations": [1, 2]}) == []
+
+
+ROOT = authority("root")
+OWN = authority("own", issuer=ROOT)
+RIGHT = {"certificate": OWN.pem, "private_key": OWN.key_pem, "chain": OWN.pem + ROOT.pem, "roots": ROOT.pem}
+
+
+def existing(network: str | None = "net-east", **changed: str) -> list[str]:
+    """What is wrong with a cluster that has its `cacerts` from elsewhere."""
+    found = InPlace(cacerts=Cacerts(**{**RIGHT, **changed}), network=network)
+    trust = {"root": {"certificate": ROOT.pem}, "intermediate": {"existing": True}}
+    return refusals(trust, {"east": found})
+
+
+def test_cacerts_of_the_users_own_that_are_right_are_taken() -> None:
+    """Nothing to say."""
+    assert existing() == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"private_key": ""}, "ca-key.pem missing"),
+        ({"private_key": authority("x").key_pem}, "ca-key.pem: this key belongs to another certificate"),
+        ({"roots": authority("x").pem}, "root-cert.pem: the root of the mesh is not in it"),
+        ({"certificate": authority("x").pem}, "ca-key.pem: this key belongs to another certificate"),
+        ({"network": "net-west"}, "has the network 'net-west'"),
+        ({"network": None}, "kubectl label namespace istio-system topology.istio.io/network=net-east"),
+    ],
+)
+def test_cacerts_of_the_users_own_that_are_wrong_are_refused(changed: dict[str, Any], message: str) -> None:
+    """Each part is named by its key in the Secret."""
+    assert any(message in line for line in existing(**changed)), existing(**changed)
+
+
+def test_missing_cacerts_are_asked_for() -> None:
+    """The cluster must have them before the mesh."""
+    trust = {"root": {"certificate": ROOT.pem}, "intermediate": {"existing": True}}
+    (line,) = refusals(trust, {"east": InPlace()})
+    assert "has no Secret istio-system/cacerts" in line

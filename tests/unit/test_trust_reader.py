@@ -1,0 +1,98 @@
+"""Readers: rotation of their tokens, their rights, and kubeconfigs of the user's own."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from mesh.config.load import parse
+from mesh.config.peer_kubeconfig import refusals
+from mesh.config.problems import ConfigurationError
+from mesh.istio.values import istiod
+from tests.unit.builders import kubeconfig_text, stack_config
+
+
+def problems(
+    east: Mapping[str, Any], west: Mapping[str, Any], secret: set[str], **sections: Any
+) -> list[str]:
+    """What is wrong with a stack of two clusters; `secret` are the sections that hold secrets for Pulumi."""
+    servers = {name: f"https://{name}.example.com:6443" for name in ("east", "west")}
+    clusters = {"east": {"context": "east", **east}, "west": {"context": "west", **west}}
+    raw = {"mesh": {"id": "dev"}, **sections, "clusters": clusters}
+    try:
+        parse(raw, read=lambda _: kubeconfig_text(servers), secret=secret)
+    except ConfigurationError as wrong:
+        return [str(problem) for problem in wrong.problems]
+    return []
+
+
+def kubeconfig(server: str = "https://east.example.com:6443", **user: Any) -> str:
+    """A kubeconfig as peers may be given it."""
+    document = yaml.safe_load(kubeconfig_text({"east": server}))
+    return yaml.safe_dump({**document, "current-context": "east", "users": [{"name": "east", "user": user}]})
+
+
+@pytest.mark.parametrize("version", ["1.30.0", "1.30.3"])
+def test_tokens_are_not_rotated_under_an_istiod_that_may_miss_it(version: str) -> None:
+    """The peer's version counts: it is the peer that takes the changed remote secret over."""
+    rotating = {"reader": {"tokenGenerations": [1, 2]}}
+    (line,) = problems(rotating, {"istio": {"version": version}}, set())
+    assert line.startswith("clusters.east.reader.tokenGenerations: [1, 2] changes the remote secrets of east")
+    assert "#60612" in line
+    assert problems({**rotating, "istio": {"version": version}}, {}, set()) == []
+
+
+def test_the_minimal_role_reads_no_secrets_and_istiod_does_not_wait_for_them() -> None:
+    """The chart's role is off, and so is what would need it."""
+    config = stack_config({"east": {}}, reader={"role": "minimal"})
+    values = istiod(config.clusters["east"], config.mesh)
+    assert values["global"]["enableReaderRBAC"] is False
+    assert values["env"]["PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER"] == "false"
+    assert values["env"]["ISTIO_MULTIROOT_MESH"] == "true"
+
+
+def test_the_minimal_role_is_refused_where_istio_insists_on_secrets() -> None:
+    """Before 1.31 it cannot be turned off; and one cluster alone cannot have it."""
+    (line,) = problems({}, {"istio": {"version": "1.30.3"}}, set(), reader={"role": "minimal"})
+    assert line.startswith("reader.role: 'minimal' needs Istio 1.31.0 or later")
+    (line,) = problems({"reader": {"role": "minimal"}}, {}, set())
+    assert line.startswith("clusters.east.reader.role: 'minimal' here and 'chart' for all")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (kubeconfig(exec={"command": "login"}), "exec: a command, which istiod does not run"),
+        (kubeconfig(tokenFile="/token"), "tokenFile: a token's file"),
+        (
+            kubeconfig(**{"client-certificate": "c", "client-key": "k"}),
+            "client-certificate: a certificate's file",
+        ),
+        (kubeconfig(**{"auth-provider": {"name": "gcp"}}), "istiod takes oidc only"),
+        (kubeconfig(), "no credentials"),
+        (kubeconfig("https://127.0.0.1:6443", token="t"), "means another machine"),
+        (kubeconfig_text({"east": "https://east.example.com"}), "names no current-context"),
+        ("current-context: north", "has no context 'north'"),
+        ("{", "is not valid YAML"),
+    ],
+)
+def test_a_kubeconfig_that_istiod_would_not_take_is_refused(text: str, message: str) -> None:
+    """One sentence, without anything that is secret in it."""
+    assert any(message in line for line in refusals(text)), list(refusals(text))
+
+
+def test_a_kubeconfig_with_a_token_is_taken_as_a_secret_only() -> None:
+    """In plain text in the stack file it is refused, and its contents are not repeated."""
+    east = {"reader": {"kubeconfig": kubeconfig(token="short-lived")}}
+    assert problems(east, {}, {"clusters"}) == []
+    (line,) = problems(east, {}, set())
+    assert line.startswith("clusters.east.reader.kubeconfig: stands in the stack file in plain text")
+    assert "short-lived" not in line
+
+
+def test_a_private_key_in_plain_text_is_refused() -> None:
+    """The message says how to set it, and does not repeat it."""
+    lines = problems({}, {}, set(), trust={"root": {"privateKey": "hidden"}})
+    assert any(line.startswith("trust.root.privateKey: stands in the stack file") for line in lines)
+    assert not any("hidden" in line for line in lines)

@@ -1,0 +1,51 @@
+"""What each phase of a rotation means for the roots."""
+
+from itertools import pairwise
+
+import pytest
+
+from mesh.config.sections import RootSection, TrustSection
+from mesh.config.types import Phase
+from mesh.trust.roots import STEPS, roots, step
+
+OLD, NEW = RootSection(), RootSection(generation=2)
+
+
+@pytest.mark.parametrize(
+    ("phase", "bundle", "signing", "protected"),
+    [
+        (Phase.TRUST_BOTH, (OLD, NEW), OLD, (OLD,)),
+        (Phase.SIGN_WITH_NEW, (OLD, NEW, NEW), NEW, (OLD, NEW)),
+        (Phase.DROP_OLD, (NEW,), NEW, (NEW,)),
+    ],
+)
+def test_each_phase_has_its_bundle_and_its_signing_root(
+    phase: Phase, bundle: tuple[RootSection, ...], signing: RootSection, protected: tuple[RootSection, ...]
+) -> None:
+    """Both roots stay until the rotation is over; the last phase lets the old one be deleted."""
+    result = roots(TrustSection(root=OLD, nextRoot=NEW, phase=phase))
+    assert result.declared == (OLD, NEW)
+    assert (result.bundle, result.signing, result.protected) == (bundle, signing, protected)
+
+
+def test_without_a_rotation_there_is_one_protected_root() -> None:
+    """The mesh of the first day."""
+    result = roots(TrustSection())
+    assert result.declared == result.bundle == result.protected == (OLD,)
+
+
+def test_every_bundle_contains_the_one_before_or_is_contained_in_it() -> None:
+    """What istiod up to 1.29 asks for, as bytes: a root is appended, and then only the new one is left."""
+    texts = []
+    for phase in STEPS:
+        trust = TrustSection(root=OLD, nextRoot=NEW if phase else None, phase=phase)
+        texts.append("".join(f"<{root.generation}>" for root in roots(trust).bundle))
+    for before, after in pairwise(texts):
+        assert before != after
+        assert before in after or after in before
+
+
+@pytest.mark.parametrize(("bundle", "place"), [("o", 0), ("on", 1), ("onn", 2), ("n", 3), ("no", None)])
+def test_a_bundle_tells_the_step_that_it_belongs_to(bundle: str, place: int | None) -> None:
+    """Another order, or another root, is none of the steps."""
+    assert step(bundle) == place
