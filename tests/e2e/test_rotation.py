@@ -1,0 +1,329 @@
+"""Trust and tokens renewed and rotated in a running mesh, while calls go both ways.
+
+The mesh is one that the program made before roots could be rotated: `states/before-rotation.json` is its
+state then. Its clusters are lost, and taken over by two new ones; its keys and certificates stay.
+"""
+
+import base64
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from cryptography import x509
+
+from mesh.cli.api import Api, ApiError, ExecError
+from mesh.cli.trust.workloads import WorkloadTrust, injected, workload_trust
+from mesh.config.model import Connection
+from sandbox import cluster
+from tests.e2e.kube import Kube, eventually
+from tests.e2e.load import Load
+from tests.e2e.stack import Stack
+
+CONTEXTS = {"east": "trust-east", "west": "trust-west"}
+_STATE = Path(__file__).parent / "states" / "before-rotation.json"
+_STACK_FILE = _STATE.with_suffix(".yaml")
+# The stack and the contexts have other names than those of the mesh that was left.
+_RENAMED = {
+    "urn:pulumi:mesh::": "urn:pulumi:rotation::",
+    "istio-mesh-mesh": "istio-mesh-rotation",
+    **{f'"context":"{name}"': f'"context":"{context}"' for name, context in CONTEXTS.items()},
+}
+_PASSPHRASE = "taken over\n"
+# The kubelet brings a changed Secret into the pod within a minute or so.
+_PROPAGATION_SECONDS = 240
+_SYSTEM = "istio-system"
+
+
+class Mesh:
+    """The stack and its two clusters, as the tests look at them."""
+
+    def __init__(self, stack: Stack, kubes: Mapping[str, Kube]) -> None:
+        self.stack = stack
+        self.kubes = kubes
+        self.apis = {
+            name: Api.connect(Connection(context=context, path=str(cluster.merged_kubeconfig())))
+            for name, context in CONTEXTS.items()
+        }
+
+    def configure(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Change the stack's configuration in place."""
+        config = copy.deepcopy(self.stack.config())
+        change(config)
+        self.stack.configure(config)
+
+    def set_trust(self, **settings: Any) -> None:
+        """Replace settings of the section `trust`; None takes one away."""
+
+        def change(config: dict[str, Any]) -> None:
+            config["trust"] = {k: v for k, v in {**config["trust"], **settings}.items() if v is not None}
+
+        self.configure(change)
+
+    def load(self) -> Load:
+        """Calls from both clusters, four a second each."""
+        return Load(cluster.merged_kubeconfig(), CONTEXTS.values())
+
+    def proxies(self, name: str) -> list[WorkloadTrust]:
+        """What all proxies of a cluster show and trust; empty while one of them cannot say."""
+        api = self.apis[name]
+        try:
+            return [workload_trust(api, *pod) for pod in injected(api.list("/api/v1/pods"))]
+        except ExecError:
+            return []
+
+    def wait_for_proxies(self, holds: Callable[[WorkloadTrust], bool]) -> None:
+        """Wait until all proxies in both clusters are as expected."""
+        for name in CONTEXTS:
+            eventually(
+                lambda name=name: bool(found := self.proxies(name)) and all(map(holds, found)),
+                lambda name=name: [(_names(p.chain), _names(p.roots)) for p in self.proxies(name)],
+                seconds=_PROPAGATION_SECONDS,
+            )
+
+    def restart_istiod(self) -> None:
+        """Restart both control planes, one after the other."""
+        for kube in self.kubes.values():
+            kube.kubectl("-n", _SYSTEM, "rollout", "restart", "deployment/istiod")
+            kube.kubectl("-n", _SYSTEM, "rollout", "status", "deployment/istiod", "--timeout=110s")
+
+    def restart_servers(self) -> None:
+        """Restart the workload that answers in both clusters."""
+        for name, kube in self.kubes.items():
+            deployment = f"deployment/helloworld-{name}"
+            kube.kubectl("-n", "sample", "rollout", "restart", deployment)
+            kube.kubectl("-n", "sample", "rollout", "status", deployment, "--timeout=110s")
+
+    def assert_answered(self) -> None:
+        """Both clusters are answered by both, and no call fails."""
+        for kube in self.kubes.values():
+            eventually(lambda kube=kube: set(kube.answers()) == set(CONTEXTS), kube.answers)
+            assert "" not in kube.answers(20), f"a call from {kube.context} failed"
+
+    def cacerts(self, name: str) -> dict[str, str]:
+        """The Secret `cacerts` of a cluster in plain."""
+        return _plain(self.kubes[name].get("-n", _SYSTEM, "secret/cacerts"))
+
+    def token(self, name: str, generation: int) -> str:
+        """The reader's token of that generation."""
+        return _plain(self.kubes[name].get("-n", _SYSTEM, f"secret/istio-reader-token-g{generation}"))[
+            "token"
+        ]
+
+    def names(self) -> set[str]:
+        """The logical names of all resources in the state."""
+        return {urn.rpartition("::")[2] for urn in self.stack.resources()}
+
+
+def _plain(secret: Mapping[str, Any]) -> dict[str, str]:
+    return {key: base64.b64decode(value).decode() for key, value in secret["data"].items()}
+
+
+def _names(certificates: tuple[x509.Certificate, ...]) -> list[str]:
+    return [c.subject.rfc4514_string() for c in certificates]
+
+
+def _chains_to(generation: int) -> Callable[[WorkloadTrust], bool]:
+    """Whether a proxy's certificate leads to the root of that generation."""
+    return lambda proxy: _common_name(proxy.chain[-1].issuer) == f"dev root CA {generation}"
+
+
+def _common_name(name: x509.Name) -> str:
+    return str(name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value)
+
+
+def _trusts(*generations: int) -> Callable[[WorkloadTrust], bool]:
+    """Whether a proxy trusts the roots of exactly these generations."""
+
+    def holds(proxy: WorkloadTrust) -> bool:
+        names = {_common_name(root.subject) for root in proxy.roots}
+        return names == {f"dev root CA {generation}" for generation in generations}
+
+    return holds
+
+
+@pytest.fixture(scope="module")
+def mesh_of_before(
+    fresh_clusters: Callable[..., Mapping[str, cluster.Cluster]],
+    new_stack: Callable[[str], Stack],
+    sandbox_environment: Mapping[str, str],
+    kube: Callable[[str], Kube],
+) -> Iterator[Mesh]:
+    """The state of a mesh of before, imported into a stack for two clusters with nothing in them."""
+    fresh_clusters(*CONTEXTS.values())
+    stack = new_stack("rotation")
+    passphrase = stack.folder / "passphrase"
+    passphrase.write_text(_PASSPHRASE)
+    stack.environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(passphrase)
+    filled = {"@kubeconfig@": str(cluster.merged_kubeconfig()), "@charts@": cluster.chart_repository()}
+    document = yaml.safe_load(_fill(_STACK_FILE.read_text(), filled))
+    for name, context in CONTEXTS.items():
+        document["config"]["istio-mesh:clusters"][name]["context"] = context
+    stack.config_file.write_text(yaml.safe_dump(document))
+    stack.init(stack.config())
+    state = stack.folder / "state.json"
+    state.write_text(_fill(_STATE.read_text(), {**filled, **_RENAMED}))
+    stack.pulumi("stack", "import", "--file", str(state))
+    yield Mesh(stack, {name: kube(context) for name, context in CONTEXTS.items()})
+    cluster.stop(list(CONTEXTS.values()))
+
+
+def _fill(text: str, values: Mapping[str, str]) -> str:
+    for placeholder, value in values.items():
+        text = text.replace(placeholder, value)
+    return text
+
+
+def test_a_mesh_of_before_is_taken_over_with_its_root_and_intermediates(mesh_of_before: Mesh) -> None:
+    """Nothing of its trust changes, neither in the preview nor when new clusters get it."""
+    mesh, kept = mesh_of_before, {}
+    before = {r["urn"]: r for r in json.loads(_STATE.read_text())["deployment"]["resources"]}
+    fingerprint = next(r["outputs"]["rootFingerprint"] for u, r in before.items() if "pulumi:Stack" in u)
+    mesh.stack.pulumi("refresh", "--yes", "--skip-preview")  # what was in the clusters is gone
+    changes = mesh.stack.preview()
+    assert not [c for c in changes if c.type.startswith(("tls:", "random:"))], changes
+    assert not [c for c in changes if c.op in ("replace", "create-replacement", "delete")], changes
+    mesh.stack.up()
+    for urn, resource in before.items():
+        if resource["type"].startswith("tls:"):
+            kept[urn.rpartition("::")[2]] = resource["outputs"].get("certPem") or resource["id"]
+    now = {
+        u.rpartition("::")[2]: r for u, r in mesh.stack.resources().items() if r["type"].startswith("tls:")
+    }
+    assert {n: r["outputs"].get("certPem") or r["id"] for n, r in now.items()} == kept
+    assert mesh.stack.outputs()["rootFingerprint"] == fingerprint
+    mesh.assert_answered()
+
+
+def test_an_intermediate_is_rotated_without_a_failed_call(mesh_of_before: Mesh) -> None:
+    """Key and certificate are new, in place, and nothing else is touched."""
+    mesh = mesh_of_before
+
+    def raise_generation(config: dict[str, Any]) -> None:
+        config["clusters"]["east"]["trust"] = {"intermediate": {"generation": 2}}
+
+    mesh.configure(raise_generation)
+    before = mesh.cacerts("east")
+    changes = {(c.op, c.name) for c in mesh.stack.preview()}
+    parts = ("key", "request", "certificate")
+    assert changes == {
+        *(("create", f"east-intermediate-g2-{part}") for part in parts),
+        ("update", "east-cacerts"),
+        *(("delete", f"east-intermediate-g1-{part}") for part in parts),
+    }
+    with mesh.load() as load:
+        mesh.stack.up()
+        after = mesh.cacerts("east")
+        eventually(
+            lambda: _signs_with(mesh, after["ca-cert.pem"]),
+            lambda: "istiod in east still signs with the intermediate of before",
+            seconds=_PROPAGATION_SECONDS,
+        )
+    assert not load.report.failed, load.report
+    assert after["ca-key.pem"] != before["ca-key.pem"]
+    assert after["root-cert.pem"] == before["root-cert.pem"]
+
+
+def _signs_with(mesh: Mesh, certificate: str) -> bool:
+    """Whether istiod in east gives a new pod a certificate of that intermediate."""
+    kube = mesh.kubes["east"]
+    image = mesh.stack.config()["helloWorld"]["clientImage"]
+    pod = ["-n", "sample", "run", "newcomer", f"--image={image}", "--image-pull-policy=Never"]
+    kube.kubectl(*pod, "--command", "--", "sleep", "infinity")
+    try:
+        kube.kubectl("-n", "sample", "wait", "pod/newcomer", "--for=condition=Ready", "--timeout=60s")
+        shown = workload_trust(mesh.apis["east"], "sample", "newcomer").chain
+    finally:
+        kube.kubectl("-n", "sample", "delete", "pod/newcomer", "--now")
+    return x509.load_pem_x509_certificate(certificate.encode()) in shown
+
+
+def test_reader_tokens_are_rotated_without_a_failed_call(mesh_of_before: Mesh) -> None:
+    """Both live at once, every remote secret moves, and only then the old ones go and are refused."""
+    mesh = mesh_of_before
+    old = {name: mesh.token(name, 1) for name in CONTEXTS}
+
+    def generations(*numbers: int) -> None:
+        mesh.configure(lambda config: config.update({"reader": {"tokenGenerations": list(numbers)}}))
+
+    generations(2)
+    refused = mesh.stack.pulumi("preview", check=False)
+    assert refused.returncode != 0
+    assert "still reads west with it; expected [1, 2] first" in refused.stdout
+    with mesh.load() as load:
+        generations(1, 2)
+        mesh.stack.up()
+        assert all(_status(mesh, name, token) == 200 for name, token in old.items())
+        for reader, target in (("east", "west"), ("west", "east")):
+            secret = _plain(mesh.kubes[reader].get("-n", _SYSTEM, f"secret/istio-remote-secret-{target}"))
+            assert mesh.token(target, 2) in secret[target]
+        generations(2)
+        mesh.stack.up()
+        for name, token in old.items():
+            eventually(lambda n=name, t=token: _status(mesh, n, t) == 401, lambda: "the old token is taken")
+    assert not load.report.failed, load.report
+    mesh.restart_servers()  # whose new addresses only the new tokens can tell
+    mesh.assert_answered()
+
+
+def _status(mesh: Mesh, name: str, token: str) -> int:
+    """What the API server of a cluster says to a token."""
+    kubeconfig = yaml.safe_load(cluster.merged_kubeconfig().read_text())
+    kubeconfig["current-context"] = CONTEXTS[name]
+    for entry in kubeconfig["users"]:
+        entry["user"] = {"token": token}
+    try:
+        Api.from_kubeconfig(yaml.safe_dump(kubeconfig)).get("/api/v1/namespaces")
+    except ApiError as error:
+        return error.status
+    return 200
+
+
+PHASES = ("trust-both", "sign-with-new", "drop-old")
+
+
+@pytest.mark.parametrize("phase", PHASES[1:])
+def test_a_phase_before_its_turn_is_refused_before_anything_changes(mesh_of_before: Mesh, phase: str) -> None:
+    """The message says which phase comes next, and the clusters are as they were."""
+    mesh = mesh_of_before
+    before = {name: mesh.cacerts(name) for name in CONTEXTS}
+    mesh.set_trust(nextRoot={"generation": 2, "key": "ecdsa-p256"}, phase=phase)
+    refused = mesh.stack.up(check=False)
+    assert refused.returncode != 0
+    assert f"{phase} is not the phase beside it" in refused.stdout
+    assert "Run trust-both next" in refused.stdout
+    mesh.set_trust(root={"generation": 2, "key": "ecdsa-p256"}, nextRoot=None, phase=None)
+    jumped = mesh.stack.up(check=False)
+    assert jumped.returncode != 0
+    assert "which is not the root of generation 2" in jumped.stdout
+    mesh.set_trust(root={"key": "ecdsa-p256"})
+    assert {name: mesh.cacerts(name) for name in CONTEXTS} == before
+    assert not [name for name in mesh.names() if "root-g2" in name]
+
+
+def test_the_root_is_rotated_without_a_failed_call(mesh_of_before: Mesh) -> None:
+    """Every phase holds under load and through restarts; at its end nobody knows the old root."""
+    mesh = mesh_of_before
+    in_phase = {
+        "trust-both": (_trusts(1, 2), _chains_to(1)),
+        "sign-with-new": (_trusts(1, 2), _chains_to(2)),
+        "drop-old": (_trusts(2), _chains_to(2)),
+    }
+    for phase, (trusts, chains) in in_phase.items():
+        mesh.set_trust(nextRoot={"generation": 2, "key": "ecdsa-p256"}, phase=phase)
+        with mesh.load() as load:
+            mesh.stack.up()
+            mesh.wait_for_proxies(lambda proxy, trusts=trusts, chains=chains: trusts(proxy) and chains(proxy))
+            mesh.restart_istiod()
+        assert not load.report.failed, f"{phase}: {load.report}"
+        mesh.restart_servers()
+        mesh.assert_answered()
+    mesh.set_trust(root={"generation": 2, "key": "ecdsa-p256"}, nextRoot=None, phase=None)
+    gone = {(c.op, c.name) for c in mesh.stack.preview()}
+    assert gone == {("delete", f"mesh-root-g1-{part}") for part in ("key", "serial", "certificate")}
+    mesh.stack.up()
+    assert mesh.stack.preview() == []
+    mesh.wait_for_proxies(lambda proxy: _trusts(2)(proxy) and _chains_to(2)(proxy))
