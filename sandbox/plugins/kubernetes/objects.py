@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox.plugins.kubernetes import ownership, readiness
+from sandbox.plugins.kubernetes.changes import difference
 from sandbox.plugins.kubernetes.cluster import ApiError, Cluster, NoKindError, UnreachableError
 from sandbox.plugins.kubernetes.kinds import (
     is_cluster_scoped,
     is_crd,
     kind_of_token,
-    needs_replacement,
     refuse_unsupported,
 )
 from sandbox.plugins.kubernetes.settings import Settings
@@ -21,7 +21,6 @@ from sandbox.plugins.kubernetes.state import (
     imported_inputs,
     live_inputs,
     mark_secrets,
-    normalized,
     object_id,
     to_object,
     to_outputs,
@@ -36,7 +35,7 @@ from sandbox.plugins.protocol import (
     ProviderError,
     Resource,
 )
-from sandbox.plugins.values import UNKNOWN, Secret, differences, has_unknown, path_keys, plain
+from sandbox.plugins.values import UNKNOWN, Secret, has_unknown, path_keys, plain
 
 _CONFLICT_HELP = """
 
@@ -90,21 +89,7 @@ class Objects:
 
     def diff(self, old_inputs: Mapping[str, Any], new_inputs: Mapping[str, Any]) -> Difference:
         """Compare inputs; the last refresh has put what drifted into the old ones."""
-        old, new = normalized(to_object(old_inputs)), normalized(to_object(new_inputs))
-        if is_cluster_scoped(new.get("kind", "")):
-            for obj in (old, new):
-                _metadata(obj).pop("namespace", None)
-        changes = differences(old, new)
-        replaces = [path for path in changes if needs_replacement(new, path_keys(path), self.settings)]
-        same_name = all(_metadata(new).get(key) == _metadata(old).get(key) for key in ("name", "namespace"))
-        autonamed = annotation(new, "autonamed") == "true"
-        given = [plain(inputs.get("stringData")) or {} for inputs in (old_inputs, new_inputs)]
-        shown = {path: _as_given(path, given) for path in changes}
-        return Difference(
-            changes={shown[path]: kind for path, kind in changes.items()},
-            replaces=frozenset(shown[path] for path in replaces),
-            delete_before_replace=bool(replaces) and same_name and not autonamed,
-        )
+        return difference(old_inputs, new_inputs, self.settings)
 
     def preview_create(self, resource: Resource, inputs: Mapping[str, Any]) -> Found:
         """Let the server say what the object would be, or give the inputs where it cannot know."""
@@ -411,22 +396,6 @@ def _named(
         name = f"{resource.name}-{hashlib.sha256(seed).hexdigest()[:8]}"
     annotations = {**(plain(metadata.get("annotations")) or {}), "pulumi.com/autonamed": "true"}
     return {**metadata, "name": name, "annotations": annotations}
-
-
-def _as_given(path: str, given: Sequence[Mapping[str, Any]]) -> str:
-    """Name a Secret's field as its author did, where comparison has moved it from `stringData` to `data`."""
-    keys = path_keys(path)
-    if keys[0] == "data" and any(
-        isinstance(text, Mapping) and set(keys[1:2]) <= set(text) and text for text in given
-    ):
-        return f"stringData{path.removeprefix('data')}"
-    return path
-
-
-def _metadata(obj: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an object's metadata as far as they are known."""
-    metadata = obj.get("metadata")
-    return metadata if isinstance(metadata, dict) else {}
 
 
 def _refused(resource: Resource, error: Exception) -> ProviderError:

@@ -29,8 +29,8 @@ _FIELDS = frozenset({"limits", "requests", "capacity", "hard", "sizeLimit", "div
 
 def same_quantity(left: Any, right: Any, path: tuple[str, ...]) -> bool:
     """Whether both are the same quantity, at a place in an object where quantities are."""
-    if left == right or _FIELDS.isdisjoint(path):
-        return left == right
+    if _FIELDS.isdisjoint(path):
+        return left == right and type(left) is type(right)
     first, second = _parse(left), _parse(right)
     return first is not None and first == second
 

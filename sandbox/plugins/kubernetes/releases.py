@@ -33,6 +33,39 @@ _OWNER_LABEL = "pulumi-resource"
 _STATE_ONLY = ("resourceNames", "status", "checksum", "manifest", "compat", "__inputs")
 _NOT_SERVED = ("valueYamlFiles", "lint")
 
+# What the official provider fills in for inputs that are not given (`Release` in helm_release.go); filled
+# in here, too, a stack can change from one to the other without a change to its releases.
+_DEFAULTS: dict[str, Any] = {
+    **dict.fromkeys(
+        (
+            "allowNullValues",
+            "atomic",
+            "cleanupOnFail",
+            "createNamespace",
+            "dependencyUpdate",
+            "devel",
+            "disableCRDHooks",
+            "disableOpenapiValidation",
+            "disableWebhooks",
+            "forceUpdate",
+            "lint",
+            "recreatePods",
+            "renderSubchartNotes",
+            "replace",
+            "resetValues",
+            "reuseValues",
+            "skipAwait",
+            "skipCrds",
+            "takeOwnership",
+            "verify",
+            "waitForJobs",
+        ),
+        False,
+    ),
+    **dict.fromkeys(("description", "keyring", "postrender"), ""),
+}
+_REPOSITORY_DEFAULTS = dict.fromkeys(("caFile", "certFile", "keyFile", "password", "username"), "")
+
 # Inputs that are switches of Helm's CLI: of both verbs, of `install`, of `upgrade`.
 _SWITCHES = {
     "atomic": "--atomic",
@@ -87,6 +120,7 @@ class Releases:
         inputs["namespace"] = inputs.get("namespace") or self._default_namespace
         if not inputs.get("skipAwait"):
             inputs.setdefault("timeout", _DEFAULT_TIMEOUT)
+        inputs = _completed(inputs)
         if not failures and not has_unknown(_located(inputs)):
             try:
                 inputs["version"] = self._helm.chart_metadata(_chart(plain(inputs)))["version"]
@@ -99,7 +133,9 @@ class Releases:
         self, old_inputs: Mapping[str, Any], old_outputs: Mapping[str, Any], new_inputs: Mapping[str, Any]
     ) -> Difference:
         """Compare the new inputs with the release as last seen, as far as either inputs name it."""
-        old = {key: value for key, value in plain(dict(old_inputs)).items() if key not in _STATE_ONLY}
+        given = {key: value for key, value in plain(dict(old_inputs)).items() if key not in _STATE_ONLY}
+        # A default that another version of the provider did not write down is no change.
+        old = _completed(given)
         new = plain(dict(new_inputs))
         seen = _shared(plain(dict(old_outputs)), _merged(old, new))
         changes = differences({**old, **seen}, new)
@@ -275,6 +311,14 @@ class Releases:
             name = f"{obj['kind']} {obj['metadata']['name']}"
             found += [f"{name}: {what}" for what in readiness.missing(live, look)]
         return found
+
+
+def _completed(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the inputs with the defaults of those that are not given."""
+    completed = {**_DEFAULTS, **inputs}
+    if isinstance(inputs.get("repositoryOpts"), Mapping):
+        completed["repositoryOpts"] = {**_REPOSITORY_DEFAULTS, **inputs["repositoryOpts"]}
+    return completed
 
 
 def _chart(values: Mapping[str, Any]) -> Chart:

@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 
+from sandbox.plugins.kubernetes.changes import difference
 from sandbox.plugins.kubernetes.kinds import kind_of_token, needs_replacement
 from sandbox.plugins.kubernetes.ownership import adopt, owners_of
 from sandbox.plugins.kubernetes.quantities import same_quantity
 from sandbox.plugins.kubernetes.readiness import missing, timeout_of
 from sandbox.plugins.kubernetes.settings import Settings
 from sandbox.plugins.kubernetes.state import imported_inputs, live_inputs, to_object, to_outputs
-from sandbox.plugins.values import Secret, has_secret, path_keys
+from sandbox.plugins.values import UNKNOWN, Secret, has_secret, path_keys
 
 
 def _nothing(
@@ -233,3 +234,45 @@ def test_names_that_languages_cannot_spell_are_spelt_for_the_server() -> None:
     assert to_object({"spec": spec}) == {"spec": {"schema": {"x-kubernetes-preserve-unknown-fields": True}}}
     live = {"spec": {"schema": {"x-kubernetes-preserve-unknown-fields": True}}}
     assert to_outputs({}, live, "m")["spec"] == spec
+
+
+def _secret_with(**fields: Any) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "it", "namespace": "here"}, **fields}
+
+
+def test_a_secrets_text_and_its_encoding_are_the_same() -> None:
+    """The official provider has encoded data in its state where the program gave text."""
+    text, data = _secret_with(stringData={"a": "1"}), _secret_with(data={"a": "MQ=="})
+    assert not difference(data, text, Settings()).changes
+    changed = difference(data, _secret_with(stringData={"a": "2"}), Settings())
+    assert changed.changes == {"stringData.a": "update"}
+    assert changed.replaces == {"stringData.a"}
+
+
+def test_the_old_object_goes_first_where_the_new_one_has_its_name() -> None:
+    """Names that Pulumi makes differ, so both objects can be there for a while."""
+    old, new = _secret_with(type="a"), _secret_with(type="b")
+    assert difference(old, new, Settings()).delete_before_replace
+    renamed = {**new, "metadata": {"name": "other", "namespace": "here"}}
+    assert not difference(old, renamed, Settings()).delete_before_replace
+    named_by_pulumi = {"name": "it", "namespace": "here", "annotations": {"pulumi.com/autonamed": "true"}}
+    pair = [{**obj, "metadata": named_by_pulumi} for obj in (old, new)]
+    assert not difference(*pair, Settings()).delete_before_replace
+
+
+def test_what_is_not_known_yet_differs_from_everything() -> None:
+    """Also if it is all of the metadata, or all of the data."""
+    old = _secret_with(data={"a": "MQ=="})
+    assert difference(old, {**old, "data": UNKNOWN}, Settings()).changes == {"data": "update"}
+    assert difference(old, {**old, "metadata": UNKNOWN}, Settings()).changes == {"metadata": "update"}
+    assert difference(old, _secret_with(data={"a": UNKNOWN}), Settings()).changes == {"data.a": "update"}
+
+
+def test_other_words_for_a_quantity_are_no_change() -> None:
+    """Wherever it is in the object."""
+
+    def pod(cpu: Any) -> dict[str, Any]:
+        return _object("Pod", spec={"containers": [{"resources": {"limits": {"cpu": cpu}}}]})
+
+    assert not difference(pod("100m"), pod(0.1), Settings()).changes
+    assert difference(pod("100m"), pod("0.2"), Settings()).changes
