@@ -29,8 +29,9 @@ _FIELDS = frozenset({"limits", "requests", "capacity", "hard", "sizeLimit", "div
 
 def same_quantity(left: Any, right: Any, path: tuple[str, ...]) -> bool:
     """Whether both are the same quantity, at a place in an object where quantities are."""
-    if _FIELDS.isdisjoint(path):
-        return left == right and type(left) is type(right)
+    same = left == right and type(left) is type(right)
+    if same or _FIELDS.isdisjoint(path):
+        return same
     first, second = _parse(left), _parse(right)
     return first is not None and first == second
 
