@@ -3,7 +3,7 @@
 import base64
 import json
 import runpy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,14 +157,19 @@ def run(stack_file: Path, *, preview: bool = False) -> Recording:
     return run_config(config, preview=preview)
 
 
-def run_config(config: Mapping[str, str], *, preview: bool = False) -> Recording:
-    """Run `__main__.py` with configuration as the engine hands it over: JSON texts by full key."""
+def run_config(
+    config: Mapping[str, str], *, preview: bool = False, secret: Collection[str] = ()
+) -> Recording:
+    """Run `__main__.py` with configuration as the engine hands it over: JSON texts by full key.
+
+    `secret` are the keys that hold secrets.
+    """
     recording = Recording()
     engine = _Engine(preview=preview)
     mocks.set_mocks(
         engine, project="istio-mesh", stack="dev", preview=preview, monitor=_Monitor(engine, recording)
     )
-    pulumi.runtime.set_all_config(dict(config), [])
+    pulumi.runtime.set_all_config(dict(config), list(secret))
 
     @pulumi.runtime.test
     def program() -> None:

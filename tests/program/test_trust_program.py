@@ -1,0 +1,133 @@
+"""What the program registers for roots, intermediates and readers of every kind."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from mesh.trust import in_place
+from mesh.trust.in_place import Cacerts, InPlace
+from tests.authorities import authority
+from tests.program.conftest import kubeconfig, write_kubeconfigs
+from tests.program.recording import PRIVATE_KEY, Recording, run_config
+
+ROOT = authority("the user's root")
+OWN = authority("the user's own", issuer=ROOT)
+SELF_SIGNED = "tls:index/selfSignedCert:SelfSignedCert"
+SIGNED = "tls:index/locallySignedCert:LocallySignedCert"
+SECRET = "kubernetes:core/v1:Secret"
+
+
+def program(east: dict[str, Any] | None = None, **sections: Any) -> Recording:
+    """Run the program for one cluster."""
+    clusters = {"east": {"context": "east", **(east or {})}}
+    write_kubeconfigs(clusters)
+    raw = {"mesh": {"id": "dev"}, **sections, "clusters": clusters}
+    config = {f"istio-mesh:{key}": json.dumps(value) for key, value in raw.items()}
+    return run_config(config, secret=["istio-mesh:trust", "istio-mesh:clusters"])
+
+
+def texts(recording: Recording) -> dict[str, str]:
+    """What the program puts into `cacerts`."""
+    found = recording.one(SECRET, "east-cacerts")
+    assert "stringData" in found.secret_inputs
+    return found.inputs["stringData"]
+
+
+def roots_in(bundle: str) -> list[str]:
+    """The logical names in the made-up certificates of a bundle."""
+    bodies = bundle.replace("-----END CERTIFICATE-----", "").split("-----BEGIN CERTIFICATE-----")
+    return [base64.b64decode(body).decode() for body in bodies if body.strip()]
+
+
+@pytest.mark.parametrize(
+    ("phase", "bundle", "signing", "protected"),
+    [
+        ("trust-both", [1, 2], 1, {1}),
+        ("sign-with-new", [1, 2, 2], 2, {1, 2}),
+        ("drop-old", [2], 2, {2}),
+    ],
+)
+def test_each_phase_hands_over_its_bundle_and_signs_with_its_root(
+    phase: str, bundle: list[int], signing: int, protected: set[int]
+) -> None:
+    """Both roots exist in all phases; the names of the first are those of a mesh without a rotation."""
+    recording = program(trust={"nextRoot": {"generation": 2}, "phase": phase})
+    certificates = {n: f"mesh-root-g{n}-certificate" for n in (1, 2)}
+    assert [r.name for r in recording.of_type(SELF_SIGNED)] == list(certificates.values())
+    assert {n for n, name in certificates.items() if recording.one(SELF_SIGNED, name).protect} == protected
+    assert roots_in(texts(recording)["root-cert.pem"]) == [certificates[n] for n in bundle]
+    signed = recording.one(SIGNED, "east-intermediate-g1-certificate")
+    assert roots_in(signed.inputs["caCertPem"]) == [certificates[signing]]
+    assert roots_in(texts(recording)["cert-chain.pem"])[-1] == certificates[signing]
+
+
+def test_a_given_root_is_no_resource_and_signs() -> None:
+    """Its key goes to the intermediate's certificate as a secret, and nowhere else."""
+    recording = program(trust={"root": {"certificate": ROOT.pem, "privateKey": ROOT.key_pem}})
+    assert recording.of_type(SELF_SIGNED) == []
+    signed = recording.one(SIGNED, "east-intermediate-g1-certificate")
+    assert signed.inputs["caCertPem"] == ROOT.pem
+    assert "caPrivateKeyPem" in signed.secret_inputs
+    assert texts(recording)["root-cert.pem"] == ROOT.pem
+    assert ROOT.key_pem not in json.dumps(texts(recording))
+
+
+def test_under_an_offline_root_a_given_intermediate_is_handed_over_as_it_is() -> None:
+    """No key is made at all."""
+    given = {"certificate": OWN.pem, "privateKey": OWN.key_pem, "chain": ROOT.pem}
+    recording = program({"trust": {"intermediate": given}}, trust={"root": {"certificate": ROOT.pem}})
+    assert not [r for r in recording.resources if r.type.startswith(("tls:", "random:"))]
+    assert texts(recording) == {
+        "ca-cert.pem": OWN.pem,
+        "ca-key.pem": OWN.key_pem,
+        "root-cert.pem": ROOT.pem,
+        "cert-chain.pem": OWN.pem + ROOT.pem,
+    }
+
+
+def test_existing_cacerts_are_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control plane comes up without the program's Secret."""
+    chain = OWN.pem + ROOT.pem
+    cacerts = Cacerts(certificate=OWN.pem, private_key=OWN.key_pem, chain=chain, roots=ROOT.pem)
+    there = {"east": InPlace(cacerts=cacerts, network="net-east")}
+    monkeypatch.setattr(in_place, "read_all", lambda _: there)
+    trust = {"root": {"certificate": ROOT.pem}, "intermediate": {"existing": True}}
+    recording = program(trust=trust)
+    names = [r.name for r in recording.resources]
+    assert "east-cacerts" not in names
+    assert "east-istiod" in names
+    assert not [r for r in recording.resources if r.type.startswith("tls:")]
+
+
+def test_no_private_key_is_an_output() -> None:
+    """Neither of a generated root nor of a given one."""
+    for trust in ({}, {"root": {"certificate": ROOT.pem, "privateKey": ROOT.key_pem}}):
+        outputs = json.dumps(program(trust=trust).outputs, default=str)
+        assert PRIVATE_KEY not in outputs
+        assert "PRIVATE KEY" not in outputs
+
+
+def test_a_kubeconfig_for_peers_takes_the_place_of_tokens() -> None:
+    """There is no long-lived token in the cluster then."""
+    text = kubeconfig({"east": "https://east.example.com:6443"}) + "current-context: east\n"
+    recording = program({"reader": {"kubeconfig": text}})
+    assert not [r for r in recording.of_type(SECRET) if "token" in r.name]
+
+
+def test_the_minimal_role_names_no_secrets() -> None:
+    """A role and a binding of our own take the place of the chart's."""
+    recording = program(reader={"role": "minimal"})
+    role = recording.one("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "east-reader-minimal-role")
+    readable = {resource for rule in role.inputs["rules"] for resource in rule["resources"]}
+    assert "services" in readable
+    assert not readable & {"secrets", "configmaps"}
+    assert {verb for rule in role.inputs["rules"] for verb in rule["verbs"]} == {
+        "get",
+        "list",
+        "watch",
+        "create",
+    }
+    istiod = recording.one("kubernetes:helm.sh/v3:Release", "east-istiod")
+    assert istiod.inputs["values"]["global"]["enableReaderRBAC"] is False
