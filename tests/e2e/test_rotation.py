@@ -7,6 +7,8 @@ state then. Its clusters are lost, and taken over by two new ones; its keys and 
 import base64
 import copy
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ from mesh.config.model import Connection
 from sandbox import cluster
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.load import Load
-from tests.e2e.stack import Stack
+from tests.e2e.stack import PROJECT, Stack
 
 CONTEXTS = {"east": "trust-east", "west": "trust-west"}
 _STATE = Path(__file__).parent / "states" / "before-rotation.json"
@@ -327,3 +329,84 @@ def test_the_root_is_rotated_without_a_failed_call(mesh_of_before: Mesh) -> None
     mesh.stack.up()
     assert mesh.stack.preview() == []
     mesh.wait_for_proxies(lambda proxy: _trusts(2)(proxy) and _chains_to(2)(proxy))
+
+
+def _report(mesh: Mesh, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What `python -m mesh trust` says of the stack."""
+    return subprocess.run(
+        [sys.executable, "-m", "mesh", "trust", *arguments],
+        cwd=PROJECT,
+        env=mesh.stack.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_report_says_what_is_in_place_after_all_this(mesh_of_before: Mesh) -> None:
+    """One root, which signs everything that any proxy shows; second generations of everything rotated."""
+    done = _report(mesh_of_before, "--output=json", "--workloads")
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = json.loads(done.stdout)
+    assert report["findings"] == []
+    assert [row["what"] for row in report["certificates"]] == [
+        "root 2",
+        "intermediate of east",
+        "intermediate of west",
+    ]
+    assert {row["root"] for row in report["workloads"]} == {"dev root CA 2"}
+    assert {(t["cluster"], t["generation"], *t["usedBy"]) for t in report["tokens"]} == {
+        ("east", 2, "west"),
+        ("west", 2, "east"),
+    }
+    assert _report(mesh_of_before, "--fail-within=1").returncode == 0
+    soon = _report(mesh_of_before, "--fail-within=100000")
+    assert soon.returncode == 1
+    assert "intermediate of east" in soon.stderr
+
+
+def test_a_difference_between_stack_and_cluster_is_reported(mesh_of_before: Mesh) -> None:
+    """A token is deleted by hand: the report says which, and the exit code says that something is wrong."""
+    mesh = mesh_of_before
+    mesh.kubes["west"].kubectl("-n", _SYSTEM, "delete", "secret/istio-reader-token-g2")
+    done = _report(mesh)
+    assert done.returncode == 1
+    assert "east reads west with the token of generation 2, which is gone" in done.stdout
+    mesh.stack.up("--refresh")
+    assert _report(mesh).returncode == 0
+    mesh.assert_answered()
+
+
+def test_no_key_and_no_token_stands_anywhere_in_plain(mesh_of_before: Mesh) -> None:
+    """Neither in state, outputs, preview, report, the stack's files, nor in any process's arguments."""
+    mesh = mesh_of_before
+    secrets = _secrets(mesh)
+    assert len(secrets) >= 5, "three keys and two tokens"
+    texts = {
+        "state": json.dumps(mesh.stack.state()),
+        "outputs": json.dumps(mesh.stack.outputs()),
+        "preview": mesh.stack.pulumi("preview", "--diff", "--refresh").stdout,
+        "report": _report(mesh, "--workloads").stdout + _report(mesh, "--output=json").stdout,
+        **{str(f): f.read_text(errors="replace") for f in mesh.stack.folder.rglob("*") if f.is_file()},
+        **{str(p): _arguments(p) for p in Path("/proc").glob("[0-9]*")},
+    }
+    found = [name for name, text in texts.items() for secret in secrets if secret in text]
+    assert not found
+
+
+def _secrets(mesh: Mesh) -> set[str]:
+    """A telling part of every private key and token that is in use: a line of its PEM, or the signature."""
+    keys = [
+        resource["outputs"]["privateKeyPem"]["plaintext"]
+        for resource in mesh.stack.state(show_secrets=True)["deployment"]["resources"]
+        if resource["type"] == "tls:index/privateKey:PrivateKey"
+    ]
+    lines = {json.loads(key).splitlines()[1] for key in keys}
+    return lines | {mesh.token(name, 2).rpartition(".")[2] for name in CONTEXTS}
+
+
+def _arguments(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_bytes().decode(errors="replace")
+    except OSError:
+        return ""  # it has ended

@@ -1,0 +1,118 @@
+"""The report of `python -m mesh trust`: what it says of stack and clusters."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mesh.cli.trust.judge import judged
+from mesh.cli.trust.look import ClusterTrust
+from mesh.cli.trust.model import Report
+from mesh.cli.trust.state import Declared, declared
+from mesh.cli.trust.text import document, table
+from tests.authorities import Authority, authority
+from tests.unit.builders import stack_config
+
+ROOT = authority("root", days=(-1, 400))
+EAST = authority("east's", issuer=ROOT, days=(-1, 90.5))
+STRANGER = authority("stranger", issuer=ROOT)
+DECLARED = (
+    Declared(what="root 1", certificate=ROOT.certificate),
+    Declared(what="intermediate of east", certificate=EAST.certificate),
+)
+NOW = datetime.now(UTC)
+
+
+def cluster(own: Authority = EAST, **changed: Any) -> ClusterTrust:
+    """A cluster in which everything is as the stack says."""
+    settings = {
+        "published": (ROOT.certificate,),
+        "handed": (ROOT.certificate,),
+        "chain": (own.certificate, ROOT.certificate),
+        "tokens": {1: NOW - timedelta(days=40)},
+        "reads_with": {},
+    }
+    return ClusterTrust(**{**settings, **changed})
+
+
+def report(**clusters: ClusterTrust) -> Report:
+    """The report on a stack of these clusters."""
+    return judged("dev", stack_config({name: {} for name in clusters}), DECLARED, clusters, NOW)
+
+
+def test_a_mesh_as_the_stack_says_has_no_findings() -> None:
+    """Each certificate with its use, each token with its age and its readers."""
+    found = report(east=cluster(), west=cluster(reads_with={"east": 1}))
+    assert found.findings == ()
+    root, own = found.certificates
+    assert root.used == (
+        "signs the intermediate of east",
+        "trusted in east",
+        "signs the intermediate of west",
+        "trusted in west",
+    )
+    assert (own.what, own.days_left) == ("intermediate of east", 90)
+    assert [(t.cluster, t.age_days, t.used_by) for t in found.tokens] == [
+        ("east", 40, ("west",)),
+        ("west", 40, ()),
+    ]
+
+
+def test_certificates_that_end_soon_are_told() -> None:
+    """Strictly fewer days than asked for."""
+    found = report(east=cluster())
+    assert [row.what for row in found.ending_within(91)] == ["intermediate of east"]
+    assert found.ending_within(90) == ()
+
+
+def test_an_intermediate_that_is_not_the_stacks_is_a_finding() -> None:
+    """It is listed, too, with where it is in use."""
+    found = report(east=cluster(STRANGER))
+    assert found.certificates[-1].what == "not of the stack"
+    assert found.certificates[-1].used == ("signs workloads in east",)
+    assert "east signs with 'stranger'" in found.findings[0]
+
+
+def test_an_istiod_that_has_not_taken_over_is_a_finding() -> None:
+    """Its roots are not those of the Secret."""
+    (finding,) = report(east=cluster(published=(STRANGER.certificate, ROOT.certificate))).findings
+    assert "istiod in east works with other roots" in finding
+
+
+def test_a_cluster_that_does_not_answer_is_a_finding() -> None:
+    """The others are reported all the same."""
+    found = report(east=cluster(), west=ClusterTrust(unreachable="timed out"))
+    assert found.findings == ("west could not be looked at: timed out",)
+
+
+def test_a_token_that_is_gone_is_a_finding() -> None:
+    """Once for the cluster, and once for whoever still carries it."""
+    found = report(east=cluster(tokens={}), west=cluster(reads_with={"east": 1}))
+    assert "east has reader tokens of the generations [], and the stack says [1]" in found.findings[0]
+    assert "west reads east with the token of generation 1, which is gone" in found.findings[1]
+
+
+def test_both_forms_have_all_of_it() -> None:
+    """JSON in camelCase; the table ends with the verdict."""
+    found = report(east=cluster(shown={("east's", "root"): 3}))
+    parsed = json.loads(document(found))
+    assert parsed["certificates"][1]["daysLeft"] == 90
+    assert parsed["workloads"] == [
+        {"cluster": "east", "intermediate": "east's", "root": "root", "proxies": 3}
+    ]
+    assert table(found).endswith("what runs is what the stack says")
+
+
+def test_certificates_of_the_state_are_found_by_their_names() -> None:
+    """Roots first; what is about to be deleted is left out, and secrets are never looked at."""
+
+    def resource(kind: str, name: str, own: Authority, **more: Any) -> dict[str, Any]:
+        urn = f"urn:pulumi:dev::istio-mesh::x::{name}"
+        return {"type": f"tls:index/{kind}", "urn": urn, "outputs": {"certPem": own.pem}, **more}
+
+    resources = [
+        resource("locallySignedCert:LocallySignedCert", "east-intermediate-g3-certificate", EAST),
+        resource("selfSignedCert:SelfSignedCert", "mesh-root-g2-certificate", ROOT),
+        resource("selfSignedCert:SelfSignedCert", "mesh-root-g1-certificate", ROOT, delete=True),
+    ]
+    found = declared(stack_config({"east": {}}), {"deployment": {"resources": resources}})
+    assert [entry.what for entry in found] == ["root 2", "intermediate of east"]
