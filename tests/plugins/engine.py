@@ -57,7 +57,7 @@ class Installation:
     bin_dir: Path
     variables: Mapping[str, str]
 
-    def run(self, *arguments: str, folder: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, folder: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Run the CLI in a folder, without raising when it fails."""
         return subprocess.run(
             ["pulumi", "--non-interactive", *arguments],

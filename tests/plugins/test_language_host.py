@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -210,11 +211,7 @@ def test_about_names_the_python_and_the_toolchain(project: Project) -> None:
 
 def test_install_makes_the_virtual_environment(project: Project, tmp_path: Path) -> None:
     """Packages of requirements.txt come with it; what is still missing is told."""
-    package = tmp_path / "package"
-    (package / "own").mkdir(parents=True)
-    (package / "own" / "__init__.py").write_text("")
-    (package / "setup.py").write_text("import setuptools; setuptools.setup(name='own', packages=['own'])")
-    (project.folder / "requirements.txt").write_text(f"{package}\n")
+    (project.folder / "requirements.txt").write_text(f"{_wheel(tmp_path)}\n")
     project.write(
         "import own, pulumi", runtime={"name": "python", "options": {"virtualenv": "env", "toolchain": "pip"}}
     )
@@ -225,6 +222,17 @@ def test_install_makes_the_virtual_environment(project: Project, tmp_path: Path)
     up = project.pulumi("up", "--yes", "--skip-preview")
     assert up.returncode != 0
     assert "pip install" in up.stdout, "the environment has no pulumi, and the user is told what to do"
+
+
+def _wheel(folder: Path) -> Path:
+    """A package `own` that is installed without being built."""
+    wheel = folder / "own-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("own/__init__.py", "")
+        archive.writestr("own-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: own\nVersion: 1.0\n")
+        archive.writestr("own-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("own-1.0.dist-info/RECORD", "")
+    return wheel
 
 
 def test_a_virtual_environment_that_is_none_is_refused(project: Project) -> None:
@@ -250,7 +258,7 @@ def test_an_interrupt_ends_the_program_too(project: Project, tmp_path: Path) -> 
     pid = int(told.read_text())
     host = int(Path(f"/proc/{pid}/stat").read_text().split()[3])
     os.kill(started.pid, signal.SIGINT)
-    output, _ = started.communicate(timeout=30)
+    output, _ = started.communicate(timeout=60)
     assert started.returncode != 0, output
     for process in (pid, host):
         _wait_for(lambda process=process: not _runs(process), f"process {process} is still there")
@@ -263,7 +271,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def _wait_for(condition: Callable[[], Any], complaint: str, seconds: float = 20) -> None:
+def _wait_for(condition: Callable[[], Any], complaint: str, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, complaint
