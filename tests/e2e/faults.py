@@ -119,13 +119,13 @@ def patch(kube: Kube, kind: str, name: str, change: Mapping[str, Any], namespace
 def create(kube: Kube, document: Mapping[str, Any]) -> None:
     """Make an object as it was before it was deleted."""
     metadata = {k: v for k, v in document["metadata"].items() if k not in _OF_THE_SERVER}
-    _feed(kube, "create", {**document, "metadata": metadata})
+    feed(kube, "create", {**document, "metadata": metadata})
 
 
 def replace(kube: Kube, document: Mapping[str, Any]) -> None:
     """Replace an object, whatever has become of it meanwhile."""
     metadata = {k: v for k, v in document["metadata"].items() if k not in _OF_THE_SERVER}
-    _feed(kube, "replace", {**document, "metadata": metadata})
+    feed(kube, "replace", {**document, "metadata": metadata})
 
 
 def restart(kube: Kube, *deployments: str, namespace: str = SYSTEM) -> None:
@@ -136,7 +136,7 @@ def restart(kube: Kube, *deployments: str, namespace: str = SYSTEM) -> None:
         kube.kubectl("rollout", "status", f"--namespace={namespace}", name, "--timeout=110s")
 
 
-def _feed(kube: Kube, verb: str, document: Mapping[str, Any]) -> None:
+def feed(kube: Kube, verb: str, document: Mapping[str, Any]) -> None:
     """Through a pipe: an object may be a Secret."""
     done = subprocess.run(
         ["kubectl", f"--context={kube.context}", verb, "--filename=-"],

@@ -32,12 +32,11 @@ def test_a_gateway_scaled_to_zero_is_named(mesh: Stack, kube: View) -> None:
 
 
 def test_a_gateway_without_an_address_is_named(mesh: Stack, kube: View) -> None:
-    """A Service that no load balancer serves has no address for the others to call."""
-    west = kube("west")
-    broken = {"spec": {"type": "ClusterIP"}, "status": {"loadBalancer": None}}
-    with patched(west, "service", GATEWAY_NAME, broken, {"spec": {"type": "LoadBalancer"}}):
+    """The load balancer is asked for an address that it does not have; connections that stand go on."""
+    broken, right = ({"spec": {"loadBalancerIP": address}} for address in ("192.0.2.9", None))
+    with patched(kube("west"), "service", GATEWAY_NAME, broken, right):
         verdict = sees(mesh, "east", "west", "gateway-without-address")
-        assert verdict.reasons("west", "east") == [], verdict
+        assert set(verdict.failed()) == {("east", "west")}, verdict
 
 
 def test_a_blocked_port_is_named(mesh: Stack, kube: View, start_clusters: Callable[..., Any]) -> None:

@@ -33,7 +33,7 @@ def diagnose(facts: PairFacts, *, answered: bool, now: datetime | None = None) -
         findings.append(distrust)
     if not answered:
         findings += _found(_EXPLANATIONS, facts)
-    return tuple(findings) or (() if answered else (_no_answer(facts),))
+    return tuple(dict.fromkeys(findings)) or (() if answered else (_no_answer(facts),))
 
 
 def _found(chains: list[tuple[Check, ...]], facts: PairFacts) -> Iterator[Finding]:
@@ -199,14 +199,20 @@ def _gateway_down(facts: PairFacts) -> Finding | None:
     )
 
 
+def _gateway_pending(facts: PairFacts) -> Finding | None:
+    # Proxies go on with the last address that they were told, until their connections end.
+    return _gateway_without_address(facts) if facts.target.gateway.service == "LoadBalancer" else None
+
+
 def _gateway_without_address(facts: PairFacts) -> Finding | None:
-    if facts.link is None or facts.target.gateway.addresses:
+    gateway, target = facts.target.gateway, facts.target.name
+    if facts.link is None or gateway.addresses:
         return None
-    target = facts.target.name
     return Finding(
         reason="gateway-without-address",
         cluster=target,
-        message=f"the Service {GATEWAY_NAME} of {target} has no address that others could call",
+        message=f"the Service {GATEWAY_NAME} of {target}, type {gateway.service}, has no address that others "
+        "could call",
         hint=f"does {target} have a load balancer for Services? In {target}: "
         f"kubectl -n istio-system describe service {GATEWAY_NAME}",
     )
@@ -354,7 +360,7 @@ _FAULTS: list[tuple[Check, ...]] = [
     (_istiod_down,),
     (_sidecar_missing, _sample_not_running),
     (_remote_secret_missing, _remote_secret_unread, _token_refused, _reader_denied, _remote_not_synced),
-    (_gateway_down,),
+    (_gateway_down, _gateway_pending),
     (_not_exposed,),
     (_network_label,),
 ]

@@ -34,12 +34,13 @@ class Trust:
 class Gateway:
     """The east-west gateway: its pods, the addresses of its Service, and whether it lets others in.
 
-    `exposes` is false where no Gateway of Istio's passes TLS through on 15443.
+    `service` is the Service's type, such as `LoadBalancer`, and None where there is no Service. `exposes` is
+    false where no Gateway of Istio's passes TLS through on 15443.
     """
 
     workload: Workload = Workload()
     addresses: tuple[str, ...] = ()
-    service: bool = False
+    service: str | None = None
     exposes: bool = False
 
 

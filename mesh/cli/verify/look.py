@@ -172,7 +172,7 @@ def _gateway(api: Api) -> Gateway:
     external: Sequence[str] = at(service, "spec", "externalIPs") or []
     pods = api.list(f"{_SYSTEM}/pods", labelSelector="istio=eastwestgateway")
     return Gateway(
-        service=service is not None,
+        service=at(service, "spec", "type"),
         workload=workload(pods),
         addresses=(*(str(entry.get("ip") or entry.get("hostname")) for entry in balancers), *external),
         exposes=any(_passes_through(gateway) for gateway in api.list(_GATEWAYS)),

@@ -1,0 +1,227 @@
+"""What `mesh verify` makes of the facts: reasons and their order."""
+
+import dataclasses
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mesh.cli.verify.checks import diagnose
+from mesh.cli.verify.facts import (
+    ClusterFacts,
+    Gateway,
+    LinkFacts,
+    PairFacts,
+    PathFacts,
+    RemoteSecret,
+    Sample,
+    TokenCheck,
+    Trust,
+    Workload,
+)
+from tests.unit.certificates import Authority
+
+_NOW = datetime(2026, 6, 1, tzinfo=UTC)
+_RUNS = Workload(pods=1, ready=1, injected=1)
+_ROOT = Authority.root("dev root CA 1")
+_OTHER_ROOT = Authority.root("another root")
+
+
+def _cluster(name: str, **changes: Any) -> ClusterFacts:
+    """A cluster in which everything is right."""
+    facts = ClusterFacts(
+        name=name,
+        network=f"net-{name}",
+        network_label=f"net-{name}",
+        istiod=_RUNS,
+        remotes={"east": "synced", "west": "synced"},
+        gateway=Gateway(service="LoadBalancer", workload=_RUNS, addresses=("203.0.113.7",), exposes=True),
+        trust=_trust(_ROOT),
+        sample=Sample(service=True, server=_RUNS, client=_RUNS, client_pod="client-1", dns_capture=True),
+    )
+    return dataclasses.replace(facts, **changes)
+
+
+def _trust(root: Authority, **changes: Any) -> Trust:
+    intermediate = root.intermediate("intermediate").pem
+    begin, end = _NOW - timedelta(days=1), _NOW + timedelta(days=1)
+    facts = Trust(intermediate=intermediate, bundle=root.pem, roots=root.pem, not_before=begin, not_after=end)
+    return dataclasses.replace(facts, **changes)
+
+
+_SECRET = RemoteSecret(name="istio-remote-secret-west", keys=("west",), labelled=True)
+
+
+def _pair(**changes: Any) -> PairFacts:
+    """East calls west, and everything is right."""
+    link = LinkFacts(secrets=(_SECRET,), token=TokenCheck())
+    return dataclasses.replace(
+        PairFacts(caller=_cluster("east"), target=_cluster("west"), link=link), **changes
+    )
+
+
+def _west(**changes: Any) -> PairFacts:
+    return _pair(target=_cluster("west", **changes))
+
+
+def _east(**changes: Any) -> PairFacts:
+    return _pair(caller=_cluster("east", **changes))
+
+
+def _reasons(facts: PairFacts, *, answered: bool) -> list[tuple[str, str]]:
+    return [(f.reason, f.cluster) for f in diagnose(facts, answered=answered, now=_NOW)]
+
+
+def test_nothing_is_found_where_everything_is_right() -> None:
+    """An answered pair without a fault has no finding."""
+    assert _reasons(_pair(), answered=True) == []
+
+
+_NO_POD = Workload()
+_BARE = Workload(pods=2, ready=2, injected=1)
+
+_FAULTS = {
+    "api server of the caller": (_east(unreachable="timed out"), ("api-server-unreachable", "east")),
+    "api server of the target": (_west(unreachable="timed out"), ("api-server-unreachable", "west")),
+    "istiod of the caller": (_east(istiod=_NO_POD), ("istiod-down", "east")),
+    "istiod of the target": (_west(istiod=_NO_POD), ("istiod-down", "west")),
+    "server without a proxy": (
+        _west(sample=dataclasses.replace(_cluster("west").sample, server=_BARE)),
+        ("sidecar-missing", "west"),
+    ),
+    "client without a proxy": (
+        _east(sample=dataclasses.replace(_cluster("east").sample, client=_BARE)),
+        ("sidecar-missing", "east"),
+    ),
+    "server not ready": (
+        _west(sample=dataclasses.replace(_cluster("west").sample, server=_NO_POD)),
+        ("sample-not-running", "west"),
+    ),
+    "no remote secret": (_pair(link=LinkFacts()), ("remote-secret-missing", "east")),
+    "another data key": (
+        _pair(link=LinkFacts(secrets=(dataclasses.replace(_SECRET, keys=("wets",)),))),
+        ("remote-secret-key", "east"),
+    ),
+    "no label": (
+        _pair(link=LinkFacts(secrets=(dataclasses.replace(_SECRET, labelled=False),))),
+        ("remote-secret-label", "east"),
+    ),
+    "token refused": (
+        _pair(link=LinkFacts(secrets=(_SECRET,), token=TokenCheck(refused=True))),
+        ("token-refused", "west"),
+    ),
+    "rights removed": (
+        _pair(link=LinkFacts(secrets=(_SECRET,), token=TokenCheck(denied=("list services",)))),
+        ("reader-denied", "west"),
+    ),
+    "not synced": (_east(remotes={"west": "timeout"}), ("remote-cluster-not-synced", "east")),
+    "not known": (_east(remotes={}), ("remote-cluster-not-synced", "east")),
+    "no gateway": (_west(gateway=Gateway(exposes=True)), ("gateway-down", "west")),
+    "gateway without pods": (
+        _west(gateway=dataclasses.replace(_cluster("west").gateway, workload=_NO_POD)),
+        ("gateway-down", "west"),
+    ),
+    "gateway waits for its address": (
+        _west(gateway=dataclasses.replace(_cluster("west").gateway, addresses=())),
+        ("gateway-without-address", "west"),
+    ),
+    "nothing exposed": (
+        _west(gateway=dataclasses.replace(_cluster("west").gateway, exposes=False)),
+        ("cross-network-gateway-missing", "west"),
+    ),
+    "no network label": (_west(network_label=None), ("network-label-missing", "west")),
+    "another network label": (_west(network_label="net-east"), ("network-label-missing", "west")),
+    "intermediate ended": (_west(trust=_trust(_ROOT, not_after=_NOW)), ("intermediate-expired", "west")),
+    "intermediate begins later": (
+        _east(trust=_trust(_ROOT, not_before=_NOW + timedelta(hours=1))),
+        ("intermediate-not-yet-valid", "east"),
+    ),
+    "no cacerts": (_east(trust=Trust(problem="the Secret is missing")), ("cacerts-unusable", "east")),
+    "another root": (_west(trust=_trust(_OTHER_ROOT)), ("different-roots", "west")),
+    "root not handed out": (
+        _east(trust=_trust(_ROOT, roots=_OTHER_ROOT.pem)),
+        ("root-not-taken-over", "east"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("facts", "expected"), _FAULTS.values(), ids=_FAULTS)
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_fault_fails_a_pair_even_while_it_is_answered(
+    facts: PairFacts, expected: tuple[str, str], answered: bool
+) -> None:
+    """Proxies go on with what they know, so a fault counts before it comes through to the calls."""
+    assert _reasons(facts, answered=answered)[0] == expected
+
+
+_GOES_ANOTHER_WAY = dataclasses.replace(_cluster("west").gateway, service="ClusterIP", addresses=())
+_UNRESOLVED = {"curl: (6) Could not resolve host: helloworld.sample": 30}
+_CALLS_NOBODY = dataclasses.replace(_cluster("east").sample, service=False, dns_capture=False)
+
+_EXPLANATIONS = {
+    "gateway without address": (_west(gateway=_GOES_ANOTHER_WAY), ("gateway-without-address", "west")),
+    "port blocked": (
+        _pair(
+            path=PathFacts(endpoints=("203.0.113.7:15443",), probed="203.0.113.7:15443", probe="timed out")
+        ),
+        ("gateway-port-unreachable", "west"),
+    ),
+    "no endpoint": (_pair(path=PathFacts(endpoints=("10.0.0.4:5000",))), ("endpoints-missing", "east")),
+    "name not resolved": (
+        _pair(caller=_cluster("east", sample=_CALLS_NOBODY), failures=_UNRESOLVED),
+        ("dns-not-captured", "east"),
+    ),
+    "DNS does not answer": (_pair(failures=_UNRESOLVED), ("name-not-resolved", "east")),
+    "no service": (
+        _west(sample=dataclasses.replace(_cluster("west").sample, service=False)),
+        ("service-missing", "west"),
+    ),
+    "TLS": (
+        _pair(failures={"HTTP 503: TLS_error:|268435581:CERTIFICATE_VERIFY_FAILED": 12}),
+        ("tls-refused", "west"),
+    ),
+    "API server not asked": (
+        _pair(link=LinkFacts(secrets=(_SECRET,), token=TokenCheck(problem="timed out"))),
+        ("peer-api-server-unasked", "east"),
+    ),
+    "nothing at all": (_pair(), ("no-answer", "west")),
+}
+
+
+@pytest.mark.parametrize(("facts", "expected"), _EXPLANATIONS.values(), ids=_EXPLANATIONS)
+def test_an_explanation_is_looked_for_only_where_there_was_no_answer(
+    facts: PairFacts, expected: tuple[str, str]
+) -> None:
+    """What may be as the user wants it is no fault while the calls are answered."""
+    assert _reasons(facts, answered=True) == []
+    assert _reasons(facts, answered=False)[0] == expected
+
+
+def test_a_cause_hides_what_follows_from_it() -> None:
+    """Without a remote secret the other cluster is not synced either: that is not told twice."""
+    facts = _pair(link=LinkFacts(), caller=_cluster("east", remotes={}))
+    assert _reasons(facts, answered=False) == [("remote-secret-missing", "east")]
+
+
+def test_a_cluster_is_not_asked_for_a_way_to_itself() -> None:
+    """Gateway, network and remote secrets do not matter to calls that stay in a cluster."""
+    east = _cluster("east", remotes={}, gateway=Gateway(), network_label=None)
+    assert _reasons(PairFacts(caller=east, target=east), answered=True) == []
+
+
+def test_two_roots_are_one_trust_while_the_root_is_rotated() -> None:
+    """A cluster whose bundle has both roots trusts the intermediates of both."""
+    both = _ROOT.pem + _OTHER_ROOT.pem
+    facts = _pair(
+        caller=_cluster("east", trust=_trust(_ROOT, bundle=both, roots=both)),
+        target=_cluster("west", trust=_trust(_OTHER_ROOT, bundle=both, roots=both)),
+    )
+    assert _reasons(facts, answered=True) == []
+
+
+def test_every_finding_has_a_hint() -> None:
+    """Whatever is found comes with what to do about it."""
+    for facts, _ in [*_FAULTS.values(), *_EXPLANATIONS.values()]:
+        for finding in diagnose(facts, answered=False, now=_NOW):
+            assert finding.hint
+            assert finding.message
