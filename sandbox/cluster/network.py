@@ -86,7 +86,10 @@ def ensure_link(cluster: ClusterLayout) -> None:
 
 
 def _addresses_inside(cluster: ClusterLayout) -> set[str]:
-    """Return the addresses of the cluster's interface; none when it has no interface yet."""
+    """Return the addresses of the cluster's interface; none when it has no interface yet.
+
+    The load balancer's are added last: who has them has everything.
+    """
     links = _ask(_inside(cluster, ["ip", "-json", "-4", "address", "show"]))
     own = [link for link in links if link["ifname"] == "eth0"]
     return {address["local"] for link in own for address in link["addr_info"]}
@@ -98,9 +101,9 @@ def _add_link(cluster: ClusterLayout) -> None:
     steps = [
         "link set lo up",
         f"address add {cluster.node_address}/24 dev eth0",
-        *(f"address add {address}/32 dev eth0" for address in cluster.load_balancer_addresses),
         "link set eth0 up",
         f"route add default via {cluster.instance.host_address}",
+        *(f"address add {address}/32 dev eth0" for address in cluster.load_balancer_addresses),
     ]
     run(_inside(cluster, ["ip", "-batch", "-"]), given="\n".join(steps))
 

@@ -30,6 +30,10 @@ _DETACH = 'setsid "$@" </dev/null >&2 & echo $!'
 """Leave the command behind in a session of its own, and print its ID as this namespace counts it."""
 
 
+_STATE, _THREADS, _STARTED = 0, 17, 19
+"""Fields 3, 20 and 22 of /proc/PID/stat."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Command:
     """What to run: `watched` are the files whose change asks for a restart."""
@@ -65,11 +69,20 @@ def ensure(command: Command, place: Place) -> bool:
         SandboxError: it could not be started.
     """
     pid = running(command.name, place)
-    if pid and _record(command.name, place).get("fingerprint") == command.fingerprint:
+    record = _record(command.name, place)
+    if pid and record.get("fingerprint") == command.fingerprint:
         return False
     end([*([pid] if pid else []), *_strays(command, place)])
+    _await_end(record)
     _start(command, place)
     return True
+
+
+def _await_end(record: dict) -> None:
+    """Wait for the threads of a process that was killed just now: until then, they hold its ports."""
+    if record:
+        pid, started = record["pid"], record["started"]
+        wait(lambda: start_time(pid) != started, 10, f"process {pid} does not end")
 
 
 def _strays(command: Command, place: Place) -> list[int]:
@@ -101,10 +114,21 @@ def _start(command: Command, place: Place) -> None:
         umask=0o022,  # containers see what containerd makes
     )
     pid = _outside(int(done.stdout), place.cgroup) if done.returncode == 0 else None
-    if pid is None:
+    started = _await_program(pid) if pid else None
+    if started is None:
         raise SandboxError(f"{command.name} could not be started: {done.stderr.strip()}{last_words(log)}")
-    record = {"pid": pid, "started": start_time(pid), "fingerprint": command.fingerprint}
+    record = {"pid": pid, "started": started, "fingerprint": command.fingerprint}
     write_private(place.records / f"{command.name}.json", json.dumps(record))
+
+
+def _await_program(pid: int) -> int | None:
+    """Wait until a process is its program and no shell of ours; return its start time, None when it ended."""
+
+    def begun() -> bool:
+        return not {"setsid", _DETACH} & set(_argv(pid))
+
+    wait(begun, 30, f"process {pid} does not begin", interval=0.002)
+    return start_time(pid)
 
 
 def _outside(inner: int, cgroup: str) -> int | None:
@@ -125,7 +149,7 @@ def running(name: str, place: Place) -> int | None:
     record = _record(name, place)
     pid = record.get("pid")
     if pid and start_time(pid) == record["started"] and cgroups.contains(place.cgroup, pid):
-        return pid
+        return None if _is_zombie(pid) else pid
     return None
 
 
@@ -149,12 +173,25 @@ def _record(name: str, place: Place) -> dict:
 
 
 def start_time(pid: int) -> int | None:
-    """Return when a process started, in clock ticks since boot (proc(5)); None when it has ended."""
+    """Return when a process started, in clock ticks since boot; None when its last thread has ended."""
+    stat = _stat(pid)
+    if stat is None or (_is_zombie(pid) and int(stat[_THREADS]) <= 1):
+        return None
+    return int(stat[_STARTED])
+
+
+def _is_zombie(pid: int) -> bool:
+    """Say whether a process's first thread has ended; others of its threads may still be at it."""
+    stat = _stat(pid)
+    return stat is None or stat[_STATE] in "ZX"
+
+
+def _stat(pid: int) -> list[str] | None:
+    """Return what the kernel says of a process (proc(5), `stat`), from its state on; None when it is gone."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return None if fields[0] in "ZX" else int(fields[19])
 
 
 def end(pids: Sequence[int], timeout: float = 10) -> None:

@@ -125,6 +125,7 @@ def test_a_stranger_with_a_recorded_id_is_left_alone(patient: Cluster):
     stranger = subprocess.Popen(["sleep", "60"])
     try:
         record.write_text(record.read_text().replace(f'"pid": {pid}', f'"pid": {stranger.pid}'))
+        assert str(stranger.pid) in record.read_text()
         assert "kube-proxy" in patient.missing_processes()
         start([patient.name])
         assert stranger.poll() is None
