@@ -86,5 +86,7 @@ class Cluster(pulumi.ComponentResource):
 
 def _adopted(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
     """For a namespace that is there before the mesh, with the `cacerts` in it: it stays the user's."""
-    own = pulumi.ResourceOptions(import_=NAMESPACE, ignore_changes=["metadata"], retain_on_delete=True)
+    own = pulumi.ResourceOptions(
+        import_=NAMESPACE, ignore_changes=["metadata", "spec"], retain_on_delete=True
+    )
     return pulumi.ResourceOptions.merge(opts, own)
