@@ -1,0 +1,168 @@
+"""The configuration through the real CLI: what is refused leaves nothing behind; all can be set by path.
+
+The mistakes themselves, each with its message, are in tests/unit/test_refused_configurations.py.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import UnionType
+from typing import Any, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel, SecretStr
+
+from mesh.config.sections import ClusterSection, StackSections
+from tests.e2e.stack import Stack
+from tests.program.conftest import kubeconfig
+
+SETTINGS = {
+    "mesh.id": "shop",
+    "mesh.trustDomain": "shop.example.com",
+    "istio.version": "1.30.3",
+    "istio.chartRepository": "https://charts.example.com/istio",
+    "istio.values.base.global.resourceScope": "cluster",
+    "istio.values.istiod.pilot.replicaCount": "2",
+    "istio.values.gateway.service.loadBalancerIP": "203.0.113.7",
+    "trust.root.generation": "2",
+    "trust.root.key": "ecdsa-p384",
+    "trust.root.validityHours": "90000",
+    "trust.root.certificate": "-----BEGIN CERTIFICATE-----",
+    "trust.root.privateKey": "a private key",
+    "trust.nextRoot.generation": "3",
+    "trust.nextRoot.key": "rsa-2048",
+    "trust.nextRoot.validityHours": "90001",
+    "trust.nextRoot.certificate": "-----BEGIN CERTIFICATE-----",
+    "trust.nextRoot.privateKey": "a private key",
+    "trust.phase": "trust-both",
+    "exposure.hosts[0]": "*.shop.example.com",
+    "reader.tokenGenerations[0]": "7",
+    "reader.role": "minimal",
+    "reader.kubeconfig": "a kubeconfig",
+    "helloWorld.enabled": "true",
+    "helloWorld.image": "registry.example.com/hello:1",
+    "helloWorld.clientImage": "registry.example.com/client:1",
+    "clusters.north.context": "arctic",
+    "clusters.north.kubeconfig": "~/.kube/north",
+    "clusters.north.kubeconfigContents": "a kubeconfig",
+    "clusters.north.network": "net-1",
+    "clusters.north.skipUnreachable": "true",
+    "clusters.north.apiServer.server": "https://203.0.113.10:6443",
+    "clusters.north.apiServer.certificateAuthority": "-----BEGIN CERTIFICATE-----",
+    "clusters.north.apiServer.tlsServerName": "kubernetes.default.svc",
+    "clusters.north.apiServer.proxyUrl": "http://proxy.example.com:3128",
+}
+INTERMEDIATE = {
+    "key": "rsa-3072",
+    "validityHours": "9000",
+    "renewBeforeHours": "900",
+    "generation": "4",
+    "existing": "true",
+    "certificate": "-----BEGIN CERTIFICATE-----",
+    "privateKey": "a private key",
+    "chain": "-----BEGIN CERTIFICATE-----",
+}
+SECRETS = ("privateKey", "kubeconfigContents", "reader.kubeconfig")
+OF_ONE_CLUSTER = ("istio.", "exposure.", "reader.", "helloWorld.", "trust.intermediate.")
+
+
+def _settings() -> dict[str, str]:
+    """Every setting's path with a text for it, those that one cluster may override included."""
+    for_all = {**SETTINGS, **{f"trust.intermediate.{key}": text for key, text in INTERMEDIATE.items()}}
+    overrides = {f"clusters.north.{p}": t for p, t in for_all.items() if p.startswith(OF_ONE_CLUSTER)}
+    return {**for_all, **overrides}
+
+
+def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """The paths of all settings below a section; of a free map, the map's own."""
+    for name, field in model.model_fields.items():
+        path = f"{prefix}{field.alias or name}"
+        annotation = field.annotation
+        options = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
+        section = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+        if path == "clusters":
+            yield from _leaves(ClusterSection, "clusters.north.")
+        elif section is not None:
+            yield from _leaves(section, f"{path}.")
+        else:
+            yield path if get_origin(annotation) is not dict else f"{path}.*"
+
+
+def _at(sections: StackSections, path: str) -> Any:
+    """What the models hold at a path such as `exposure.hosts[0]`; secrets are opened."""
+    value: Any = sections
+    for key in re.findall(r"[^.\[\]]+", path):
+        if isinstance(value, BaseModel):
+            by_alias = {field.alias or name: name for name, field in type(value).model_fields.items()}
+            value = getattr(value, by_alias[key])
+        else:
+            value = value[int(key) if isinstance(value, tuple) else key]
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
+
+@pytest.fixture
+def stack(start_clusters: Callable[..., Any], new_stack: Callable[[str], Stack], tmp_path: Path) -> Stack:
+    """Return a stack whose clusters nobody answers for: what is refused never asks them."""
+    start_clusters()
+    path = tmp_path / "kubeconfig"
+    servers = {name: f"https://{name}.example.invalid:6443" for name in ("east", "west")}
+    path.write_text(kubeconfig(servers), encoding="utf-8")
+    clusters = {name: {"kubeconfig": str(path), "context": name} for name in servers}
+    stack = new_stack("refused")
+    stack.init({"mesh": {"id": "dev"}, "clusters": clusters})
+    return stack
+
+
+def test_the_table_of_settings_is_complete():
+    """A setting that is added to the models is to be added here."""
+    free_maps = r"(istio\.values\.(?:base|istiod|gateway))\..*"
+    paths = {re.sub(free_maps, r"\1.*", re.sub(r"\[0\]$", "", path)) for path in _settings()}
+    assert set(_leaves(StackSections)) == paths
+
+
+def test_every_setting_can_be_set_by_its_path(stack: Stack):
+    """What the CLI makes of a text on the command line is what the models take: numbers, switches, lists."""
+    stack.configure({})
+    words = []
+    for path, text in _settings().items():
+        kind = "--secret" if path.endswith(SECRETS) else "--plaintext"
+        words += [kind, f"{path}={text}"]
+    stack.pulumi("config", "set-all", "--path", *words)
+    # One by one, as users do it; a text that begins with dashes is no flag.
+    stack.pulumi("config", "set", "--path", "clusters.north.network", "net-2")
+    stack.pulumi("config", "set", "--path", "mesh.id", "1")
+    shown = json.loads(stack.pulumi("config", "--json", "--show-secrets").stdout)
+    raw = {key.removeprefix("istio-mesh:"): json.loads(entry["value"]) for key, entry in shown.items()}
+    sections = StackSections.model_validate(raw)
+    expected = {**_settings(), "clusters.north.network": "net-2"}
+    assert sections.mesh.id == "1"
+    for path, text in expected.items():
+        if path != "mesh.id":
+            assert str(_at(sections, path)).lower() == text.lower(), path
+    assert "a private key" not in stack.config_file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "change", "message"),
+    [
+        ("preview", {"istio": {"version": "1.20.0"}}, "istio-mesh:istio.version: '1.20.0' is not right"),
+        ("up", {"mesh": {"id": "dev", "colour": "red"}}, "istio-mesh:mesh.colour: unknown key"),
+        ("up", {"clusters": {"east": {"context": "east"}}}, "istio-mesh:clusters.east.kubeconfig: cannot"),
+    ],
+    ids=["a version", "a key", "a kubeconfig"],
+)
+def test_a_refused_configuration_leaves_nothing_behind(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str, change: Any, message: str
+):
+    """The exit code says so, the message is there once, without a traceback, and no resource is made."""
+    monkeypatch.setitem(stack.environment, "HOME", str(tmp_path))
+    stack.configure({**stack.config(), **change})
+    flags = ["--yes", "--skip-preview"] if command == "up" else []
+    done = stack.pulumi(command, *flags, check=False)
+    assert done.returncode != 0
+    _, _, diagnostics = done.stdout.partition("Diagnostics:")
+    assert diagnostics.count(message) == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    made = {r["type"] for r in stack.state()["deployment"].get("resources", [])}
+    assert made <= {"pulumi:pulumi:Stack"}
