@@ -52,7 +52,7 @@ READ = {("kubernetes:core/v1:Service", "south-east-west-gateway-service")}
 
 @pytest.fixture(scope="module")
 def with_south(
-    mesh: Stack, fresh_clusters: Callable[..., Any], kube: Callable[[str], Kube]
+    mesh: Stack, fresh_clusters: Callable[..., Any], kube: Callable[[str], Kube], keep: bool
 ) -> Iterator[Mapping[str, Kube]]:
     """Return three clusters, the third of which is in no mesh yet; after the tests the mesh is as before."""
     config = mesh.config()
@@ -60,7 +60,8 @@ def with_south(
     yield {name: kube(name) for name in (*OLD, NEW)}
     mesh.configure(config)
     mesh.up()
-    cluster.stop([NEW])
+    if not keep:
+        cluster.stop([NEW])
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,227 @@
+"""The life of a mesh on two clusters of its own: interrupted, taken up again, broken, mended, and removed.
+
+The tests build on each other, in their order; the last one removes the mesh.
+"""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from sandbox import cluster
+from tests.e2e.kube import Kube, assert_answered_everywhere
+from tests.e2e.stack import PROJECT, Stack, mesh_config
+
+NAMES = ("north", "south")
+_STOP_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def clusters(
+    fresh_clusters: Callable[..., Any], kube: Callable[[str], Kube], keep: bool
+) -> Iterator[Mapping[str, Kube]]:
+    """Return two clusters; the users of the first have a namespace there."""
+    fresh_clusters(*NAMES)
+    there = {name: kube(name) for name in NAMES}
+    there["north"].kubectl("create", "namespace", "shop")
+    yield there
+    if not keep:
+        cluster.stop(NAMES)
+
+
+@pytest.fixture(scope="module")
+def untouched(clusters: Mapping[str, Kube]) -> Mapping[str, set[str]]:
+    """Return every object of each cluster before there is a mesh."""
+    return {name: kube.objects() for name, kube in clusters.items()}
+
+
+@pytest.fixture(scope="module")
+def stack(untouched: Mapping[str, set[str]], new_stack: Callable[[str], Stack]) -> Stack:
+    """Return the stack of a mesh over both clusters, with nothing made yet."""
+    stack = new_stack("lifecycle")
+    stack.init(mesh_config(NAMES, cluster.merged_kubeconfig()))
+    return stack
+
+
+def _stopped_in_the_middle(stack: Stack, moment: str, stop: Callable[[int], None]) -> tuple[int, str]:
+    """Begin an update and stop it as soon as it says `moment`; give its exit code and all that it said."""
+    process = stack.start("up", "--yes", "--skip-preview")
+    assert process.stdout is not None
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if moment in line:
+            stop(process.pid)
+            break
+    else:
+        pytest.fail(f"the update ended before {moment!r}:\n{''.join(said)}")
+    output, errors = process.communicate(timeout=_STOP_SECONDS)
+    return process.returncode, "".join([*said, output, errors])
+
+
+def _press_ctrl_c(pid: int) -> None:
+    """As a terminal does it: everything that was started in it hears of it."""
+    os.killpg(pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    "moment", ["Release north-istiod creating", "Release south-istio-eastwestgateway creating"]
+)
+def test_ctrl_c_ends_an_update_in_order(stack: Stack, moment: str):
+    """It ends by itself and says why; the state is not left locked, and the next update begins at once."""
+    code, said = _stopped_in_the_middle(stack, moment, _press_ctrl_c)
+    assert code != 0
+    assert "cancel" in said
+    assert "Traceback" not in said
+    assert stack.resources()
+
+
+def test_the_next_update_finishes_what_was_interrupted(stack: Stack, clusters: Mapping[str, Kube]):
+    """Every release is deployed, every cluster answers every cluster, and nothing is left to do."""
+    stack.up()
+    for kube in clusters.values():
+        assert {r["status"] for r in kube.releases().values()} == {"deployed"}
+    assert_answered_everywhere(clusters)
+    assert stack.preview() == []
+
+
+def test_an_update_without_a_change_does_nothing(stack: Stack):
+    """Pulumi fails by itself where an update that expects no changes has one."""
+    stack.up("--expect-no-changes")
+
+
+def test_a_refresh_shows_no_drift(stack: Stack):
+    """What istiod patches in its own webhooks is no drift, and after the refresh there is nothing to do."""
+    stack.pulumi("refresh", "--yes", "--skip-preview", "--expect-no-changes")
+    assert stack.preview() == []
+
+
+def test_a_killed_update_is_taken_up_after_the_lock_is_dropped(stack: Stack, clusters: Mapping[str, Kube]):
+    """Of a CLI that was killed, Pulumi's lock stays; `pulumi cancel` drops it, as its message says."""
+    config = stack.config()
+    config["istio"]["values"]["istiod"]["env"]["PILOT_DEBOUNCE_AFTER"] = "50ms"
+    stack.configure(config)
+    _stopped_in_the_middle(stack, "Release north-istiod updating", lambda pid: os.kill(pid, signal.SIGKILL))
+    locked = stack.up(check=False)
+    assert locked.returncode != 0
+    assert "pulumi cancel" in locked.stderr
+    stack.pulumi("cancel", "--yes")
+    stack.up()
+    for kube in clusters.values():
+        assert {r["status"] for r in kube.releases().values()} == {"deployed"}
+    assert stack.preview() == []
+
+
+def test_killed_processes_of_a_cluster_are_mended_by_the_next_start(
+    stack: Stack, clusters: Mapping[str, Kube]
+):
+    """Parts of one cluster, and the other one whole, as in a power failure."""
+    broken = cluster.find()
+    for part in ("etcd", "kube-apiserver", "containerd", "kubelet"):
+        broken["north"].stop_process(part)
+    broken["south"].stop_process("init")
+    cluster.start(NAMES)
+    assert_answered_everywhere(clusters)
+    stack.up("--expect-no-changes")
+
+
+def _expose(stack: Stack, host: str) -> None:
+    config = stack.config()
+    config["exposure"] = {"hosts": ["*.local", host]}
+    stack.configure(config)
+
+
+def _exposed(kube: Kube) -> list[str]:
+    gateway = kube.get("gateways.networking.istio.io", "cross-network-gateway", "--namespace=istio-system")
+    return gateway["spec"]["servers"][0]["hosts"]
+
+
+@pytest.fixture(scope="module")
+def dead_south(stack: Stack) -> Iterator[None]:
+    """Keep the API server of one cluster down."""
+    cluster.named("south").stop_process("kube-apiserver")
+    yield
+    cluster.start(NAMES)
+
+
+@pytest.mark.usefixtures("dead_south")
+def test_a_dead_cluster_does_not_keep_the_others_from_an_update(stack: Stack, clusters: Mapping[str, Kube]):
+    """With `--continue-on-error` the others get theirs; exit code and message tell of the dead one."""
+    _expose(stack, "*.one.example.com")
+    done = stack.up("--continue-on-error", check=False)
+    assert done.returncode != 0
+    assert _exposed(clusters["north"]) == ["*.local", "*.one.example.com"]
+    said = done.stdout + done.stderr
+    assert cluster.named("south").node_address in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.usefixtures("dead_south")
+def test_a_dead_cluster_that_may_be_skipped_is_skipped_with_a_warning(
+    stack: Stack, clusters: Mapping[str, Kube]
+):
+    """The update succeeds for all others."""
+    config = stack.config()
+    config["clusters"]["south"]["skipUnreachable"] = True
+    stack.configure(config)
+    _expose(stack, "*.two.example.com")
+    done = stack.up()
+    assert _exposed(clusters["north"]) == ["*.local", "*.two.example.com"]
+    assert re.search(r"warning: .*unreachable", done.stdout)
+
+
+def test_a_cluster_that_is_back_gets_what_it_missed(stack: Stack, clusters: Mapping[str, Kube]):
+    """The preview shows it, and the next update does it."""
+    cluster.start(NAMES)
+    assert [(c.op, c.name) for c in stack.preview()] == [("update", "south-cross-network-gateway")]
+    stack.up()
+    assert _exposed(clusters["south"]) == ["*.local", "*.two.example.com"]
+    assert stack.preview() == []
+    assert_answered_everywhere(clusters)
+
+
+def _documented(heading: str) -> str:
+    """Return the shell commands below a heading of docs/removing.md."""
+    text = (PROJECT / "docs" / "removing.md").read_text(encoding="utf-8")
+    section = text.split(f"## {heading}\n")[1].split("\n## ")[0]
+    return "\n".join(re.findall(r"```bash\n(.*?)```", section, flags=re.DOTALL))
+
+
+def test_after_removing_the_mesh_as_documented_clusters_are_as_before(
+    stack: Stack, clusters: Mapping[str, Kube], untouched: Mapping[str, set[str]]
+):
+    """Every object of every kind in every namespace, before the mesh and after it, is the same."""
+    _run(_documented("All of it"), stack.environment)
+    assert stack.state()["deployment"].get("resources", []) == []
+    for name, kube in clusters.items():
+        assert _strangers(kube.objects() ^ untouched[name]) == set()
+        _run(_documented("What Istio leaves behind"), {**stack.environment, "CONTEXT": name})
+        assert kube.objects() == untouched[name]
+
+
+def _strangers(objects: set[str]) -> set[str]:
+    """Those of some objects that docs/removing.md does not name as left behind by Istio."""
+    named = (
+        r"apiextensions\.k8s\.io CustomResourceDefinition <none>/\w+\.\w+\.istio\.io",
+        r"apiregistration\.k8s\.io APIService <none>/\w+\.\w+\.istio\.io",
+        r"v1 ConfigMap [-\w]+/istio-ca-(root-cert|crl)",
+    )
+    return {item for item in objects if not any(re.fullmatch(pattern, item) for pattern in named)}
+
+
+def _run(script: str, environment: Mapping[str, str]) -> None:
+    assert script
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=PROJECT,
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
