@@ -15,6 +15,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from websocket import WebSocketException
 
+from mesh.cli.remote_kubeconfig import harmless
 from mesh.config.model import Connection
 
 _CONNECT_SECONDS = 3
@@ -87,20 +88,21 @@ class Api:
         return cls(configuration)
 
     @classmethod
-    def from_kubeconfig(cls, text: str) -> "Api":
-        """The API server that the current context of a kubeconfig leads to.
+    def from_remote_kubeconfig(cls, text: str) -> "Api":
+        """The API server that the kubeconfig in a remote secret leads to.
 
         Raises:
-            ValueError: the text is no kubeconfig, or names a login that this process must not run.
+            ValueError: the text is no kubeconfig, or one that runs commands or reads files.
         """
+        document = harmless(text)
         configuration = _configuration()
         try:
             config.load_kube_config_from_dict(
-                yaml.safe_load(text), client_configuration=configuration, persist_config=False
+                document, client_configuration=configuration, persist_config=False
             )
-        except (ConfigException, yaml.YAMLError, TypeError, AttributeError, KeyError, OSError) as error:
-            raise ValueError("it is no kubeconfig with a server and a user") from error
-        return cls(configuration)
+            return cls(configuration)
+        except (ConfigException, ValueError, TypeError, AttributeError, KeyError, OSError) as error:
+            raise ValueError("it is no kubeconfig with a server, its CA and a user") from error
 
     @property
     def server(self) -> str:

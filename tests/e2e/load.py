@@ -215,7 +215,7 @@ def parsed(caller: str, line: str, ended: datetime) -> Call:
     said, status, seconds, after = ([*rest.split("|"), "", "", ""])[:4]
     version = _VERSION.search(said)
     answered_by = version.group(1) if version and status == "200" else None
-    reason = "" if answered_by else " ".join([f"HTTP {status}:", said.strip(), after.strip()]).strip()
+    reason = "" if answered_by else f"HTTP {status}: {' '.join(f'{said} {after}'.split())}"
     return Call(
         caller=caller,
         number=int(number),

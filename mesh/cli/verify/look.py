@@ -39,12 +39,18 @@ _READS = (
 )
 
 
-def cluster_facts(api: Api, config: ClusterConfig) -> ClusterFacts:
-    """Everything about one cluster that its API server tells; what it does not is `unreachable`."""
+Secrets = Mapping[RemoteSecret, Mapping[str, str]]
+
+
+def cluster_facts(api: Api, config: ClusterConfig) -> tuple[ClusterFacts, Secrets]:
+    """Everything about one cluster that its API server tells, and its remote secrets.
+
+    Where the server does not answer, or refuses something, that is `unreachable`, and nothing else is known.
+    """
     try:
         labels: Json = at(api.find(_SYSTEM), "metadata", "labels") or {}
         istiod = api.list(f"{_SYSTEM}/pods", labelSelector="app=istiod")
-        return ClusterFacts(
+        facts = ClusterFacts(
             name=config.name,
             network=config.network,
             network_label=labels.get(_NETWORK_LABEL),
@@ -54,11 +60,12 @@ def cluster_facts(api: Api, config: ClusterConfig) -> ClusterFacts:
             trust=_trust(api),
             sample=_sample(api),
         )
+        return facts, _remote_secrets(api)
     except (UnreachableError, ApiError) as error:
-        return ClusterFacts(name=config.name, network=config.network, unreachable=str(error))
+        return ClusterFacts(name=config.name, network=config.network, unreachable=str(error)), {}
 
 
-def remote_secrets(api: Api) -> dict[RemoteSecret, Mapping[str, str]]:
+def _remote_secrets(api: Api) -> Secrets:
     """The Secrets by which istiod finds other clusters, each with its kubeconfigs by data key, in plain."""
     found: dict[RemoteSecret, Mapping[str, str]] = {}
     for secret in api.list(f"{_SYSTEM}/secrets", fieldSelector="type=Opaque"):
@@ -78,7 +85,7 @@ def is_for(secret: RemoteSecret, cluster: str) -> bool:
 def try_token(kubeconfig: str) -> TokenCheck:
     """Ask the API server of a remote secret's kubeconfig what its token is worth."""
     try:
-        api = Api.from_kubeconfig(kubeconfig)
+        api = Api.from_remote_kubeconfig(kubeconfig)
     except ValueError as error:
         return TokenCheck(problem=str(error))
     try:

@@ -9,7 +9,8 @@ from typing import TypeVar
 from mesh.cli.api import Api, ApiError, UnreachableError
 from mesh.cli.verify import judge, look
 from mesh.cli.verify.calls import ask
-from mesh.cli.verify.facts import ClusterFacts, LinkFacts, PairFacts, PathFacts, RemoteSecret, TokenCheck
+from mesh.cli.verify.facts import ClusterFacts, LinkFacts, PairFacts, PathFacts, TokenCheck
+from mesh.cli.verify.look import Secrets
 from mesh.cli.verify.model import Answers, Pair, PairResult, Report
 from mesh.config.model import StackConfig
 
@@ -21,7 +22,6 @@ _CALLS_PER_CLUSTER = 15
 
 K = TypeVar("K")
 V = TypeVar("V")
-Secrets = Mapping[RemoteSecret, Mapping[str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,18 +105,17 @@ def _look(
 ) -> _Seen:
     """All facts that the pairs ask for; the way of a call is looked at where there was no answer only."""
 
-    def cluster(name: str) -> ClusterFacts:
+    def cluster(name: str) -> tuple[ClusterFacts, Secrets]:
         if name in unreachable:
-            return ClusterFacts(
-                name=name, network=config.clusters[name].network, unreachable=unreachable[name]
-            )
+            network = config.clusters[name].network
+            return ClusterFacts(name=name, network=network, unreachable=unreachable[name]), {}
         return look.cluster_facts(apis[name], config.clusters[name])
 
-    clusters = _each({pair.caller for pair in pairs}, cluster)
-    readable = [name for name, facts in clusters.items() if facts.unreachable is None]
-    secrets = _each(readable, lambda name: look.remote_secrets(apis[name]))
+    looked = _each({pair.caller for pair in pairs}, cluster)
+    clusters = {name: facts for name, (facts, _) in looked.items()}
+    secrets = {name: found for name, (_, found) in looked.items()}
     kubeconfigs = {text for found in secrets.values() for data in found.values() for text in data.values()}
-    ways = [pair for pair in unanswered if pair.caller != pair.target and pair.caller in secrets]
+    ways = [pair for pair in unanswered if pair.caller != pair.target and pair.caller in apis]
     return _Seen(
         clusters=clusters,
         secrets=secrets,
@@ -144,9 +143,7 @@ def _facts(pair: Pair, answers: Mapping[str, Answers], seen: _Seen) -> PairFacts
 
 def _link(pair: Pair, seen: _Seen) -> LinkFacts:
     found = {
-        secret: data
-        for secret, data in seen.secrets.get(pair.caller, {}).items()
-        if look.is_for(secret, pair.target)
+        secret: data for secret, data in seen.secrets[pair.caller].items() if look.is_for(secret, pair.target)
     }
     kubeconfig = next((data[pair.target] for data in found.values() if pair.target in data), None)
     return LinkFacts(secrets=tuple(found), token=seen.tokens.get(kubeconfig) if kubeconfig else None)
