@@ -34,6 +34,10 @@ def minimal_role(
         ),
         *(PolicyRuleArgs(api_groups=[group], resources=[name], verbs=["create"]) for group, name in _REVIEWS),
     ]
+    # istiod compares its mesh configuration with that of the cluster it reads.
+    rules.append(
+        PolicyRuleArgs(api_groups=[""], resources=["configmaps"], resource_names=["istio"], verbs=list(_READ))
+    )
     role = kubernetes.rbac.v1.ClusterRole(
         f"{name}-minimal-role",
         metadata={"name": ROLE},

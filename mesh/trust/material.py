@@ -46,7 +46,7 @@ def root_problems(certificate: str, private_key: str | None, now: datetime) -> I
         return
     for problem in _authority_problems(root, now):
         yield "certificate", problem
-    if not _issued(root, root):
+    if not issued(root, root):
         yield (
             "certificate",
             f"{name(root)!r} is signed by {root.issuer.rfc4514_string()!r}, not by itself; expected a root",
@@ -96,8 +96,8 @@ def _chain_problems(
     own: x509.Certificate, between: Sequence[x509.Certificate], anchor: x509.Certificate
 ) -> Iterator[tuple[str, str]]:
     current, left, below = own, list(between), 0
-    while not _issued(current, anchor):
-        issuer = next((c for c in left if _issued(current, c)), None)
+    while not issued(current, anchor):
+        issuer = next((c for c in left if issued(current, c)), None)
         if issuer is None:
             yield (
                 "chain",
@@ -169,7 +169,8 @@ def _key_problems(certificate: x509.Certificate, pem: str) -> Iterator[str]:
         yield f"this key belongs to another certificate than {name(certificate)!r}; {expected}"
 
 
-def _issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether `issuer` has signed the certificate; names and signature are checked, not times."""
     try:
         certificate.verify_directly_issued_by(issuer)
     except (ValueError, TypeError, InvalidSignature):

@@ -70,21 +70,26 @@ class Mesh:
         return Load(cluster.merged_kubeconfig(), CONTEXTS.values())
 
     def proxies(self, name: str) -> list[WorkloadTrust]:
-        """What all proxies of a cluster show and trust; empty while one of them cannot say."""
+        """What all proxies of a cluster show and trust."""
         api = self.apis[name]
-        try:
-            return [workload_trust(api, *pod) for pod in injected(api.list("/api/v1/pods"))]
-        except ExecError:
-            return []
+        return [workload_trust(api, *pod) for pod in injected(api.list("/api/v1/pods"))]
 
     def wait_for_proxies(self, holds: Callable[[WorkloadTrust], bool]) -> None:
         """Wait until all proxies in both clusters are as expected."""
+        seen: list[object] = []
+
+        def all_hold(name: str) -> bool:
+            seen.clear()
+            try:
+                found = self.proxies(name)
+            except ExecError as error:
+                seen.append(error)
+                return False
+            seen.extend((_names(proxy.path), _names(proxy.roots)) for proxy in found)
+            return bool(found) and all(map(holds, found))
+
         for name in CONTEXTS:
-            eventually(
-                lambda name=name: bool(found := self.proxies(name)) and all(map(holds, found)),
-                lambda name=name: [(_names(p.chain), _names(p.roots)) for p in self.proxies(name)],
-                seconds=_PROPAGATION_SECONDS,
-            )
+            eventually(lambda name=name: all_hold(name), lambda: seen, seconds=_PROPAGATION_SECONDS)
 
     def restart_istiod(self) -> None:
         """Restart both control planes, one after the other."""
@@ -130,7 +135,7 @@ def _names(certificates: tuple[x509.Certificate, ...]) -> list[str]:
 
 def _chains_to(generation: int) -> Callable[[WorkloadTrust], bool]:
     """Whether a proxy's certificate leads to the root of that generation."""
-    return lambda proxy: _common_name(proxy.chain[-1].issuer) == f"dev root CA {generation}"
+    return lambda proxy: _common_name(proxy.path[-1].subject) == f"dev root CA {generation}"
 
 
 def _common_name(name: x509.Name) -> str:

@@ -99,6 +99,18 @@ def cacerts_by_hand(kube: Kube, own: Authority, *between: Authority, root: Autho
     kube.kubectl("create", "secret", "generic", "cacerts", "-n", SYSTEM, *literals)
 
 
+def test_a_stack_with_an_empty_passphrase_is_refused(given: Given, new_stack: Callable[[str], Stack]) -> None:
+    """Its keys would be as good as plain text: nothing is made."""
+    stack = new_stack("open")
+    del stack.environment["PULUMI_CONFIG_PASSPHRASE_FILE"]
+    stack.environment["PULUMI_CONFIG_PASSPHRASE"] = ""
+    stack.init(mesh_config(tuple(CONTEXTS.values()), cluster.merged_kubeconfig()))
+    refused = stack.up(check=False)
+    assert refused.returncode != 0
+    assert "secretsprovider: PULUMI_CONFIG_PASSPHRASE is empty" in refused.stdout
+    assert "change-secrets-provider" in refused.stdout
+
+
 def test_missing_cacerts_are_asked_for_before_anything_is_made(given: Given) -> None:
     """West has none yet: nothing is registered, in east neither."""
     refused = given.stack.up(check=False)

@@ -9,6 +9,7 @@ from mesh.cli.trust.look import ClusterTrust
 from mesh.cli.trust.model import Report
 from mesh.cli.trust.state import Declared, declared
 from mesh.cli.trust.text import document, table
+from mesh.cli.trust.workloads import WorkloadTrust
 from tests.authorities import Authority, authority
 from tests.unit.builders import stack_config
 
@@ -116,3 +117,12 @@ def test_certificates_of_the_state_are_found_by_their_names() -> None:
     ]
     found = declared(stack_config({"east": {}}), {"deployment": {"resources": resources}})
     assert [entry.what for entry in found] == ["root 2", "intermediate of east"]
+
+
+def test_a_proxys_certificate_is_followed_to_the_root_that_signed_it() -> None:
+    """Istio puts all trusted roots behind the chain, the next one after the one that signs."""
+    following = authority("next root")
+    own = authority("workload", issuer=EAST, ca=False)
+    chain = tuple(a.certificate for a in (own, EAST, ROOT, ROOT, following))
+    path = WorkloadTrust(chain=chain, roots=()).path
+    assert path == (own.certificate, EAST.certificate, ROOT.certificate)

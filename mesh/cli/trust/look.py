@@ -96,9 +96,7 @@ def _shown(api: Api) -> Counter[tuple[str, str]]:
 
 def _issuers(api: Api, namespace: str, pod: str) -> tuple[str, str]:
     try:
-        chain = workload_trust(api, namespace, pod).chain
+        path = workload_trust(api, namespace, pod).path
     except ExecError:
         return "not known", "not known"
-    last = chain[-1].issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    root = str(last[0].value) if last else chain[-1].issuer.rfc4514_string()
-    return (name(chain[1]) if len(chain) > 1 else root), root
+    return (name(path[1]) if len(path) > 1 else "not shown"), name(path[-1])

@@ -10,6 +10,7 @@ from cryptography import x509
 
 from mesh.cli.api import Api, ExecError, Json, at
 from mesh.cli.verify.pods import PROXY, containers
+from mesh.trust.material import issued
 
 _SECONDS = 10.0
 # Private keys are not in it: Envoy leaves them out.
@@ -18,10 +19,21 @@ _SECRETS = ("pilot-agent", "request", "GET", "config_dump?resource=dynamic_activ
 
 @dataclass(frozen=True, kw_only=True)
 class WorkloadTrust:
-    """What one proxy shows (`chain`, its own certificate first) and what it trusts (`roots`)."""
+    """What one proxy shows (`chain`, its own certificate first) and what it trusts (`roots`).
+
+    Istio puts the whole bundle of roots behind the chain, those included that have not signed it.
+    """
 
     chain: tuple[x509.Certificate, ...]
     roots: tuple[x509.Certificate, ...]
+
+    @property
+    def path(self) -> tuple[x509.Certificate, ...]:
+        """The certificates from its own up to the root that it leads to, each signed by the next."""
+        path = [self.chain[0]]
+        while issuer := next((c for c in self.chain if c not in path and issued(path[-1], c)), None):
+            path.append(issuer)
+        return tuple(path)
 
 
 def workload_trust(api: Api, namespace: str, pod: str) -> WorkloadTrust:
