@@ -88,7 +88,7 @@ class Api:
         return cls(configuration)
 
     @classmethod
-    def from_remote_kubeconfig(cls, text: str) -> "Api":
+    def from_kubeconfig(cls, text: str) -> "Api":
         """The API server that the kubeconfig in a remote secret leads to.
 
         Raises:

@@ -85,7 +85,7 @@ def is_for(secret: RemoteSecret, cluster: str) -> bool:
 def try_token(kubeconfig: str) -> TokenCheck:
     """Ask the API server of a remote secret's kubeconfig what its token is worth."""
     try:
-        api = Api.from_remote_kubeconfig(kubeconfig)
+        api = Api.from_kubeconfig(kubeconfig)
     except ValueError as error:
         return TokenCheck(problem=str(error))
     try:
