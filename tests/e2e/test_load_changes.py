@@ -1,4 +1,9 @@
-"""While values change and releases are upgraded, calls in both directions go on without a failure."""
+"""While values change and releases are upgraded, calls in both directions go on.
+
+When the pods of a gateway are made anew, the connections through the old ones are ended after a while, with
+whatever call is under way in them: Istio's own retries leave such a call out. These are the only calls that
+may fail.
+"""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -14,6 +19,9 @@ from tests.e2e.stack import Stack
 
 View = Callable[[str], Kube]
 OLD = ("east", "west")
+_CUT = "reset reason: connection termination"
+_MOST_CUT = 4
+"""Two gateways, each with a connection or two from the other side's client that may be in use just then."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -26,7 +34,7 @@ def _as_before(mesh: Stack) -> Iterator[None]:
     passes(mesh)
 
 
-def test_changed_values_cost_no_call(mesh: Stack, kube: View) -> None:
+def test_changed_values_cost_no_call_but_those_that_a_gateway_cuts(mesh: Stack, kube: View) -> None:
     """Of the control plane and of the gateway, whose pods are made anew."""
     config = _changed(
         mesh,
@@ -39,10 +47,10 @@ def test_changed_values_cost_no_call(mesh: Stack, kube: View) -> None:
         for app in ("istiod", "istio-eastwestgateway"):
             [pod] = _pods(kube(name), app)
             assert pod["metadata"]["annotations"]["changed"] == "1"
-    _none_failed(load)
+    _none_failed_but_cut_ones(load)
 
 
-def test_an_upgrade_of_istio_costs_no_call(mesh: Stack, kube: View) -> None:
+def test_an_upgrade_of_istio_costs_no_call_but_those_that_a_gateway_cuts(mesh: Stack, kube: View) -> None:
     """All three releases of both clusters go from one chart version to the next."""
     config = _changed(mesh, {"istiod": {"global": {"tag": versions.ISTIO_NEXT}}})
     config["istio"]["version"] = versions.ISTIO_NEXT
@@ -54,12 +62,14 @@ def test_an_upgrade_of_istio_costs_no_call(mesh: Stack, kube: View) -> None:
         assert charts == {f"{chart}-{versions.ISTIO_NEXT}" for chart in ("base", "istiod", "gateway")}
         [istiod] = _pods(kube(name), "istiod")
         assert istiod["spec"]["containers"][0]["image"].endswith(f":{versions.ISTIO_NEXT}")
-    _none_failed(load)
+    _none_failed_but_cut_ones(load)
 
 
-def _none_failed(load: Load) -> None:
+def _none_failed_but_cut_ones(load: Load) -> None:
     report = load.report
-    assert not report.failed, report
+    others = [call for call in report.failed if not call.reason.endswith(_CUT)]
+    assert not others, str(report)
+    assert len(report.failed) <= _MOST_CUT, str(report)
     for caller in OLD:
         assert set(report.answered(caller)) == set(OLD), report
 

@@ -24,6 +24,8 @@ _HOST = f"{SERVICE}.{NAMESPACE}.svc.cluster.local"
 _RULE = ["PREROUTING", "!", "-i", "lo", "-j", "DROP"]
 _WINDOW = timedelta(seconds=10)
 """After this, outlier detection has seen enough to leave the dead cluster out."""
+_MOST_FAILED = 4
+"""As many as are under way when the cluster dies: retries save those after them."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -65,9 +67,7 @@ def _resilient(mesh: Stack, kube: View) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_resilient")
-def test_calls_go_on_while_the_other_cluster_is_dead(
-    mesh: Stack, start_clusters: Callable[..., Any], record_property: Callable[[str, object], None]
-) -> None:
+def test_calls_go_on_while_the_other_cluster_is_dead(mesh: Stack, start_clusters: Callable[..., Any]) -> None:
     """They fail at most within the window of outlier detection; when it returns, both answer again."""
     west = start_clusters("east", "west")["west"]
     with Load(cluster.merged_kubeconfig(), ["east"]) as load:
@@ -85,7 +85,7 @@ def test_calls_go_on_while_the_other_cluster_is_dead(
     assert set(without) == {"east"}, load.report
     outside = [call for call in load.report.failed if not died <= call.ended <= late]
     assert not outside, load.report
-    record_property("failed calls within the window", len(load.report.failed))
+    assert len(load.report.failed) <= _MOST_FAILED, str(load.report)
 
 
 def test_an_update_fails_for_a_dead_cluster_and_passes_once_it_is_marked(
