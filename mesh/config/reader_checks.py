@@ -9,7 +9,9 @@ from mesh.config.sections import ReaderSection
 from mesh.config.types import ReaderRole, version_tuple
 from mesh.maps import as_map
 
-_MINIMAL_SINCE = (1, 31, 0)
+# Before 1.31 istiod insists on the Secrets of other clusters. 1.31.0 crashes when it is told not to: its
+# `CredentialsController` is nil then, and asked whether it is in sync (`pilot/pkg/credentials/kube`).
+_MINIMAL_SINCE = (1, 31, 1)
 # istio/istio #60612, #60920, #61043: a changed remote secret is ignored, or gateways or endpoints are lost.
 _DEFECT = ((1, 30, 0), (1, 31, 0))
 
@@ -66,6 +68,7 @@ def _role(
     elif reader.role == ReaderRole.MINIMAL and version_tuple(cluster.istio.version) < _MINIMAL_SINCE:
         yield Problem(
             path=f"{path}.role",
-            message=f"'minimal' needs Istio 1.31.0 or later in every cluster, and {cluster.name} has "
-            f"{cluster.istio.version}, which insists on reading Secrets of other clusters; expected chart",
+            message=f"'minimal' needs Istio 1.31.1 or later in every cluster, and {cluster.name} has "
+            f"{cluster.istio.version}: up to 1.30, istiod insists on reading Secrets of other clusters, and "
+            "1.31.0 crashes when it is told not to; expected chart",
         )

@@ -235,7 +235,7 @@ class ReaderSection(Section):
     role: ReaderRole = Field(
         default=ReaderRole.CHART,
         description="Rights of the account: those of Istio's chart, which may read every Secret of the "
-        "cluster, or `minimal`, which may read none (Istio 1.31 and later).",
+        "cluster, or `minimal`, which may read none (Istio 1.31.1 and later).",
         examples=["minimal"],
     )
     kubeconfig: SecretStr | None = Field(

@@ -279,11 +279,11 @@ def test_reader_tokens_are_rotated_without_a_failed_call(mesh_of_before: Mesh) -
 def _status(mesh: Mesh, name: str, token: str) -> int:
     """What the API server of a cluster says to a token."""
     kubeconfig = yaml.safe_load(cluster.merged_kubeconfig().read_text())
-    kubeconfig["current-context"] = CONTEXTS[name]
     for entry in kubeconfig["users"]:
         entry["user"] = {"token": token}
+    contents = yaml.safe_dump(kubeconfig)
     try:
-        Api.from_kubeconfig(yaml.safe_dump(kubeconfig)).get("/api/v1/namespaces")
+        Api.connect(Connection(context=CONTEXTS[name], path="", contents=contents)).get("/api/v1/namespaces")
     except ApiError as error:
         return error.status
     return 200

@@ -70,7 +70,6 @@ def given(
     config = mesh_config(NAMES, cluster.merged_kubeconfig())
     for name, context in CONTEXTS.items():
         config["clusters"][name]["context"] = context
-    config["reader"] = {"role": "minimal"}
     stack.init(config)
     given = Given(stack, {name: kube(context) for name, context in CONTEXTS.items()})
 
@@ -130,32 +129,6 @@ def test_a_given_root_and_existing_cacerts_make_one_mesh(given: Given) -> None:
     after = given.kubes["west"].get("-n", SYSTEM, "secret/cacerts")["metadata"]
     assert after["resourceVersion"] == before["resourceVersion"]
     assert given.stack.preview() == []
-
-
-def test_the_minimal_reader_may_read_no_secrets_and_is_enough(given: Given) -> None:
-    """What istiod needs is allowed, Secrets are not, and every remote cluster is synced."""
-    for name, kube in given.kubes.items():
-        allowed = {
-            resource: kube.run(
-                "kubectl",
-                f"--context={kube.context}",
-                "auth",
-                "can-i",
-                "list",
-                resource,
-                f"--as={READER}",
-                "-A",
-                check=False,
-            ).stdout.strip()
-            for resource in ("secrets", "configmaps", "services", "endpointslices.discovery.k8s.io", "pods")
-        }
-        assert allowed.pop("secrets") == "no"
-        assert allowed.pop("configmaps") == "no"
-        assert set(allowed.values()) == {"yes"}
-        other = next(n for n in NAMES if n != name)
-        istiod = ["-n", SYSTEM, "exec", "deployment/istiod", "--", "pilot-discovery", "request", "GET"]
-        synced = {c["id"]: c["syncStatus"] for c in json.loads(kube.kubectl(*istiod, "/debug/clusterz"))}
-        assert synced[other] == "synced"
 
 
 def test_a_renewal_shows_in_a_plain_preview_and_happens_in_place(given: Given) -> None:

@@ -118,7 +118,7 @@ def test_a_kubeconfig_for_peers_takes_the_place_of_tokens() -> None:
 
 def test_the_minimal_role_names_no_secrets() -> None:
     """A role and a binding of our own take the place of the chart's."""
-    recording = program(reader={"role": "minimal"})
+    recording = program(reader={"role": "minimal"}, istio={"version": "1.31.1"})
     role = recording.one("kubernetes:rbac.authorization.k8s.io/v1:ClusterRole", "east-reader-minimal-role")
     readable = {resource for rule in role.inputs["rules"] for resource in rule["resources"]}
     assert "services" in readable

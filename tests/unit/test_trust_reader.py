@@ -45,7 +45,7 @@ def test_tokens_are_not_rotated_under_an_istiod_that_may_miss_it(version: str) -
 
 def test_the_minimal_role_reads_no_secrets_and_istiod_does_not_wait_for_them() -> None:
     """The chart's role is off, and so is what would need it."""
-    config = stack_config({"east": {}}, reader={"role": "minimal"})
+    config = stack_config({"east": {}}, reader={"role": "minimal"}, istio={"version": "1.31.1"})
     values = istiod(config.clusters["east"], config.mesh)
     assert values["global"]["enableReaderRBAC"] is False
     assert values["env"]["PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER"] == "false"
@@ -53,9 +53,12 @@ def test_the_minimal_role_reads_no_secrets_and_istiod_does_not_wait_for_them() -
 
 
 def test_the_minimal_role_is_refused_where_istio_insists_on_secrets() -> None:
-    """Before 1.31 it cannot be turned off; and one cluster alone cannot have it."""
-    (line,) = problems({}, {"istio": {"version": "1.30.3"}}, set(), reader={"role": "minimal"})
-    assert line.startswith("reader.role: 'minimal' needs Istio 1.31.0 or later")
+    """Before 1.31 it cannot be turned off, in 1.31.0 it crashes; and one cluster alone cannot have it."""
+    all_but_west = {"reader": {"role": "minimal"}, "istio": {"version": "1.31.1"}}
+    for version in ("1.30.3", "1.31.0"):
+        (line,) = problems({}, {"istio": {"version": version}}, set(), **all_but_west)
+        assert line.startswith("reader.role: 'minimal' needs Istio 1.31.1 or later")
+        assert f"west has {version}" in line
     (line,) = problems({"reader": {"role": "minimal"}}, {}, set())
     assert line.startswith("clusters.east.reader.role: 'minimal' here and 'chart' for all")
 

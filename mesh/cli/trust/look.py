@@ -99,4 +99,5 @@ def _issuers(api: Api, namespace: str, pod: str) -> tuple[str, str]:
         path = workload_trust(api, namespace, pod).path
     except ExecError:
         return "not known", "not known"
-    return (name(path[1]) if len(path) > 1 else "not shown"), name(path[-1])
+    intermediate = name(path[1]) if len(path) > 1 else "not shown"
+    return intermediate, name(path[len(path) - 1])

@@ -30,7 +30,7 @@ class WorkloadTrust:
     @property
     def path(self) -> tuple[x509.Certificate, ...]:
         """The certificates from its own up to the root that it leads to, each signed by the next."""
-        path = [self.chain[0]]
+        path: list[x509.Certificate] = [self.chain[0]]
         while issuer := next((c for c in self.chain if c not in path and issued(path[-1], c)), None):
             path.append(issuer)
         return tuple(path)
