@@ -6,6 +6,11 @@ PYTHON ?= python3
 PY := .venv/bin/python
 IN_SANDBOX := eval "$$($(PY) -m sandbox env)" &&
 
+# Groups of tests that share clusters; a group ends with its clusters stopped, which frees their memory.
+TRUST_TESTS := $(wildcard tests/e2e/test_trust*.py tests/e2e/test_rotation*.py)
+BREAKING_TESTS := $(wildcard tests/e2e/test_break*.py tests/e2e/test_load*.py tests/e2e/test_mutual*.py)
+MESH_TESTS := $(filter-out $(TRUST_TESTS) $(BREAKING_TESTS),$(wildcard tests/e2e/test_*.py))
+
 # $(call step,what it is,command)
 define step
 	@echo "==> $(1)"; SECONDS=0; $(2); echo "    $(1): done in $$SECONDS s"
@@ -51,7 +56,11 @@ unit: .venv/installed ## Run the tests that need no cluster.
 
 .PHONY: test
 test: lint unit setup ## Run all tests, on real clusters too.
-	$(call step,Tests on real clusters,$(PY) -m pytest --durations=15 tests/sandbox tests/plugins tests/e2e)
+	$(call step,Tests of the sandbox,$(PY) -m pytest -q tests/sandbox)
+	$(call step,Tests of the plugins,$(PY) -m pytest -q tests/plugins)
+	$(call step,Tests of the mesh,$(PY) -m pytest -q $(MESH_TESTS))
+	$(call step,Tests that break the mesh,$(PY) -m pytest -q $(BREAKING_TESTS))
+	$(call step,Tests of trust,$(PY) -m pytest -q $(TRUST_TESTS))
 
 .PHONY: reference
 reference: .venv/installed ## Write docs/configuration.md anew from the models.
