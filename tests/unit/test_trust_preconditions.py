@@ -108,6 +108,12 @@ def test_another_root_without_a_rotation_is_refused() -> None:
     assert "east trusts 'dev root CA 1', which is not the root of generation 2" in line
 
 
+def test_a_cluster_with_a_strange_root_may_be_repaired() -> None:
+    """East has the mesh's root: west is what is wrong, not the configuration."""
+    assert refusals({}, {"east": cluster("none"), "west": cluster("other")}) == []
+    assert refusals({}, {"east": cluster("none"), "west": cluster("none", "other")}) == []
+
+
 def test_a_rotation_is_not_over_before_its_last_phase() -> None:
     """The new root alone, straight after sign-with-new."""
     (line,) = refusals({"root": {"generation": 2}}, {"east": cluster("sign")})
