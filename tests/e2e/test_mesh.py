@@ -59,6 +59,10 @@ def trust(clusters: Mapping[str, Kube], tmp_path_factory: pytest.TempPathFactory
 def _write_trust(kube: Kube, folder: Path) -> Trust:
     cacerts = kube.get("secret", "cacerts", "--namespace=istio-system")["data"]
     assert set(cacerts) == {"root-cert.pem", "ca-cert.pem", "cert-chain.pem", "ca-key.pem"}
+    # A new pod gets a new certificate: that of an old one may be of an intermediate before this one.
+    client = ("pod", "--namespace=sample", "--selector=app=client")
+    kube.kubectl("delete", *client)
+    kube.kubectl("wait", *client, "--for=condition=Ready", "--timeout=90s")
     dump = json.loads(kube.istioctl("proxy-config", "secret", "deployment/client.sample", "--output=json"))
     held = {entry["name"]: entry["secret"] for entry in dump["dynamicActiveSecrets"]}
     files = {
