@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self
 
 from kubernetes import client, config
+from kubernetes.config.config_exception import ConfigException
 from kubernetes.stream import stream
 from kubernetes.stream.ws_client import WSClient
 from websocket import WebSocketException
@@ -117,16 +118,24 @@ class Load:
     def __enter__(self) -> Self:
         for caller in self._callers:
             caller.start()
-        self.wait_until(lambda report: {c.caller for c in report.calls} == {c.name for c in self._callers})
+        names = {caller.name for caller in self._callers}
+        try:
+            self.wait_until(lambda report: {call.caller for call in report.calls} == names)
+        except BaseException:
+            self._stop()
+            raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for caller in self._callers:
-            caller.stop()
+        self._stop()
         if error is None:
             self._check()
+
+    def _stop(self) -> None:
+        for caller in self._callers:
+            caller.stop()
 
     def _check(self) -> None:
         """A load that broke off has proved nothing."""
@@ -153,7 +162,7 @@ class _Caller(threading.Thread):
         try:
             self._pod = self._find_pod()
             self._listen(self._exec(self._script))
-        except (client.ApiException, WebSocketException, OSError, LookupError) as error:
+        except (client.ApiException, ConfigException, WebSocketException, OSError, LookupError) as error:
             self.broken = f"{type(error).__name__}: {error}"
 
     def stop(self) -> None:
