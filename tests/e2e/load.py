@@ -21,7 +21,6 @@ from types import TracebackType
 from typing import Self
 
 from kubernetes import client, config
-from kubernetes.config.config_exception import ConfigException
 from kubernetes.stream import stream
 from kubernetes.stream.ws_client import WSClient
 from websocket import WebSocketException
@@ -118,24 +117,16 @@ class Load:
     def __enter__(self) -> Self:
         for caller in self._callers:
             caller.start()
-        names = {caller.name for caller in self._callers}
-        try:
-            self.wait_until(lambda report: {call.caller for call in report.calls} == names)
-        except BaseException:
-            self._stop()
-            raise
+        self.wait_until(lambda report: {c.caller for c in report.calls} == {c.name for c in self._callers})
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
-        if error is None:
-            self._check()
-
-    def _stop(self) -> None:
         for caller in self._callers:
             caller.stop()
+        if error is None:
+            self._check()
 
     def _check(self) -> None:
         """A load that broke off has proved nothing."""
@@ -162,7 +153,7 @@ class _Caller(threading.Thread):
         try:
             self._pod = self._find_pod()
             self._listen(self._exec(self._script))
-        except (client.ApiException, ConfigException, WebSocketException, OSError, LookupError) as error:
+        except (client.ApiException, WebSocketException, OSError, LookupError) as error:
             self.broken = f"{type(error).__name__}: {error}"
 
     def stop(self) -> None:
