@@ -38,10 +38,10 @@ def problems(
 
 def _tokens(cluster: ClusterConfig, clusters: Iterable[ClusterConfig], path: str) -> Iterator[Problem]:
     generations = list(cluster.reader.token_generations)
-    if generations != sorted(set(generations)):
+    if len(generations) != len(set(generations)):
         yield Problem(
             path=f"{path}.tokenGenerations",
-            message=f"{generations} is not rising; expected each generation once, for example [1, 2]",
+            message=f"{generations} names one twice; expected each generation once, for example [1, 2]",
         )
     if len(generations) == 1 or cluster.reader.kubeconfig is not None:
         return

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import yaml
 
-from mesh.cli.api import Api, ApiError, Json, UnreachableError
+from mesh.api import Api, ApiError, Json, UnreachableError
 from mesh.config.model import Connection, StackConfig
 from mesh.maps import as_map
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from cryptography import x509
 
-from mesh.cli.api import Api, ApiError, ExecError
+from mesh.api import Api, ApiError, ExecError
 from mesh.cli.trust.workloads import WorkloadTrust, injected, workload_trust
 from mesh.config.model import Connection
 from sandbox import cluster

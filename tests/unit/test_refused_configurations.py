@@ -499,10 +499,11 @@ CASES = (
         message="reader.tokenGenerations: expected a list with at least one entry, for example [1]",
     ),
     Case(
-        mistake="tokens that do not rise",
-        written="reader: {tokenGenerations: [2, 1]}",
+        mistake="a token twice",
+        written="reader: {tokenGenerations: [1, 1]}",
         message=(
-            "reader.tokenGenerations: [2, 1] is not rising; expected each generation once, for example [1, 2]"
+            "reader.tokenGenerations: [1, 1] names one twice; expected each generation once, "
+            "for example [1, 2]"
         ),
     ),
     Case(

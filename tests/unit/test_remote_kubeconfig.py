@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from mesh.cli.api import Api
-from mesh.cli.remote_kubeconfig import harmless
+from mesh.api import Api
 from mesh.discovery.kubeconfig import remote_kubeconfig
+from mesh.remote_kubeconfig import harmless
 from tests.unit.builders import stack_config
 
 

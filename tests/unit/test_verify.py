@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from mesh import __main__ as command_line
+from mesh.api import at
 from mesh.cli import stack
-from mesh.cli.api import at
 from mesh.cli.verify import judge, text
 from mesh.cli.verify.calls import parsed
 from mesh.cli.verify.look import unconnected

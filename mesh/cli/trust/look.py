@@ -8,7 +8,7 @@ from datetime import datetime
 
 from cryptography import x509
 
-from mesh.cli.api import Api, ApiError, ExecError, UnreachableError
+from mesh.api import Api, ApiError, ExecError, UnreachableError
 from mesh.cli.trust.workloads import injected, workload_trust
 from mesh.config.model import Connection, StackConfig
 from mesh.discovery.names import token_generation

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from mesh.cli.api import Json, at
+from mesh.api import Json, at
 from mesh.cli.errors import CommandError
 from mesh.cli.stack import PROJECT
 from mesh.config.model import StackConfig

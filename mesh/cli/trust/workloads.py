@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from mesh.cli.api import Api, ExecError, Json, at
+from mesh.api import Api, ExecError, Json, at
 from mesh.cli.verify.pods import PROXY, containers
 from mesh.trust.material import issued
 

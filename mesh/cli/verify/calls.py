@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from mesh.cli.api import Api, ApiError, ExecError, UnreachableError
+from mesh.api import Api, ApiError, ExecError, UnreachableError
 from mesh.cli.verify.model import Answers
 from mesh.cli.verify.pods import runs
 from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE

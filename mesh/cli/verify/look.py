@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
-from mesh.cli.api import Api, ApiError, ExecError, Json, UnreachableError, at
+from mesh.api import Api, ApiError, ExecError, Json, UnreachableError, at
 from mesh.cli.verify.certificates import validity
 from mesh.cli.verify.facts import (
     ClusterFacts,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from mesh.cli.api import Json, at
+from mesh.api import Json, at
 from mesh.cli.verify.facts import Workload
 
 PROXY = "istio-proxy"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from mesh.cli.api import Api, ApiError, UnreachableError
+from mesh.api import Api, ApiError, UnreachableError
 from mesh.cli.verify import judge, look
 from mesh.cli.verify.calls import ask
 from mesh.cli.verify.facts import ClusterFacts, LinkFacts, PairFacts, PathFacts, TokenCheck

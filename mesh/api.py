@@ -15,8 +15,8 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from websocket import WebSocketException
 
-from mesh.cli.remote_kubeconfig import harmless
 from mesh.config.model import Connection
+from mesh.remote_kubeconfig import harmless
 
 _CONNECT_SECONDS = 3
 _ANSWER_SECONDS = 15
