@@ -44,8 +44,8 @@ def lab(start_clusters, kubectl: Kubectl) -> Mapping[str, Cluster]:
     for cluster in clusters.values():
         kubectl(cluster, "apply", "--server-side", "--filename=-", given=_workload(cluster.name))
     for cluster in clusters.values():
-        kubectl(cluster, "wait", "deployment/hello", "--for=condition=Available", "--timeout=60s")
-        kubectl(cluster, "wait", "pod/client", "--for=condition=Ready", "--timeout=60s")
+        kubectl(cluster, "wait", "deployment/hello", "--for=condition=Available", "--timeout=180s")
+        kubectl(cluster, "wait", "pod/client", "--for=condition=Ready", "--timeout=180s")
         address = "--for=jsonpath={.status.loadBalancer.ingress[0].ip}"
         kubectl(cluster, "wait", "service/hello", address, "--timeout=30s")
     return clusters

@@ -56,9 +56,9 @@ def _assert_well(cluster: Cluster, kubectl) -> None:
     try:
         kubectl(cluster, *pod)
         kubectl(cluster, "create", "service", "loadbalancer", "probe", "--tcp=80:80")
-        kubectl(cluster, "wait", "pod/probe", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+        kubectl(cluster, "wait", "pod/probe", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=180s")
         address = "--for=jsonpath={.status.loadBalancer.ingress[0].ip}"
-        kubectl(cluster, "wait", "service/probe", address, "--timeout=30s")
+        kubectl(cluster, "wait", "service/probe", address, "--timeout=120s")
     finally:
         kubectl(cluster, "delete", "pod/probe", "service/probe", "--now")
 
@@ -175,7 +175,7 @@ def test_an_interrupted_start_ends_at_once_and_is_finished_by_the_next(own_sandb
     interrupted = subprocess.Popen(argv, env=own_sandbox, stderr=subprocess.PIPE, text=True)
     processes.wait(lambda: "cut-off" in find(), 60, "the start did not begin", interval=0.01)
     interrupted.send_signal(signal.SIGINT)
-    _, words = interrupted.communicate(timeout=5)
+    _, words = interrupted.communicate(timeout=60)
     assert (interrupted.returncode, words.count("\n")) == (130, 1), words
     assert words.startswith("interrupted; the next start finishes what was begun")
     cluster = start(["cut-off"])["cut-off"]
