@@ -47,7 +47,7 @@ def lab(start_clusters, kubectl: Kubectl) -> Mapping[str, Cluster]:
         kubectl(cluster, "wait", "deployment/hello", "--for=condition=Available", "--timeout=180s")
         kubectl(cluster, "wait", "pod/client", "--for=condition=Ready", "--timeout=180s")
         address = "--for=jsonpath={.status.loadBalancer.ingress[0].ip}"
-        kubectl(cluster, "wait", "service/hello", address, "--timeout=30s")
+        kubectl(cluster, "wait", "service/hello", address, "--timeout=120s")
     return clusters
 
 

@@ -227,7 +227,7 @@ def test_a_changed_secret_reaches_its_pod_within_seconds(peers, kubectl):
     kubectl(cluster, "create", "secret", "generic", "changing", "--from-literal=key=old")
     try:
         kubectl(cluster, "create", "--filename=-", given=[pod])
-        kubectl(cluster, "wait", "pod/reader", "--for=condition=Ready", "--timeout=30s")
+        kubectl(cluster, "wait", "pod/reader", "--for=condition=Ready", "--timeout=120s")
         read = ("exec", "reader", "--", "cat", "/secret/key")
         assert kubectl(cluster, *read) == "old"
         kubectl(cluster, "patch", "secret", "changing", "--patch", '{"stringData": {"key": "new"}}')
