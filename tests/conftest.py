@@ -7,11 +7,15 @@ The sandbox learns of its folder from the environment, so that is set before any
 import contextlib
 import fcntl
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+# A shell starts jobs in the background with Ctrl-C ignored, and they hand that on; the tests send Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 os.environ.setdefault("ISTIO_MESH_SANDBOX", str(_CHECKOUT / ".sandbox" / "test"))
