@@ -4,8 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 PY := .venv/bin/python
-# The clock of a shared machine may stand still for longer than any patience: one second try, and it is shown.
-ON_CLUSTERS := $(PY) -m pytest -q -rR --reruns 1
+PYTEST := $(PY) -m pytest -q
 IN_SANDBOX := eval "$$($(PY) -m sandbox env)" &&
 
 # Groups of tests that share clusters; a group ends with its clusters stopped, which frees their memory.
@@ -54,15 +53,15 @@ lint: .venv/installed ## Run ruff and pyright.
 
 .PHONY: unit
 unit: .venv/installed ## Run the tests that need no cluster.
-	$(call step,Unit and program tests,$(PY) -m pytest -q tests/unit tests/program)
+	$(call step,Unit and program tests,$(PYTEST) tests/unit tests/program)
 
 .PHONY: test
 test: lint unit setup ## Run all tests, on real clusters too.
-	$(call step,Tests of the sandbox,$(ON_CLUSTERS) tests/sandbox)
-	$(call step,Tests of the plugins,$(ON_CLUSTERS) tests/plugins)
-	$(call step,Tests of the mesh,$(ON_CLUSTERS) $(MESH_TESTS))
-	$(call step,Tests that break the mesh,$(ON_CLUSTERS) $(BREAKING_TESTS))
-	$(call step,Tests of trust,$(ON_CLUSTERS) $(TRUST_TESTS))
+	$(call step,Tests of the sandbox,$(PYTEST) tests/sandbox)
+	$(call step,Tests of the plugins,$(PYTEST) tests/plugins)
+	$(call step,Tests of the mesh,$(PYTEST) $(MESH_TESTS))
+	$(call step,Tests that break the mesh,$(PYTEST) $(BREAKING_TESTS))
+	$(call step,Tests of trust,$(PYTEST) $(TRUST_TESTS))
 
 .PHONY: reference
 reference: .venv/installed ## Write docs/configuration.md anew from the models.

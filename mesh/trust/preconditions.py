@@ -75,12 +75,17 @@ def _steady(
     and an update with refresh repairs them.
     """
     at_home = any("o" in bundle for letters in bundles.values() for bundle in letters)
-    for cluster, letters in bundles.items():
-        for bundle in dict.fromkeys(letters):
+    for cluster, (taken, held) in bundles.items():
+        for bundle in dict.fromkeys((taken, held)):
             if bundle in ("o", "o?") or (at_home and "o" not in bundle):
                 continue
             there = ", ".join(repr(name(c)) for c in _parsed(in_place[cluster].published or ""))
-            if bundle == "?oo":
+            if bundle == "?oo" and held == "o":
+                message = (
+                    f"istiod in {cluster} still trusts the root before generation {root.generation}, though its "
+                    f"cacerts no longer has it: {_WAIT}"
+                )
+            elif bundle == "?oo":
                 message = (
                     f"{cluster} signs with the root of generation {root.generation} and still trusts the one "
                     "before; expected the phase drop-old, with root and nextRoot as they were, before "

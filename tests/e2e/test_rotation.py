@@ -326,6 +326,7 @@ def test_the_root_is_rotated_without_a_failed_call(mesh_of_before: Mesh) -> None
             mesh.wait_for_proxies(lambda proxy, trusts=trusts, chains=chains: trusts(proxy) and chains(proxy))
             mesh.restart_istiod()
         assert not load.report.failed, f"{phase}: {load.report}"
+        _wait_for_report(mesh)
         mesh.restart_servers()
         mesh.assert_answered()
     mesh.set_trust(root={"generation": 2, "key": "ecdsa-p256"}, nextRoot=None, phase=None)
@@ -346,6 +347,18 @@ def _report(mesh: Mesh, *arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def _wait_for_report(mesh: Mesh) -> None:
+    """Wait, as the runbook says, until every istiod works with what the stack says."""
+    said: list[str] = []
+
+    def in_place() -> bool:
+        done = _report(mesh)
+        said[:] = [done.stdout, done.stderr]
+        return done.returncode == 0
+
+    eventually(in_place, lambda: "\n".join(said), seconds=_PROPAGATION_SECONDS)
 
 
 def test_the_report_says_what_is_in_place_after_all_this(mesh_of_before: Mesh) -> None:

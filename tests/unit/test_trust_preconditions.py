@@ -120,6 +120,13 @@ def test_a_rotation_is_not_over_before_its_last_phase() -> None:
     assert "expected the phase drop-old" in line
 
 
+def test_a_rotation_is_not_over_before_istiod_has_dropped_the_old_root() -> None:
+    """The Secret no longer has it, but istiod still trusts it."""
+    (line,) = refusals({"root": {"generation": 2}}, {"east": cluster("sign", "drop")})
+    assert "istiod in east still trusts the root before generation 2" in line
+    assert "wait, and run the same again" in line
+
+
 def test_a_rotation_may_be_given_up_after_its_first_phase() -> None:
     """Nobody signs with the new root yet."""
     assert refusals({}, {"east": cluster("both")}) == []
