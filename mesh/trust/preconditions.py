@@ -82,8 +82,8 @@ def _steady(
             there = ", ".join(repr(name(c)) for c in _parsed(in_place[cluster].published or ""))
             if bundle == "?oo" and held == "o":
                 message = (
-                    f"istiod in {cluster} still trusts the root before generation {root.generation}, though its "
-                    f"cacerts no longer has it: {_WAIT}"
+                    f"istiod in {cluster} still trusts the root before generation {root.generation}, though "
+                    f"its cacerts no longer has it: {_WAIT}"
                 )
             elif bundle == "?oo":
                 message = (
