@@ -2,7 +2,7 @@
 
 import pulumi
 
-from mesh import preflight, topology
+from mesh import preflight, shared, topology
 from mesh.config.load import from_stack
 from mesh.mesh import Mesh
 
@@ -15,3 +15,5 @@ pulumi.export("clusters", mesh.describe())
 pulumi.export("rootFingerprint", mesh.root_fingerprint)
 pulumi.export("firstExpiry", mesh.first_expiry)
 pulumi.export("picture", topology.picture(config))
+if config.split:
+    pulumi.export(shared.OUTPUT, mesh.shared())

@@ -2,10 +2,11 @@
 
 import pulumi
 
-from mesh import topology
+from mesh import shared, topology
 from mesh.cluster import Cluster
 from mesh.config.model import StackConfig
-from mesh.discovery.remote_secret import RemoteSecret
+from mesh.discovery.remote_secret import RemoteSecret, Target
+from mesh.other_stacks import OtherStacks
 from mesh.provider import kubernetes_provider
 from mesh.trust.plan import earliest, fingerprint
 from mesh.trust.root_ca import RootCA
@@ -13,7 +14,10 @@ from mesh.trust.roots import roots
 
 
 class Mesh(pulumi.ComponentResource):
-    """An Istio mesh over the clusters of `config`; clusters come up side by side, links join them."""
+    """An Istio mesh over the clusters of `config`; clusters come up side by side, links join them.
+
+    Roots and further clusters may come from other stacks.
+    """
 
     root: RootCA
     clusters: dict[str, Cluster]
@@ -22,7 +26,14 @@ class Mesh(pulumi.ComponentResource):
         super().__init__("mesh:index:Mesh", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self._config = config
-        self.root = RootCA(f"{name}-root", mesh_id=config.mesh.id, roots=roots(config.trust), opts=child)
+        others = OtherStacks(config, child)
+        self.root = RootCA(
+            f"{name}-root",
+            mesh_id=config.mesh.id,
+            roots=roots(config.trust),
+            elsewhere=others.root if config.trust.stack else None,
+            opts=child,
+        )
         providers = {c.name: kubernetes_provider(c, child) for c in config.clusters.values()}
         self.clusters = {
             cluster.name: Cluster(
@@ -33,11 +44,15 @@ class Mesh(pulumi.ComponentResource):
             )
             for cluster in config.clusters.values()
         }
-        for link in topology.links(self.clusters):
+        targets = {
+            **{name: _target(cluster) for name, cluster in self.clusters.items()},
+            **{name: others.target(name) for name in config.peers},
+        }
+        for link in topology.links(self.clusters, config.peers):
             RemoteSecret(
                 link.name,
                 reader=self.clusters[link.reader],
-                target=self.clusters[link.target],
+                target=targets[link.target],
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[link.reader]]),
             )
         self.register_outputs({"rootFingerprint": self.root_fingerprint})
@@ -54,6 +69,30 @@ class Mesh(pulumi.ComponentResource):
         ends = [self.root.signing.expires, *(end for end in intermediates if end is not None)]
         return pulumi.Output.all(*ends).apply(earliest)
 
+    def shared(self) -> pulumi.Output[dict[str, object]]:
+        """What other stacks of the mesh go by, a secret as a whole; see `mesh.shared`."""
+        return pulumi.Output.secret(
+            {
+                **shared.facts(self._config),
+                "roots": {
+                    str(generation): {
+                        "certificate": root.certificate_pem,
+                        "privateKey": root.private_key_pem,
+                        "expires": root.expires,
+                    }
+                    for generation, root in self.root.generated.items()
+                    if self._config.trust.shared
+                },
+                "clusters": {
+                    name: {
+                        "network": self._config.clusters[name].network,
+                        "kubeconfig": cluster.reader.kubeconfig,
+                    }
+                    for name, cluster in self.clusters.items()
+                },
+            }
+        )
+
     def describe(self) -> dict[str, dict[str, pulumi.Input[object]]]:
         """What a user needs to know of each cluster."""
         return {
@@ -65,3 +104,8 @@ class Mesh(pulumi.ComponentResource):
             }
             for name, cluster in self.clusters.items()
         }
+
+
+def _target(cluster: Cluster) -> Target:
+    kubeconfigs = {cluster.name: cluster.reader.kubeconfig}
+    return Target(name=cluster.name, kubeconfigs=kubeconfigs, ready=cluster.reader.ready)

@@ -1,8 +1,7 @@
 """Who sees whom in the mesh, and the picture of it. Pure: no resource is declared here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import permutations
 
 from mesh.config.model import ClusterConfig, StackConfig
 
@@ -20,19 +19,25 @@ class Link:
         return f"{self.reader}-sees-{self.target}"
 
 
-def links(clusters: Iterable[str]) -> tuple[Link, ...]:
-    """Every ordered pair of the clusters: each sees all others."""
-    return tuple(Link(reader=reader, target=target) for reader, target in permutations(clusters, 2))
+def links(clusters: Iterable[str], peers: Iterable[str] = ()) -> tuple[Link, ...]:
+    """Each of the clusters sees all others, and all peers; what peers see is declared elsewhere."""
+    readers: Sequence[str] = tuple(clusters)
+    targets = (*readers, *peers)
+    return tuple(
+        Link(reader=reader, target=target) for reader in readers for target in targets if reader != target
+    )
 
 
 def picture(config: StackConfig) -> str:
     """The mesh as a Mermaid flowchart: networks, the clusters in them, and who sees whom."""
     nodes = (line for cluster in config.clusters.values() for line in _node(cluster))
-    edges = {frozenset((link.reader, link.target)): link for link in links(config.clusters)}
+    peers = (f'  {name}["{name}<br/>{stack}"]' for name, stack in config.peers.items())
+    edges = {frozenset((link.reader, link.target)): link for link in links(config.clusters, config.peers)}
     return "\n".join(
         [
             "flowchart LR",
             *nodes,
+            *peers,
             *(f'  {link.reader} <-->|"mTLS 15443"| {link.target}' for link in edges.values()),
         ]
     )

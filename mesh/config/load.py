@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 from pydantic import TypeAdapter, ValidationError
 
-from mesh.config import checks, plain_keys, reader_checks, trust_checks
+from mesh.config import checks, plain_keys, reader_checks, split_checks, trust_checks
 from mesh.config.kubeconfig import endpoint
 from mesh.config.model import ApiServer, ClusterConfig, Connection, StackConfig
 from mesh.config.problems import ConfigurationError, Problem, explained
@@ -81,6 +81,8 @@ def parse(
     """
     problems: list[Problem] = []
     sections = _sections(raw, secret, problems)
+    if not sections.trust.shared or raw.get("clusters"):  # a stack may be there for the roots alone
+        problems += _clusters_map(raw.get("clusters"))
     cluster_maps = as_map(raw.get("clusters")) or {}
     clusters: dict[str, ClusterConfig] = {}
     for name, value in cluster_maps.items():
@@ -91,11 +93,13 @@ def parse(
     problems += checks.across_clusters(clusters.values())
     problems += trust_checks.problems(sections.trust, clusters.values(), cluster_maps, datetime.now(UTC))
     problems += reader_checks.problems(sections.reader, clusters.values(), cluster_maps)
+    peers = {name: peer.stack for name, peer in sections.peers.items()}
+    problems += split_checks.problems(sections.trust, cluster_maps, peers)
     problems += plain_keys.problems(raw, secret)
     if problems:
         unique = dict.fromkeys(problems)  # a setting of all clusters is wrong once, not once for each
         raise ConfigurationError(Problem(path=path_prefix + p.path, message=p.message) for p in unique)
-    return StackConfig(mesh=sections.mesh, trust=sections.trust, clusters=clusters)
+    return StackConfig(mesh=sections.mesh, trust=sections.trust, clusters=clusters, peers=peers)
 
 
 def _sections(
@@ -109,8 +113,7 @@ def _sections(
             continue
         given = {key: raw[key]} if key in raw else {}
         if key == "clusters":
-            problems += _clusters_map(raw.get(key))
-            continue
+            continue  # each cluster is looked at by itself
         try:
             StackSections.model_validate({**right, **given} if given else {"clusters": {}})
         except ValidationError as error:

@@ -51,8 +51,18 @@ class ClusterConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class StackConfig:
-    """A whole mesh; `clusters` by name, in the order of the stack file."""
+    """A whole mesh, or the part of it that a stack looks after.
+
+    `clusters` by name, in the order of the stack file; `peers` are the clusters of other stacks, with the
+    full name of each one's stack.
+    """
 
     mesh: MeshSection
     trust: TrustSection
     clusters: Mapping[str, ClusterConfig]
+    peers: Mapping[str, str]
+
+    @property
+    def split(self) -> bool:
+        """Whether other stacks are parts of the same mesh."""
+        return self.trust.shared or self.trust.stack is not None or bool(self.peers)

@@ -25,6 +25,7 @@ from mesh.config.types import (
     Phase,
     ProxyUrl,
     ReaderRole,
+    StackName,
 )
 from mesh.maps import as_map, merged
 
@@ -204,6 +205,16 @@ class TrustSection(Section):
     intermediate: IntermediateSection = Field(
         default=IntermediateSection(), description="The intermediate CAs.", examples=["{}"]
     )
+    shared: bool = Field(
+        default=False,
+        description="Whether other stacks of the mesh take the roots from this one.",
+        examples=["true"],
+    )
+    stack: StackName | None = Field(
+        default=None,
+        description="The stack that the roots are taken from, where it is another one.",
+        examples=["organization/istio-mesh/trust"],
+    )
 
 
 class ClusterTrustSection(Section):
@@ -283,6 +294,14 @@ class ApiServerSection(Section):
     )
 
 
+class PeerSection(Section):
+    """A cluster of the same mesh that another stack looks after."""
+
+    stack: StackName = Field(
+        description="The stack that the cluster is in.", examples=["organization/istio-mesh/west"]
+    )
+
+
 def _switch(value: object) -> object:
     return {"enabled": value} if isinstance(value, bool) else value
 
@@ -359,4 +378,9 @@ class StackSections(Section):
     )
     clusters: dict[DnsLabel, ClusterSection] = Field(
         description="The clusters of the mesh by name.", examples=["{east: {context: east}}"]
+    )
+    peers: dict[DnsLabel, PeerSection] = Field(
+        default={},
+        description="The clusters of the mesh that other stacks look after, by name.",
+        examples=["{west: {stack: organization/istio-mesh/west}}"],
     )

@@ -14,6 +14,7 @@ _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_NAME = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?")
 _IMAGE = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*(:[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})")
+_STACK = re.compile(r"[\w.-]+/[\w.-]+/[\w.-]+")
 _HOST = re.compile(rf"(\*|\*\.{_DNS_NAME.pattern}|{_DNS_NAME.pattern})")
 
 
@@ -106,6 +107,15 @@ DnsName = Annotated[
 ]
 ExposedHost = Annotated[
     str, AfterValidator(_matching(_HOST, "a host or a wildcard of one, for example *.local"))
+]
+StackName = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            _STACK,
+            "a stack's full name, <organization>/<project>/<stack>, for example organization/istio-mesh/west",
+        )
+    ),
 ]
 IstioVersion = Annotated[str, AfterValidator(_supported)]
 ImageReference = Annotated[

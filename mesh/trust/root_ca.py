@@ -1,5 +1,6 @@
 """The mesh's root CAs: one, or two while one takes the other's place."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pulumi
@@ -25,30 +26,45 @@ class RootCA(pulumi.ComponentResource):
     """The self-signed roots, which sign one intermediate for each cluster, and nothing else.
 
     Key and certificate are protected: losing them means a new root for every workload of the mesh. Roots of
-    the user's own are no resources; they stay in the configuration.
+    the user's own are no resources; they stay in the configuration. Where another stack makes the roots,
+    `elsewhere` gives one by its generation.
     """
 
+    generated: dict[int, Authority]
+    """The roots that are made here, by generation."""
     signing: Authority
     bundle: pulumi.Output[str]
     """PEM: all trusted roots, in the order of `root-cert.pem`."""
 
     def __init__(
-        self, name: str, *, mesh_id: str, roots: Roots, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        *,
+        mesh_id: str,
+        roots: Roots,
+        elsewhere: Callable[[int], Authority] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mesh:index:RootCA", name, None, opts)
-        authorities = {
-            root.generation: _given(root)
-            if root.certificate is not None
-            else _generated(
+
+        self.generated = {
+            root.generation: _generated(
                 f"{name}-g{root.generation}",
                 mesh_id,
                 root,
                 pulumi.ResourceOptions(parent=self, protect=root in roots.protected),
             )
             for root in roots.declared
+            if root.certificate is None and elsewhere is None
         }
-        self.signing = authorities[roots.signing.generation]
-        trusted = [authorities[root.generation].certificate_pem for root in roots.bundle]
+
+        def authority(root: RootSection) -> Authority:
+            if root.certificate is not None:
+                return _given(root)
+            return elsewhere(root.generation) if elsewhere else self.generated[root.generation]
+
+        self.signing = authority(roots.signing)
+        trusted = [authority(root).certificate_pem for root in roots.bundle]
         self.bundle = pulumi.Output.all(*trusted).apply(lambda pems: plan.chain(*pems))
         self.register_outputs({"certificatePem": self.signing.certificate_pem, "bundle": self.bundle})
 

@@ -56,7 +56,7 @@ CASES = (
         written="clusterz: {}",
         message=(
             "clusterz: unknown key; did you mean clusters? Expected one of: clusters, exposure, "
-            "helloWorld, istio, mesh, reader, trust"
+            "helloWorld, istio, mesh, peers, reader, trust"
         ),
     ),
     Case(
