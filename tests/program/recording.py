@@ -55,13 +55,17 @@ class Recording:
 class _Engine(mocks.Mocks):
     """Answers as the providers would; in a preview it leaves out what they would not know yet."""
 
-    def __init__(self, *, preview: bool) -> None:
+    def __init__(self, *, preview: bool, stacks: Mapping[str, Mapping[str, Any]]) -> None:
         self._preview = preview
+        self._stacks = stacks
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
         raise AssertionError(f"the program calls no functions, but called {args.token}")
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        if args.typ == "pulumi:pulumi:StackReference":  # read by the engine itself, in previews too
+            outputs = self._stacks[args.name]
+            return args.name, {**args.inputs, "outputs": outputs, "secretOutputNames": list(outputs)}
         state = {**args.inputs}
         if not self._preview:
             state |= _computed(args)
@@ -150,22 +154,28 @@ def _holds_secret(value: Any) -> bool:
     return kind == "list_value" and any(_holds_secret(v) for v in value.list_value.values)
 
 
-def run(stack_file: Path, *, preview: bool = False) -> Recording:
+def run(
+    stack_file: Path, *, preview: bool = False, stacks: Mapping[str, Mapping[str, Any]] | None = None
+) -> Recording:
     """Run `__main__.py` with a stack file's configuration and wait until all is registered."""
     document = yaml.safe_load(stack_file.read_text(encoding="utf-8"))
     config = {key: v if isinstance(v, str) else json.dumps(v) for key, v in document["config"].items()}
-    return run_config(config, preview=preview)
+    return run_config(config, preview=preview, stacks=stacks)
 
 
 def run_config(
-    config: Mapping[str, str], *, preview: bool = False, secret: Collection[str] = ()
+    config: Mapping[str, str],
+    *,
+    preview: bool = False,
+    secret: Collection[str] = (),
+    stacks: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Recording:
     """Run `__main__.py` with configuration as the engine hands it over: JSON texts by full key.
 
-    `secret` are the keys that hold secrets.
+    `secret` are the keys that hold secrets, `stacks` the outputs of other stacks by full name.
     """
     recording = Recording()
-    engine = _Engine(preview=preview)
+    engine = _Engine(preview=preview, stacks=stacks or {})
     mocks.set_mocks(
         engine, project="istio-mesh", stack="dev", preview=preview, monitor=_Monitor(engine, recording)
     )

@@ -524,6 +524,32 @@ CASES = (
         written="helloWorld: {enabled: perhaps}",
         message="helloWorld.enabled: 'perhaps' is not right: expected true or false, for example true",
     ),
+    Case(
+        mistake="a peer's stack without its project",
+        written="peers: {north: {stack: north}}",
+        message=(
+            "peers.north.stack: 'north' is not right: expected a stack's full name, "
+            "<organization>/<project>/<stack>, for example organization/istio-mesh/west"
+        ),
+    ),
+    Case(
+        mistake="a cluster that is here and in another stack",
+        written="peers: {west: {stack: organization/istio-mesh/west}}",
+        message=("peers.west: west is one of this stack's own clusters; expected it either here or there"),
+    ),
+    Case(
+        mistake="roots that are made here and elsewhere",
+        written="trust: {shared: true, stack: organization/istio-mesh/trust}",
+        message=(
+            "trust.shared: a stack shares the roots that it makes itself, and trust.stack takes them from "
+            "another; leave one of them out"
+        ),
+    ),
+    Case(
+        mistake="a key for a root that is made elsewhere",
+        written="trust: {stack: organization/istio-mesh/trust, root: {key: ecdsa-p256}}",
+        message="trust.root.key: is decided in organization/istio-mesh/trust; expected it there only",
+    ),
 )
 
 

@@ -15,6 +15,16 @@ def test_each_cluster_sees_all_others() -> None:
     )
 
 
+def test_each_cluster_sees_the_peers_in_other_stacks() -> None:
+    """What the peers see is declared where they are."""
+    assert [link.name for link in links(["a", "b"], ["x"])] == [
+        "a-sees-b",
+        "a-sees-x",
+        "b-sees-a",
+        "b-sees-x",
+    ]
+
+
 def test_a_cluster_alone_has_no_links() -> None:
     """A mesh may begin with one."""
     assert links(["a"]) == ()

@@ -1,13 +1,16 @@
 """`python -m mesh verify`: proof by traffic that every cluster is answered by every cluster that it sees."""
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mesh.cli import stack
 from mesh.cli.errors import CommandError
 from mesh.cli.verify import judge, text
 from mesh.cli.verify.verification import verify
+from mesh.config.model import StackConfig
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage]
@@ -25,7 +28,12 @@ def add_parser(subparsers: "Subparsers") -> argparse.ArgumentParser:
         description="Calls the sample HelloWorld from each cluster's client, and looks at what the mesh "
         "stands on. Exit code: 0 all pairs passed, 1 a pair failed, 2 it could not be tried.",
     )
-    parser.add_argument("--stack", metavar="NAME", help="stack to verify; by default the selected one")
+    parser.add_argument(
+        "--stack",
+        metavar="NAME",
+        action="append",
+        help="stack to verify, by default the selected one; once for each stack of a mesh that is split",
+    )
     parser.add_argument("--output", choices=("table", "json"), default="table", help="form of the report")
     parser.add_argument(
         "--timeout",
@@ -44,19 +52,41 @@ def add_parser(subparsers: "Subparsers") -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Verify the stack, print the report, and give the exit code.
+    """Verify the stacks, print the report, and give the exit code.
 
     Raises:
-        CommandError: the stack cannot be read, or has no sample to call.
+        CommandError: a stack cannot be read, has no sample to call, or is no part of the same mesh.
     """
     work = stack.workspace()
-    name = stack.selected(work, options.stack)
-    config = stack.configuration(work, name)
+    names = tuple(options.stack or [stack.selected(work, None)])
+    config = _together(names, [stack.configuration(work, name) for name in names])
     if not judge.with_sample(config):
-        raise CommandError(f"stack {name} has HelloWorld in no cluster; {text.turn_on()}")
-    report = verify(name, config, calls=options.calls, timeout=options.timeout)
+        raise CommandError(f"stack {', '.join(names)} has HelloWorld in no cluster; {text.turn_on()}")
+    report = verify(", ".join(names), config, calls=options.calls, timeout=options.timeout)
     print(text.document(report) if options.output == "json" else text.table(report))
+    if left_out := [peer for peer in config.peers if peer not in config.clusters]:
+        print(
+            f"not verified: {', '.join(left_out)} of other stacks; name those too, each with --stack",
+            file=sys.stderr,
+        )
     return PASSED if report.passed else FAILED
+
+
+def _together(names: Sequence[str], configs: Sequence[StackConfig]) -> StackConfig:
+    """The clusters of all stacks as those of one.
+
+    Raises:
+        CommandError: two stacks have other meshes, or the same cluster.
+    """
+    first, clusters = configs[0], dict(configs[0].clusters)
+    for name, config in zip(names[1:], configs[1:], strict=True):
+        if config.mesh != first.mesh:
+            raise CommandError(f"stack {name} has the mesh {config.mesh.id}, and {names[0]} {first.mesh.id}")
+        if both := clusters.keys() & config.clusters.keys():
+            raise CommandError(f"{', '.join(sorted(both))} is in two of the stacks {', '.join(names)}")
+        clusters |= config.clusters
+    peers = {peer: place for config in configs for peer, place in config.peers.items()}
+    return replace(first, clusters=clusters, peers=peers)
 
 
 def _positive(kind: type[int] | type[float]) -> Callable[[str], float]:

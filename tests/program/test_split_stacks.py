@@ -1,0 +1,142 @@
+"""A mesh that is split over stacks, under mocks: each stack is told what the others have exported."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from tests.program.conftest import write_kubeconfigs
+from tests.program.recording import PRIVATE_KEY, PROJECT, TOKEN, Recording, Registration, run
+
+EXAMPLES = PROJECT / "examples" / "split-stacks"
+NAMES = ("east", "west")
+Outputs = Mapping[str, Mapping[str, Any]]
+
+
+def _full(name: str) -> str:
+    return f"organization/istio-mesh/{name}"
+
+
+def _config(name: str) -> dict[str, Any]:
+    return yaml.safe_load((EXAMPLES / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))["config"]
+
+
+def _run(home: Path, name: str, others: Outputs, config: Mapping[str, Any] | None = None) -> Recording:
+    stack_file = home / f"{name}.yaml"
+    stack_file.write_text(yaml.safe_dump({"config": config or _config(name)}), encoding="utf-8")
+    return run(stack_file, stacks=others)
+
+
+def _plain(value: Any) -> Any:
+    """An output with its secrets unwrapped, as a stack that may read it gets it."""
+    if isinstance(value, Mapping):
+        if "4dabf18193072939515e22adb298388d" in value:
+            return _plain(value["value"])
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _outputs(recording: Recording) -> dict[str, Any]:
+    return _plain(recording.outputs)
+
+
+@pytest.fixture
+def kubeconfigs(home: Path) -> None:
+    """A context for each of the clusters."""
+    write_kubeconfigs({name: {"context": name} for name in NAMES})
+
+
+@pytest.fixture
+def trust(home: Path, kubeconfigs: None) -> Recording:
+    """The stack with the roots, updated."""
+    return _run(home, "trust", {})
+
+
+@pytest.fixture
+def members(home: Path, trust: Recording) -> dict[str, Recording]:
+    """The stacks of the clusters, each updated twice: the first time they know nothing of each other."""
+    said: dict[str, Mapping[str, Any]] = {_full("trust"): _outputs(trust), **{_full(n): {} for n in NAMES}}
+    said |= {_full(name): _outputs(_run(home, name, said)) for name in NAMES}
+    return {name: _run(home, name, said) for name in NAMES}
+
+
+def _resources(recording: Recording) -> dict[str, Registration]:
+    return {r.urn: r for r in recording.resources if r.type != "pulumi:pulumi:StackReference"}
+
+
+def test_together_they_declare_what_one_stack_declares(
+    home: Path, trust: Recording, members: Mapping[str, Recording]
+) -> None:
+    """The same resources with the same inputs, providers and parents."""
+    config = {**_config("east"), "istio-mesh:trust": {}, "istio-mesh:peers": {}}
+    config["istio-mesh:clusters"] = {name: {"context": name} for name in NAMES}
+    whole = _resources(_run(home, "whole", {}, config))
+    parts = [_resources(recording) for recording in (trust, *members.values())]
+    assert {urn for part in parts for urn in part} == set(whole)
+    for urn, registration in whole.items():
+        (found, *others) = [part[urn] for part in parts if urn in part]
+        assert not others or registration.type in ("mesh:index:Mesh", "mesh:index:RootCA"), urn
+        assert found.inputs == registration.inputs
+        assert (found.provider, found.parent, found.protect) == (
+            registration.provider,
+            registration.parent,
+            registration.protect,
+        )
+        assert found.secret_inputs == registration.secret_inputs
+
+
+def test_a_link_is_empty_until_the_other_stack_has_been_updated(home: Path, trust: Recording) -> None:
+    """It is declared, so that a preview shows it; with nothing in it, istiod has nothing to do."""
+    said = {_full("trust"): _outputs(trust), _full("west"): {}}
+    link = _run(home, "east", said).one("kubernetes:core/v1:Secret", "east-sees-west-remote-secret")
+    assert link.inputs["stringData"] == {}
+    assert "stringData" in link.secret_inputs
+
+
+def test_what_is_shared_is_a_secret_as_a_whole(trust: Recording, members: Mapping[str, Recording]) -> None:
+    """It holds the root's key and the readers' tokens; nothing else that is exported does."""
+    for recording, secret in ((trust, PRIVATE_KEY), (members["east"], TOKEN)):
+        outputs = dict(recording.outputs)
+        shared = outputs.pop("shared")
+        assert "4dabf18193072939515e22adb298388d" in shared
+        assert secret in str(shared)
+        assert secret not in str(outputs)
+
+
+def test_only_a_stack_that_shares_its_roots_exports_them(members: Mapping[str, Recording]) -> None:
+    """A cluster's stack passes the root's key on to nobody."""
+    for recording in members.values():
+        assert _outputs(recording)["shared"]["roots"] == {}
+        assert PRIVATE_KEY not in str(recording.outputs)
+
+
+def test_without_its_root_a_stack_says_what_comes_first(home: Path, kubeconfigs: None) -> None:
+    """The stack of the trust has not been updated."""
+    with pytest.raises(pulumi.RunError, match="has no root of generation 1; expected it there first"):
+        _run(home, "east", {_full("trust"): {}, _full("west"): {}})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"istio-mesh:mesh": {"id": "other"}}, "is of the mesh"),
+        (
+            {"istio-mesh:clusters": {"east": {"context": "east", "network": "net-west"}}},
+            r"clusters.east.network: 'net-west' is the network of west in organization/istio-mesh/west too",
+        ),
+    ],
+)
+def test_a_stack_that_does_not_fit_is_refused(
+    home: Path,
+    trust: Recording,
+    members: Mapping[str, Recording],
+    change: Mapping[str, Any],
+    message: str,
+) -> None:
+    """What only the other stack knows is checked against it, too."""
+    said = {_full("trust"): _outputs(trust), _full("west"): _outputs(members["west"])}
+    with pytest.raises(pulumi.RunError, match=message):
+        _run(home, "east", said, {**_config("east"), **change})
