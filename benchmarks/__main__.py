@@ -7,7 +7,7 @@ from collections.abc import Sequence
 COMMANDS = {
     "mesh": ("benchmarks.mesh.command", "the program and Istio's documented way, on the sandbox's clusters"),
     "scale": ("benchmarks.scale.command", "program and engine for many clusters, without API servers"),
-    "plot": ("benchmarks.plot.command", "table and picture in docs/benchmarks, from the data of `mesh`"),
+    "plot": ("benchmarks.mesh.plot", "table and picture in docs/benchmarks, from the data of `mesh`"),
 }
 """Each module has `main(arguments)`, which gives the exit code."""
 

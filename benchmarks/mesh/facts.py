@@ -1,0 +1,59 @@
+"""What was measured on: machine, versions, plugins. Nothing tells one machine from others of its kind."""
+
+import os
+import platform
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from mesh.versions import ISTIO
+from sandbox import versions
+from sandbox.cluster import supplies
+
+
+def gathered() -> dict[str, Any]:
+    """The facts, for the first line of the data."""
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "cpu": cpu_model(Path("/proc/cpuinfo").read_text(encoding="utf-8")),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "versions": {
+            "Kubernetes": versions.KUBERNETES,
+            "Istio": ISTIO,
+            "Pulumi": versions.PULUMI,
+            "Helm": versions.HELM,
+        },
+        "plugins": plugins(supplies.ensure().plugins),
+    }
+
+
+def cpu_model(cpuinfo: str) -> str:
+    """The processor's name in /proc/cpuinfo. Pure."""
+    found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, flags=re.MULTILINE)
+    return " ".join(found[1].split()) if found else "unknown"
+
+
+def plugins(lines: Iterable[str]) -> dict[str, str]:
+    """Of lines such as `pulumi-resource-tls 5.6.2 (stand-in of the sandbox)`: name, version and kind. Pure.
+
+    Where an official plugin was found is left out: it is a path of one machine.
+    """
+    found = {}
+    for line in lines:
+        name, _, rest = line.removeprefix("pulumi-").partition(" ")
+        version, _, origin = rest.partition(" (")
+        found[name] = f"{version} {'stand-in' if origin.startswith('stand-in') else 'official'}"
+    return found
+
+
+def caption(facts: dict[str, Any]) -> str:
+    """The facts as one paragraph. Pure."""
+    machine = f"{facts['cores']} cores ({facts['cpu']}), {facts['memory_gib']} GiB, Linux {facts['kernel']}"
+    software = ", ".join(f"{name} {version}" for name, version in facts["versions"].items())
+    plugins = ", ".join(f"{name} {version}" for name, version in facts["plugins"].items())
+    return f"{machine}; {software}, Python {facts['python']}; plugins: {plugins}."
