@@ -5,7 +5,7 @@ start Helm. What is looked at now and then misses the last moments of processes,
 started and outlived are taken from the plugin's own account, which the kernel keeps to the end.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -88,7 +88,7 @@ class Account:
 
     def cpu_by_kind(self, exact: float) -> dict[str, float]:
         """Seconds by kind, most first; `exact` is the sum by the kernel's account, the rest is unseen."""
-        seconds: Counter[str] = Counter()
+        seconds: defaultdict[str, float] = defaultdict(float)
         for pid, seen in self._last.items():
             kind = self._kinds[pid]
             if not self._is_on_parents_account(seen):
@@ -98,7 +98,8 @@ class Account:
             if (below := _CHILDREN.get(kind)) is not None:
                 seconds[below] += seen.reaped
         seconds[UNSEEN] = max(0.0, exact - sum(seconds.values()))
-        return {kind: round(value, 2) for kind, value in seconds.most_common() if value >= 0.01}
+        most_first = sorted(seconds.items(), key=lambda item: -item[1])
+        return {kind: round(value, 2) for kind, value in most_first if value >= 0.01}
 
     def _is_on_parents_account(self, seen: Seen) -> bool:
         """Whether its time is in what its parent has reaped: it was gone when the parent was last seen."""

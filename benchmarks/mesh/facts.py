@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from mesh.versions import ISTIO
 from sandbox import versions
 from sandbox.cluster import supplies
@@ -18,7 +16,7 @@ def gathered() -> dict[str, Any]:
     """The facts, for the first line of the data."""
     return {
         "cores": len(os.sched_getaffinity(0)),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "cpu": cpu_model(Path("/proc/cpuinfo").read_text(encoding="utf-8")),
         "kernel": platform.release(),
         "python": platform.python_version(),
