@@ -18,7 +18,7 @@ def gathered() -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "cpu": cpu_model(Path("/proc/cpuinfo").read_text(encoding="utf-8")),
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "python": platform.python_version(),
         "versions": {
             "Kubernetes": versions.KUBERNETES,
