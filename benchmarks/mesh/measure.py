@@ -124,7 +124,7 @@ class _Clocks:
 
 
 def wait_for_calm() -> None:
-    """Wait until clusters that have just started behave like those that run for longer, and the cores are idle.
+    """Wait until clusters that have just started behave like older ones, and the cores are idle.
 
     A kubelet that has started less than a probe's period ago waits for up to that period before it probes a
     new pod (`pkg/kubelet/prober/worker.go` in kubernetes/kubernetes), which for a gateway's pod is 15 s.
