@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 import yaml
@@ -24,12 +25,7 @@ def endpoint(text: str, context: str) -> Endpoint:
         ValueError: the text is no kubeconfig, or lacks the context, its cluster or the cluster's server.
             The message says which, and never repeats what else is in the file.
     """
-    try:
-        loaded: object = yaml.safe_load(text)
-    except yaml.YAMLError as broken:
-        raise ValueError("the kubeconfig is not valid YAML") from broken
-    if (document := as_map(loaded)) is None:
-        raise ValueError("expected a kubeconfig: a map with the keys clusters, contexts and users")
+    document = _document(text)
     contexts = _by_name(document, "contexts")
     if context not in contexts:
         there = ", ".join(sorted(contexts)) or "none"
@@ -52,9 +48,20 @@ def user(text: str, context: str) -> Mapping[str, Any]:
         ValueError: as for `endpoint`.
     """
     _ = endpoint(text, context)
-    document = as_map(yaml.safe_load(text)) or {}
+    document = _document(text)
     name = str((as_map(_by_name(document, "contexts")[context].get("context")) or {}).get("user", ""))
     return as_map(_by_name(document, "users").get(name, {}).get("user")) or {}
+
+
+@cache  # a hundred clusters in one file would be parsed a hundred times, each time all of them
+def _document(text: str) -> Mapping[str, Any]:
+    try:
+        loaded: object = yaml.safe_load(text)
+    except yaml.YAMLError as broken:
+        raise ValueError("the kubeconfig is not valid YAML") from broken
+    if (document := as_map(loaded)) is None:
+        raise ValueError("expected a kubeconfig: a map with the keys clusters, contexts and users")
+    return document
 
 
 def _by_name(document: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
