@@ -8,7 +8,7 @@ PYTEST := $(PY) -m pytest -q
 IN_SANDBOX := eval "$$($(PY) -m sandbox env)" &&
 
 # Groups of tests that share clusters; a group ends with its clusters stopped, which frees their memory.
-TRUST_TESTS := $(wildcard tests/e2e/test_trust*.py tests/e2e/test_rotation*.py)
+TRUST_TESTS := $(wildcard tests/e2e/test_trust*.py tests/e2e/test_rotation*.py tests/e2e/test_split*.py)
 BREAKING_TESTS := $(wildcard tests/e2e/test_break*.py tests/e2e/test_load*.py tests/e2e/test_mutual*.py)
 MESH_TESTS := $(filter-out $(TRUST_TESTS) $(BREAKING_TESTS),$(wildcard tests/e2e/test_*.py))
 
@@ -61,7 +61,17 @@ test: lint unit setup ## Run all tests, on real clusters too.
 	$(call step,Tests of the plugins,$(PYTEST) tests/plugins)
 	$(call step,Tests of the mesh,$(PYTEST) $(MESH_TESTS))
 	$(call step,Tests that break the mesh,$(PYTEST) $(BREAKING_TESTS))
-	$(call step,Tests of trust,$(PYTEST) $(TRUST_TESTS))
+	$(call step,Tests of trust and of several stacks,$(PYTEST) $(TRUST_TESTS))
+
+.venv/bench: .venv/installed requirements-bench.txt
+	$(call step,Packages of the benchmarks,.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-bench.txt)
+	@touch $@
+
+.PHONY: bench
+bench: setup .venv/bench ## Measure times and costs, beside the documented way (an hour and a half).
+	$(call step,Program and engine alone,$(IN_SANDBOX) $(PY) -m benchmarks scale)
+	$(call step,Mesh and documented way,$(IN_SANDBOX) $(PY) -m benchmarks mesh)
+	$(call step,Tables and pictures,$(PY) -m benchmarks plot)
 
 .PHONY: reference
 reference: .venv/installed ## Write docs/configuration.md anew from the models.

@@ -49,12 +49,15 @@ def mesh_config(names: tuple[str, ...], kubeconfig: Path) -> dict[str, Any]:
 
 
 class Stack:
-    """One stack with a configuration file and a state of its own, in `folder`."""
+    """One stack with a configuration file and a state in `folder`; stacks of one folder see each other."""
 
-    def __init__(self, name: str, folder: Path, environment: Mapping[str, str]) -> None:
-        """`environment` is that of a shell which uses the sandbox."""
+    def __init__(
+        self, name: str, folder: Path, environment: Mapping[str, str], *, project: Path = PROJECT
+    ) -> None:
+        """`environment` is that of a shell which uses the sandbox; `project` where the CLI is run."""
         self.name = name
         self.folder = folder
+        self.project = project
         self.config_file = folder / f"Pulumi.{name}.yaml"
         (folder / "pulumi").mkdir(parents=True, exist_ok=True)
         self.environment = {
@@ -63,11 +66,16 @@ class Stack:
             "PULUMI_BACKEND_URL": backend_url(folder / "pulumi"),
             "PULUMI_OPTION_CONFIG_FILE": str(self.config_file),
         }
+        if folder == project:  # found without a word, as the files of the project's other stacks are
+            del self.environment["PULUMI_OPTION_CONFIG_FILE"]
 
     def init(self, config: Mapping[str, Any]) -> None:
         """Make the stack if it is not there; `config` has values by key without the project's name."""
         self.configure(config)
         if any((self.folder / "pulumi").rglob(f"stacks/*/{self.name}.json")):
+            return
+        if self.folder == self.project:
+            self.pulumi("stack", "init", self.name, "--no-select")
             return
         with tempfile.TemporaryDirectory() as folder:  # `stack init` writes a salt beside the project
             shutil.copy(PROJECT / "Pulumi.yaml", folder)
@@ -85,11 +93,11 @@ class Stack:
         document = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
         return {key.removeprefix("istio-mesh:"): value for key, value in document["config"].items()}
 
-    def start(self, *arguments: str, cwd: Path = PROJECT) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
         """Start the CLI in a session of its own and leave it running; its output is in pipes."""
         return subprocess.Popen(
             ["pulumi", *arguments, "--non-interactive"],
-            cwd=cwd,
+            cwd=cwd or self.project,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -98,10 +106,16 @@ class Stack:
         )
 
     def pulumi(
-        self, *arguments: str, check: bool = True, cwd: Path = PROJECT
+        self, *arguments: str, check: bool = True, cwd: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Run the CLI to its end; a failure is an assertion error with all that it printed."""
-        process = self.start(*arguments, cwd=cwd)
+        return self.ended(self.start(*arguments, cwd=cwd), check=check)
+
+    def ended(
+        self, process: subprocess.Popen[str], *, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Wait for the end of a CLI that was started."""
+        arguments = [str(argument) for argument in list(process.args)[1:]]
         try:
             output, errors = process.communicate(timeout=_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
