@@ -17,6 +17,8 @@ from benchmarks.scale import inputs, records, report
 from benchmarks.scale.layouts import LAYOUTS
 from benchmarks.scale.stack import Run, Stack, provider
 from benchmarks.scale.state import State, others, touched
+from sandbox.paths import CHECKOUT
+from sandbox.plugins import launchers
 
 Row = dict[str, Any]
 
@@ -25,17 +27,20 @@ def main(arguments: Sequence[str]) -> int:
     """Run the command; 1 where a change has touched what is none of its business."""
     options = _parser().parse_args(arguments)
     if options.report:
-        print(report.table(records.read()))
+        print(report.tables(records.read()))
         return 0
     if options.plot:
         from benchmarks.scale import plot
 
-        plot.write(records.read())
+        rows = records.read()
+        records.FILE.with_suffix(".md").write_text(report.page(rows), encoding="utf-8")
+        plot.draw(rows, records.FILE.with_suffix(".svg"))
         return 0
     common = {
         "run": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": _machine(),
         "versions": {name: version(name) for name in ("pulumi", "pulumi-kubernetes")},
+        "plugins": "providers from memory, language host: " + _language_host(),
         "note": options.note,
     }
     stray = False
@@ -60,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--checkpoints", action="store_true", help="write the state at every step")
     parser.add_argument("--note", default="", help="kept beside the numbers")
     parser.add_argument("--report", action="store_true", help="print a table of all that has been measured")
-    parser.add_argument("--plot", action="store_true", help="draw docs/benchmarks/scale.svg")
+    parser.add_argument("--plot", action="store_true", help="write page and picture in docs/benchmarks")
     return parser
 
 
@@ -71,6 +76,11 @@ def _numbers(text: str) -> list[int]:
 def _machine() -> str:
     memory = psutil.virtual_memory().total / 2**30
     return f"{psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}"
+
+
+def _language_host() -> str:
+    launcher = launchers.path(CHECKOUT / ".sandbox" / "bin", "language-python")
+    return "the sandbox's stand-in" if launchers.is_launcher(launcher) else "official"
 
 
 def _measure(size: int, layout: str, *, checkpoints: bool, steps: str) -> Iterator[Row]:

@@ -1,0 +1,45 @@
+"""The picture in docs/benchmarks: what grows with the number of clusters, for each layout of links."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+
+from benchmarks.scale.report import Row, latest
+
+mpl.use("svg")
+mpl.rcParams.update({"svg.hashsalt": "istio-mesh", "svg.fonttype": "none", "font.size": 9})
+
+from matplotlib import pyplot  # noqa: E402 - after the choice of the backend
+
+_LAYOUTS = {
+    "pair": ("component and Secret for each pair", "C0"),
+    "bare": ("Secret for each pair", "C1"),
+    "keys": ("one Secret in each cluster", "C2"),
+}
+_PANELS: Sequence[tuple[str, str, Callable[[Row], float]]] = (
+    ("preview without change, s", "preview", lambda row: row["seconds"]),
+    ("first up, s", "first up", lambda row: row["seconds"]),
+    ("memory in a first up, MiB", "first up", lambda row: row["peak"]),
+    ("state, MiB", "first up", lambda row: row["state"] / 2**20),
+)
+
+
+def draw(rows: Sequence[Row], file: Path) -> None:
+    """Draw the picture; the same data give the same bytes."""
+    found = latest(rows)
+    figure, axes = pyplot.subplots(1, len(_PANELS), figsize=(12, 3), layout="constrained")
+    for axis, (title, step, value) in zip(axes, _PANELS, strict=True):
+        for layout, (label, colour) in _LAYOUTS.items():
+            points = sorted(
+                (size, value(row))
+                for (size, of, checkpoints, what), row in found.items()
+                if (of, checkpoints, what) == (layout, False, step)
+            )
+            axis.plot(*zip(*points, strict=True), color=colour, marker="o", label=label)
+        axis.set_title(title)
+        axis.set_xlabel("clusters")
+        axis.set_ylim(bottom=0)
+    axes[0].legend(frameon=False)
+    figure.savefig(file, format="svg", metadata={"Date": None})
+    pyplot.close(figure)
