@@ -126,3 +126,14 @@ def test_a_proxys_certificate_is_followed_to_the_root_that_signed_it() -> None:
     chain = tuple(a.certificate for a in (own, EAST, ROOT, ROOT, following))
     path = WorkloadTrust(chain=chain, roots=()).path
     assert path == (own.certificate, EAST.certificate, ROOT.certificate)
+
+
+def test_a_root_of_another_stack_is_told_as_such() -> None:
+    """In a split mesh the roots are made elsewhere; their names say which they are."""
+    root = authority("dev root CA 1")
+    east = cluster(published=(root.certificate,), handed=(root.certificate,))
+    config = stack_config({"east": {}}, trust={"stack": "o/p/trust"})
+    found = judged("east", config, DECLARED[1:], {"east": east}, NOW)
+    assert [row.what for row in found.certificates if row.used == ("trusted in east",)] == [
+        "root 1, of o/p/trust"
+    ]

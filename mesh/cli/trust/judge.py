@@ -11,7 +11,7 @@ from mesh.cli.trust.model import CertificateRow, Report, TokenRow, WorkloadRow
 from mesh.cli.trust.state import Declared
 from mesh.config.model import StackConfig
 from mesh.trust.material import name
-from mesh.trust.plan import fingerprint
+from mesh.trust.plan import fingerprint, root_common_name
 
 
 def judged(
@@ -25,7 +25,7 @@ def judged(
     known = [entry.certificate for entry in declared]
     met = [c for found in clusters.values() for c in (*found.handed, *found.published, *found.chain)]
     strangers = [
-        Declared(what="not of the stack", certificate=c) for c in dict.fromkeys(met) if c not in known
+        Declared(what=_elsewhere(config, c), certificate=c) for c in dict.fromkeys(met) if c not in known
     ]
     rows = (
         _row(entry, clusters, now, in_stack=entry.certificate in known) for entry in (*declared, *strangers)
@@ -42,6 +42,15 @@ def judged(
         ),
         findings=tuple(_findings(config, declared, clusters)),
     )
+
+
+def _elsewhere(config: StackConfig, certificate: x509.Certificate) -> str:
+    """What a certificate is that this stack has not made."""
+    trust = config.trust
+    for root in (trust.root, trust.next_root) if trust.stack else ():
+        if root is not None and name(certificate) == root_common_name(config.mesh.id, root.generation):
+            return f"root {root.generation}, of {trust.stack}"
+    return "not of the stack"
 
 
 def _row(
