@@ -16,6 +16,8 @@ MEASURES: Mapping[str, Value] = {
     "wall": lambda record: record.wall,
     "cpu": lambda record: record.cpu,
     "clusters": lambda record: record.clusters_cpu,
+    "work": lambda record: record.cpu + record.clusters_cpu,
+    "others": lambda record: record.machine_cpu - record.cpu - record.clusters_cpu,
     "machine": lambda record: record.machine_cpu,
     "memory": lambda record: record.memory / MEGABYTE,
     "resources": lambda record: record.resources or 0,
@@ -82,15 +84,15 @@ def ratio(above: float | None, below: float | None) -> float | None:
 def net_of_cores(medians: Medians, size: int, cores: int) -> float | None:
     """Our first `up` at `size` against that at 1, without what the cores could not run at once.
 
-    The further clusters' CPU time, divided by the cores, is time in which they stood in line for a core,
-    however parallel the program is; it is taken off the wall time.
+    The CPU time of the further clusters, and of Pulumi for them, divided by the cores, is time in which they
+    stood in line for a core, however parallel the program is; it is taken off the wall time.
     """
     wall, one = medians.of(plan.OURS, size), medians.of(plan.OURS, 1)
-    busy = medians.of(plan.OURS, size, value=MEASURES["machine"])
-    busy_one = medians.of(plan.OURS, 1, value=MEASURES["machine"])
-    if wall is None or one is None or busy is None or busy_one is None:
+    work = medians.of(plan.OURS, size, value=MEASURES["work"])
+    work_of_one = medians.of(plan.OURS, 1, value=MEASURES["work"])
+    if wall is None or one is None or work is None or work_of_one is None:
         return None
-    return (wall - (busy - busy_one) / cores) / one
+    return (wall - (work - work_of_one) / cores) / one
 
 
 def goals(data: Data) -> list[Goal]:
@@ -197,6 +199,9 @@ def _ratios(medians: Medians, cores: int) -> str:
         seconds = medians.of(plan.OURS, size, value=MEASURES["machine"])
         return None if seconds is None else ratio(seconds / cores, ours(size))
 
+    def others(size: int) -> float | None:
+        return medians.of(plan.OURS, size, value=MEASURES["others"])
+
     rows = [
         row("ours / serial", lambda size: ratio(ours(size), medians.of(plan.SERIAL, size))),
         row("ours / parallel", lambda size: ratio(ours(size), medians.of(plan.PARALLEL, size))),
@@ -204,6 +209,7 @@ def _ratios(medians: Medians, cores: int) -> str:
         row("ours / ours at N=1", lambda size: ratio(ours(size), ours(1))),
         row("the same, net of what the cores cannot run at once", lambda n: net_of_cores(medians, n, cores)),
         row("share of the cores that was busy", busy),
+        row("CPU seconds of anything else on the machine", others),
     ]
     return markdown(["", *_by_size(medians)], rows)
 

@@ -45,15 +45,15 @@ def test_a_goal_whose_measurements_are_missing_is_not_met_by_accident() -> None:
 def test_time_that_the_cores_could_not_give_is_taken_off() -> None:
     """Eight clusters need 140 s more of CPU than one: on two cores 70 s that no program can save."""
     records = [
-        _record(plan.OURS, 1, 20.0, machine_cpu=20.0),
-        _record(plan.OURS, 8, 100.0, machine_cpu=160.0),
+        _record(plan.OURS, 1, 20.0, cpu=8.0, clusters_cpu=12.0),
+        _record(plan.OURS, 8, 100.0, cpu=50.0, clusters_cpu=110.0),
     ]
     assert _goal(records, "net").value == pytest.approx((100 - 70) / 20)
 
 
 def test_idle_waiting_counts_in_full() -> None:
-    """Where the cores were idle, all of the longer time is the program's."""
-    records = [_record(plan.OURS, 1, 20.0, machine_cpu=5.0), _record(plan.OURS, 8, 100.0, machine_cpu=5.0)]
+    """Where there was no more to compute, all of the longer time is the program's; others are nobody's excuse."""
+    records = [_record(plan.OURS, 1, 20.0), _record(plan.OURS, 8, 100.0, machine_cpu=190.0)]
     assert _goal(records, "net").value == pytest.approx(5)
 
 
