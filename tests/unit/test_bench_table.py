@@ -52,7 +52,7 @@ def test_time_that_the_cores_could_not_give_is_taken_off() -> None:
 
 
 def test_idle_waiting_counts_in_full() -> None:
-    """Where there was no more to compute, all of the longer time is the program's; others are nobody's excuse."""
+    """Where there was no more to compute, all of the longer time counts; what others did is no excuse."""
     records = [_record(plan.OURS, 1, 20.0), _record(plan.OURS, 8, 100.0, machine_cpu=190.0)]
     assert _goal(records, "net").value == pytest.approx(5)
 
