@@ -70,7 +70,7 @@ def draw(data: Data, file: Path) -> None:
         axes.set_xlabel("clusters")
         axes.set_xticks(medians.sizes)
         axes.set_ylim(bottom=0)
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="upper left", fontsize=7)
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(_wrapped(facts.caption(dict(data.facts))), fontsize=7)
     figure.savefig(file, metadata={"Date": None, "Creator": None})
@@ -85,6 +85,8 @@ def _draw_ways(axes: Any, measured: Sequence[Record], medians: table.Medians) ->
         if points:
             axes.scatter(*zip(*points, strict=True), color=colour, s=9)
             axes.plot(*zip(*line, strict=True), color=colour, label=way)
+        if points and len(line) == 1:
+            axes.axhline(line[0][1], color=colour, linestyle=":", linewidth=1)
 
 
 def _draw_steps(axes: Any, medians: table.Medians) -> None:
