@@ -116,6 +116,7 @@ def _resources(stack: Stack) -> dict[str, str]:
             kept["provider"] = kept["provider"].rpartition("::")[0]  # the rest is this provider's own ID
         text = json.dumps(kept, sort_keys=True).replace('\\"', '"').replace("\\\\n", "\\n")
         nameless = text.replace(f"urn:pulumi:{stack.name}::", "urn:pulumi::")
+        nameless = nameless.replace(f"::istio-mesh-{stack.name}", "::istio-mesh-")
         found[resource["urn"].split("::", 1)[1]] = _GENERATED.sub("…", nameless)
     return found
 
