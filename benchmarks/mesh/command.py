@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -100,6 +101,12 @@ def _measure(data: Path, options: argparse.Namespace) -> None:
             _Bench(run, data).go()
     finally:
         cluster.stop()
+        shutil.rmtree(_folder(), ignore_errors=True)
+
+
+def _folder() -> Path:
+    """Where the ways keep their files; CA keys of the scripts are among them, so it goes at the end."""
+    return state_dir() / "ways"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +123,7 @@ class _Bench:
     def __init__(self, run: plan.Run, data: Path) -> None:
         self._run = run
         self._data = data
-        self._folder = state_dir() / "run"
+        self._folder = _folder()
 
     def go(self) -> None:
         """Start fresh clusters, then measure step by step."""
