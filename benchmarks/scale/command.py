@@ -75,7 +75,7 @@ def _numbers(text: str) -> list[int]:
 
 def _machine() -> str:
     memory = psutil.virtual_memory().total / 2**30
-    return f"{psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.release()}"
+    return f"{psutil.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}"
 
 
 def _language_host() -> str:

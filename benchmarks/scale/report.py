@@ -18,6 +18,12 @@ _PAGE = """\
 Full meshes without clusters: providers answer from memory, so this is what program and engine take
 themselves. {caption} Data: [scale.jsonl](scale.jsonl).
 
+Links as: `pair` is the program, a Secret for each ordered pair with a component around it; `bare` the same
+without the component; `keys` one Secret in each cluster with a key for each other one. CPU seconds say what a
+run costs; times on the clock of a busy machine say how busy it was. The state is written once, at the end,
+where nothing else is said. `preview` is one without any change. A change may touch what carries the cluster's
+name, and nothing else: what it touches elsewhere is counted in the last column.
+
 {tables}
 """
 
@@ -60,7 +66,7 @@ def tables(rows: Sequence[Row]) -> str:
 def _growth(found: Mapping[Key, Row]) -> str:
     header = (
         "clusters", "links as", "resources", "state MiB", "first preview s", "first up s", "preview s",
-        "its CPU s: engine", "program", "memory MiB: all", "engine", "program",
+        "its CPU s: engine", "program", "memory MiB: all", "engine", "program", "note",
     )  # fmt: skip
     body: list[list[str]] = []
     for size, layout in sorted({(k[0], k[1]) for k in found}, key=lambda k: (k[0], -ord(k[1][0]))):
@@ -83,17 +89,22 @@ def _growth(found: Mapping[Key, Row]) -> str:
                     f"{max(up['peak'], preview['peak']):.0f}",
                     f"{max(up['memory']['engine'], memory['engine']):.0f}",
                     f"{max(up['memory']['program'], memory['program']):.0f}",
+                    preview["note"],
                 ]
             )
     return "## How it grows\n\n" + _table(header, body)
 
 
 def _changes(found: Mapping[Key, Row]) -> str:
-    header = ("clusters", "links as", "change of one cluster", "preview s", "up s", "it touches", "elsewhere")
+    header = (
+        "clusters", "links as", "state written", "change of one cluster", "preview s", "up s", "it touches",
+        "elsewhere",
+    )  # fmt: skip
     body = [
         [
             str(size),
             layout,
+            "each step" if checkpoints else "once",
             step.removeprefix("up: "),
             _seconds(found.get((size, layout, checkpoints, step.replace("up:", "preview:")))),
             _seconds(row),
@@ -101,9 +112,9 @@ def _changes(found: Mapping[Key, Row]) -> str:
             str(len(row["elsewhere"])),
         ]
         for (size, layout, checkpoints, step), row in found.items()
-        if step.startswith("up: ") and not checkpoints
+        if step.startswith("up: ")
     ]
-    return "## What a change touches\n\n" + _table(header, sorted(body, key=lambda b: (int(b[0]), b[1])))
+    return "## What a change touches\n\n" + _table(header, sorted(body, key=lambda cells: int(cells[0])))
 
 
 def _written(found: Mapping[Key, Row]) -> str:
