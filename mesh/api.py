@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, cast
 
 import urllib3
-import yaml
 from kubernetes import config as _config
 from kubernetes import stream as _stream
 from kubernetes.client import ApiClient, Configuration, CoreV1Api
@@ -15,6 +15,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from websocket import WebSocketException
 
+from mesh.config.kubeconfig import narrowed
 from mesh.config.model import Connection
 from mesh.remote_kubeconfig import harmless
 
@@ -68,22 +69,14 @@ class Api:
         """
         configuration = _configuration()
         try:
-            if connection.contents is not None:
-                document = yaml.safe_load(connection.contents)
-                config.load_kube_config_from_dict(
-                    document,
-                    context=connection.context,
-                    client_configuration=configuration,
-                    persist_config=False,
-                )
-            else:
-                config.load_kube_config(
-                    connection.path,
-                    context=connection.context,
-                    client_configuration=configuration,
-                    persist_config=False,
-                )
-        except (ConfigException, OSError) as error:
+            path = Path(connection.path).expanduser()
+            text = path.read_text(encoding="utf-8") if connection.contents is None else connection.contents
+            config.kube_config.KubeConfigLoader(
+                narrowed(text, connection.context),
+                active_context=connection.context,
+                config_base_path=str(path.absolute().parent),
+            ).load_and_set(configuration)
+        except (ConfigException, OSError, ValueError) as error:
             raise UnreachableError(f"the kubeconfig's context {connection.context} cannot be used") from error
         return cls(configuration)
 

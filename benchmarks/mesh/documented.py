@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.mesh import settings
+from benchmarks.mesh import plan, settings
 from mesh.config.load import parse
 from mesh.config.model import ClusterConfig, StackConfig
 from mesh.istio import values
@@ -32,7 +32,7 @@ class Documented:
             "VERSION": cluster.istio.version,
         }
         shutil.rmtree(folder, ignore_errors=True)
-        for name, files in inputs(self._mesh).items():
+        for name, files in inputs(self._mesh, way).items():
             (folder / name).mkdir(parents=True)
             for file, text in files.items():
                 (folder / name / file).write_text(text, encoding="utf-8")
@@ -43,13 +43,21 @@ class Documented:
         return [str(self._script), *self._mesh.clusters]
 
 
-def inputs(mesh: StackConfig) -> dict[str, dict[str, str]]:
-    """What the scripts read, by cluster and file: what the program would give to Helm and Kubernetes."""
+def inputs(mesh: StackConfig, way: str) -> dict[str, dict[str, str]]:
+    """What the scripts read, by cluster and file: what the program would give to Helm and Kubernetes.
+
+    The serial way is the guide's, so its gateways keep the probe that Istio gives them.
+    """
+
+    def gateway(cluster: ClusterConfig) -> values.Values:
+        given = values.gateway(cluster)
+        return {k: v for k, v in given.items() if way != plan.SERIAL or k != "readinessProbe"}
+
     sample = (SCRIPTS / "sample.yaml").read_text(encoding="utf-8")
     return {
         name: {
             "istiod.yaml": yaml.safe_dump(values.istiod(cluster, mesh.mesh)),
-            "gateway.yaml": yaml.safe_dump(values.gateway(cluster)),
+            "gateway.yaml": yaml.safe_dump(gateway(cluster)),
             "sample.yaml": _filled(sample, _words(cluster)),
         }
         for name, cluster in mesh.clusters.items()

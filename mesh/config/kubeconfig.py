@@ -53,6 +53,20 @@ def user(text: str, context: str) -> Mapping[str, Any]:
     return as_map(_by_name(document, "users").get(name, {}).get("user")) or {}
 
 
+def narrowed(text: str, context: str) -> dict[str, Any]:
+    """The kubeconfig with `context` alone, its cluster and its user.
+
+    Raises:
+        ValueError: as for `endpoint`.
+    """
+    _ = endpoint(text, context)
+    document = _document(text)
+    chosen = as_map(_by_name(document, "contexts")[context].get("context")) or {}
+    names = {"contexts": context, "clusters": chosen.get("cluster"), "users": chosen.get("user")}
+    kept = {key: _by_name(document, key).get(str(name)) for key, name in names.items()}
+    return {**document, **{key: [dict(entry)] if entry else [] for key, entry in kept.items()}}
+
+
 @cache  # a hundred clusters in one file would be parsed a hundred times, each time all of them
 def _document(text: str) -> Mapping[str, Any]:
     try:

@@ -38,7 +38,8 @@ class EastWestGateway(pulumi.ComponentResource):
         )
         service = kubernetes.core.v1.Service.get(
             f"{name}-service",
-            pulumi.Output.concat(release.status.namespace, "/", release.status.name),
+            # By `id` it waits for the release, and has no status to look into where that has failed.
+            pulumi.Output.all(namespace, release.id).apply(lambda found: f"{found[0]}/{values.GATEWAY_NAME}"),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.addresses = service.status.apply(_addresses)
