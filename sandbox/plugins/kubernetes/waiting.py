@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 _FIRST_PAUSE = 0.2
-_LONGEST_PAUSE = 2.0
+_LONGEST_PAUSE = 0.5
 
 
 class StoppedError(Exception):
