@@ -39,7 +39,7 @@ def prepare(source: Path = CHECKOUT / "Pulumi.dev.yaml") -> None:
     before = _read(target) if target.exists() else {}
     completed = complete(document, before, cluster.chart_repository())
     write_private(target, f"# Made from {source.name} by `python -m sandbox stack`.\n" + _dump(completed))
-    _make_stack(variables)
+    make(variables)
 
 
 def sandbox_contexts(document: Mapping[str, Any]) -> list[str]:
@@ -70,11 +70,14 @@ def _dump(document: Mapping[str, Any]) -> str:
     return yaml.safe_dump(dict(document), sort_keys=False, width=110)
 
 
-def _make_stack(variables: Mapping[str, str]) -> None:
-    """Make the stack in Pulumi's state, if it is not there.
+def make(variables: Mapping[str, str]) -> None:
+    """Make the stack `PULUMI_STACK` of an environment in Pulumi's state, if it is not there.
 
     `pulumi stack init` writes a salt beside the project it is run in, whatever the options say: it is run
     in a copy.
+
+    Raises:
+        SandboxError: Pulumi refuses, with its words.
     """
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(CHECKOUT / "Pulumi.yaml", folder)

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import yaml
 
 from benchmarks.mesh import plan
+from sandbox import stack
 from sandbox.cluster.environment import backend_url
 from sandbox.errors import SandboxError
 from sandbox.paths import CHECKOUT
@@ -40,9 +40,7 @@ class Ours:
         shutil.rmtree(folder, ignore_errors=True)
         self._state.mkdir(parents=True)
         self.configure(config)
-        with tempfile.TemporaryDirectory() as project:  # `stack init` writes a salt beside the project
-            shutil.copy(CHECKOUT / "Pulumi.yaml", project)
-            self._run("stack", "init", _STACK, "--no-select", folder=Path(project))
+        stack.make(self.environment)
 
     def configure(self, config: Mapping[str, Any]) -> None:
         """Replace the configuration, and keep the salt of the state's encryption."""
@@ -67,10 +65,10 @@ class Ours:
         content = files[0].read_bytes()
         return len(json.loads(content)["checkpoint"]["latest"].get("resources") or []), len(content)
 
-    def _run(self, *arguments: str, folder: Path = CHECKOUT) -> None:
+    def _run(self, *arguments: str) -> None:
         done = subprocess.run(
             ["pulumi", *arguments, "--non-interactive"],
-            cwd=folder,
+            cwd=CHECKOUT,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,

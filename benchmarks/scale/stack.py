@@ -2,10 +2,8 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ import yaml
 
 from benchmarks.scale import inputs, layouts, processes
 from benchmarks.scale.state import State
+from sandbox import stack
 from sandbox.cluster.environment import backend_url
 from sandbox.paths import CHECKOUT
 
@@ -74,9 +73,7 @@ class Stack:
         text = yaml.safe_dump({**before, "config": keys}, sort_keys=False)
         self._config_file.write_text(text, encoding="utf-8")
         if is_new:
-            with tempfile.TemporaryDirectory() as folder:
-                shutil.copy(CHECKOUT / "Pulumi.yaml", folder)
-                self._run("stack", "init", _NAME, "--no-select", project=Path(folder))
+            stack.make(self._environment)
 
     def preview(self) -> Run:
         """Run `pulumi preview`."""
@@ -91,11 +88,11 @@ class Stack:
         (file,) = (self._folder / "state").rglob(f"stacks/*/{_NAME}.json")
         return State.read(file)
 
-    def _run(self, *arguments: str, project: Path | None = None) -> Run:
+    def _run(self, *arguments: str) -> Run:
         before = processes.cpu_seconds(self._provider)
         done = processes.measured(
             ["pulumi", *arguments, "--non-interactive", "--color=never"],
-            folder=project or self._project,
+            folder=self._project,
             environment=self._environment,
             log=self._folder / "log",
             timeout=_TIMEOUT_SECONDS,

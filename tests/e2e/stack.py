@@ -2,9 +2,7 @@
 
 import copy
 import json
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from sandbox import cluster
+from sandbox import cluster, stack
 from sandbox.cluster.environment import backend_url
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -72,14 +70,7 @@ class Stack:
     def init(self, config: Mapping[str, Any]) -> None:
         """Make the stack if it is not there; `config` has values by key without the project's name."""
         self.configure(config)
-        if any((self.folder / "pulumi").rglob(f"stacks/*/{self.name}.json")):
-            return
-        if self.folder == self.project:
-            self.pulumi("stack", "init", self.name, "--no-select")
-            return
-        with tempfile.TemporaryDirectory() as folder:  # `stack init` writes a salt beside the project
-            shutil.copy(PROJECT / "Pulumi.yaml", folder)
-            self.pulumi("stack", "init", self.name, "--no-select", cwd=Path(folder))
+        stack.make(self.environment)
 
     def configure(self, config: Mapping[str, Any]) -> None:
         """Replace the configuration, and keep the salt of the state's encryption."""
@@ -93,11 +84,11 @@ class Stack:
         document = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))
         return {key.removeprefix("istio-mesh:"): value for key, value in document["config"].items()}
 
-    def start(self, *arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the CLI in a session of its own and leave it running; its output is in pipes."""
         return subprocess.Popen(
             ["pulumi", *arguments, "--non-interactive"],
-            cwd=cwd or self.project,
+            cwd=self.project,
             env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -105,11 +96,9 @@ class Stack:
             start_new_session=True,
         )
 
-    def pulumi(
-        self, *arguments: str, check: bool = True, cwd: Path | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def pulumi(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run the CLI to its end; a failure is an assertion error with all that it printed."""
-        return self.ended(self.start(*arguments, cwd=cwd), check=check)
+        return self.ended(self.start(*arguments), check=check)
 
     def ended(
         self, process: subprocess.Popen[str], *, check: bool = True
