@@ -212,6 +212,9 @@ def kube_apiserver(cluster: ClusterLayout) -> list[str]:
         f"--service-cluster-ip-range={SERVICE_RANGE}",
         "--allow-privileged",
         "--event-ttl=15m",
+        # The other way, by leases, leaves the address of a killed server, or of before a move, in the
+        # Service `kubernetes` for 15 s, and half of the pods' calls to the API hang.
+        "--endpoint-reconciler-type=master-count",
         "--profiling=false",
         "--v=0",
     ]
