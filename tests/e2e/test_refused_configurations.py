@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from mesh.config.sections import ClusterSection, StackSections
+from mesh.config.sections import ClusterSection, PeerSection, StackSections
 from tests.e2e.stack import Stack
 from tests.program.conftest import kubeconfig
 
@@ -36,6 +36,8 @@ SETTINGS = {
     "trust.nextRoot.certificate": "-----BEGIN CERTIFICATE-----",
     "trust.nextRoot.privateKey": "a private key",
     "trust.phase": "trust-both",
+    "trust.shared": "true",
+    "trust.stack": "organization/istio-mesh/trust",
     "exposure.hosts[0]": "*.shop.example.com",
     "reader.tokenGenerations[0]": "7",
     "reader.role": "minimal",
@@ -43,6 +45,7 @@ SETTINGS = {
     "helloWorld.enabled": "true",
     "helloWorld.image": "registry.example.com/hello:1",
     "helloWorld.clientImage": "registry.example.com/client:1",
+    "peers.south.stack": "organization/istio-mesh/south",
     "clusters.north.context": "arctic",
     "clusters.north.kubeconfig": "~/.kube/north",
     "clusters.north.kubeconfigContents": "a kubeconfig",
@@ -76,13 +79,14 @@ def _settings() -> dict[str, str]:
 
 def _leaves(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """The paths of all settings below a section; of a free map, the map's own."""
+    of_clusters = {"clusters": (ClusterSection, "clusters.north."), "peers": (PeerSection, "peers.south.")}
     for name, field in model.model_fields.items():
         path = f"{prefix}{field.alias or name}"
         annotation = field.annotation
         options = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
         section = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
-        if path == "clusters":
-            yield from _leaves(ClusterSection, "clusters.north.")
+        if path in of_clusters:
+            yield from _leaves(*of_clusters[path])
         elif section is not None:
             yield from _leaves(section, f"{path}.")
         else:
