@@ -27,6 +27,7 @@ class Cluster(pulumi.ComponentResource):
     intermediate: IntermediateCA
     control_plane: ControlPlane
     gateway: EastWestGateway
+    exposure: pulumi.Resource
     reader: Reader
 
     def __init__(
@@ -69,7 +70,7 @@ class Cluster(pulumi.ComponentResource):
             control_plane=self.control_plane,
             opts=child,
         )
-        cross_network_gateway(config, self.namespace, self.control_plane, child)
+        self.exposure = cross_network_gateway(config, self.namespace, self.control_plane, child)
         self.reader = Reader(
             f"{config.name}-reader",
             cluster=config,

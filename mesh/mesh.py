@@ -107,5 +107,9 @@ class Mesh(pulumi.ComponentResource):
 
 
 def _target(cluster: Cluster) -> Target:
-    kubeconfigs = {cluster.name: cluster.reader.kubeconfig}
-    return Target(name=cluster.name, kubeconfigs=kubeconfigs, ready=cluster.reader.ready)
+    # The way in, too: nobody is to be sent where it is not open yet, or is closed before the link is gone.
+    return Target(
+        name=cluster.name,
+        kubeconfigs={cluster.name: cluster.reader.kubeconfig},
+        ready=(*cluster.reader.ready, cluster.gateway.release, cluster.exposure),
+    )

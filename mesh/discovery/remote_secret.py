@@ -14,7 +14,7 @@ class Target:
     """A cluster that others read.
 
     `kubeconfigs` has its kubeconfig by its cluster ID, or nothing as long as there is none; `ready` what must
-    be there before anyone reads with it.
+    be there before anyone reads with it, and as long as anyone does.
     """
 
     name: str

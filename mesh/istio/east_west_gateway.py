@@ -14,6 +14,7 @@ from mesh.istio.release import istio_release
 class EastWestGateway(pulumi.ComponentResource):
     """The chart `gateway` as an east-west gateway, and the addresses that it was given."""
 
+    release: kubernetes.helm.v3.Release
     addresses: pulumi.Output[list[str]]
 
     def __init__(
@@ -26,7 +27,7 @@ class EastWestGateway(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mesh:index:EastWestGateway", name, None, opts)
-        release = istio_release(
+        self.release = istio_release(
             cluster.name,
             "gateway",
             name=values.GATEWAY_NAME,
@@ -39,7 +40,9 @@ class EastWestGateway(pulumi.ComponentResource):
         service = kubernetes.core.v1.Service.get(
             f"{name}-service",
             # By `id` it waits for the release, and has no status to look into where that has failed.
-            pulumi.Output.all(namespace, release.id).apply(lambda found: f"{found[0]}/{values.GATEWAY_NAME}"),
+            pulumi.Output.all(namespace, self.release.id).apply(
+                lambda found: f"{found[0]}/{values.GATEWAY_NAME}"
+            ),
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.addresses = service.status.apply(_addresses)

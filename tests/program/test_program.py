@@ -242,6 +242,15 @@ def test_remote_secret_is_what_istiod_reads() -> None:
     assert kubeconfig["clusters"][0]["cluster"]["server"] == "https://west.example.com:6443"
 
 
+def test_a_link_comes_after_the_way_in_that_it_leads_to_and_goes_before_it() -> None:
+    """Pulumi deletes in the opposite order: else calls would be sent to a gateway that is closed."""
+    recording = _run(PROJECT / "examples/two-clusters.yaml")
+    secret = recording.one("kubernetes:core/v1:Secret", "east-sees-west-remote-secret")
+    waits_for = {urn.rpartition("::")[2] for urn in secret.dependencies}
+    way_in = {"west-istio-eastwestgateway", "west-cross-network-gateway"}
+    assert waits_for >= {"west-istiod", "west-reader-token-g1", *way_in}
+
+
 def test_private_api_server_is_reached_by_peers_as_configured() -> None:
     """Server, TLS name, proxy and CA of the cluster's `apiServer`, not those of the kubeconfig."""
     recording = _run(PROJECT / "examples/private-api-server.yaml")
