@@ -9,18 +9,24 @@ from pulumi_kubernetes.core.v1 import (
     ContainerPortArgs,
     EnvVarArgs,
     HTTPGetActionArgs,
+    LifecycleArgs,
+    LifecycleHandlerArgs,
     PodSpecArgs,
     PodTemplateSpecArgs,
     ProbeArgs,
     ResourceRequirementsArgs,
     ServicePortArgs,
     ServiceSpecArgs,
+    SleepActionArgs,
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from mesh.config.model import ClusterConfig
 from mesh.istio.control_plane import ControlPlane
 from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
+
+_DRAIN_SECONDS = 5
+"""As long as its proxy goes on after the pod was told to end (`terminationDrainDuration`)."""
 
 
 class HelloWorld(pulumi.ComponentResource):
@@ -68,6 +74,10 @@ class HelloWorld(pulumi.ComponentResource):
             env=[EnvVarArgs(name="SERVICE_VERSION", value=cluster.name)],
             ports=[ContainerPortArgs(container_port=PORT)],
             readiness_probe=ProbeArgs(http_get=HTTPGetActionArgs(path="/health", port=PORT)),
+            # Callers in all clusters hear a moment later that the pod goes; until then it answers.
+            lifecycle=LifecycleArgs(
+                pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=_DRAIN_SECONDS))
+            ),
             resources=resources,
         )
         client = ContainerArgs(
@@ -106,7 +116,7 @@ def _workload(
     )
     pod = PodSpecArgs(
         service_account_name=account.metadata.name,
-        termination_grace_period_seconds=5,
+        termination_grace_period_seconds=_DRAIN_SECONDS + 1,
         containers=[container],
     )
     kubernetes.apps.v1.Deployment(
