@@ -260,7 +260,11 @@ class ReaderSection(Section):
 class HelloWorldSection(Section):
     """A sample that answers calls, and a client to make them from."""
 
-    enabled: bool = Field(default=False, description="Whether the sample is installed.", examples=["true"])
+    enabled: bool = Field(
+        default=False,
+        description="Whether the sample is installed; it needs Kubernetes 1.30.",
+        examples=["true"],
+    )
     image: ImageReference = Field(
         default=versions.HELLO_WORLD_IMAGE,
         description="Image that serves `GET /hello` on port 5000.",
