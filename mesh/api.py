@@ -10,7 +10,7 @@ from typing import Any, cast
 import urllib3
 from kubernetes import config as _config
 from kubernetes import stream as _stream
-from kubernetes.client import ApiClient, Configuration, CoreV1Api
+from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from websocket import WebSocketException
@@ -143,6 +143,9 @@ class Api:
         Raises:
             ExecError: it cannot be started, or takes too long.
         """
+        # Not at the top: it loads 250 modules, and the program, which runs no commands, does without them.
+        from kubernetes.client import CoreV1Api
+
         # The stream's code changes the client that it is given, which others may be using.
         core = CoreV1Api(ApiClient(self._configuration))
         try:
