@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,11 @@ _PAGE = """\
 
 ![First up against the documented way, our steps, CPU time and memory](mesh.svg)
 
-{caption} Medians of {repetitions} repetitions; data: [mesh.jsonl](mesh.jsonl). How it is measured and how to
-read it: [benchmarks/README.md](../../benchmarks/README.md).
+{caption}
+
+{repetitions}; data: [mesh.jsonl](mesh.jsonl). How it is measured and how to read it:
+[benchmarks/README.md](../../benchmarks/README.md). What explains a goal that is not met:
+[docs/performance.md](../performance.md#where-the-time-goes).
 
 {tables}
 """
@@ -44,7 +48,8 @@ def main(arguments: Sequence[str]) -> int:
 
 def page(data: Data) -> str:
     """The page beside the picture. Pure."""
-    repetitions = max(record.repetition for record in data.records)
+    fewest = min(Counter((r.way, r.size, r.step) for r in data.records).values())
+    repetitions = "Each measured once" if fewest == 1 else f"Medians; each measured at least {fewest} times"
     return _PAGE.format(
         caption=facts.caption(dict(data.facts)), repetitions=repetitions, tables=table.text(data)
     )
