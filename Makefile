@@ -68,7 +68,7 @@ test: lint unit setup ## Run all tests, on real clusters too.
 	@touch $@
 
 .PHONY: bench
-bench: setup .venv/bench ## Measure the mesh beside the documented way; goes on where it was interrupted (an hour).
+bench: setup .venv/bench ## Measure the mesh beside the documented way; goes on where it was interrupted (two hours).
 	$(call step,Mesh and documented way,$(PY) -m benchmarks mesh --resume)
 	$(call step,Table and picture,$(PY) -m benchmarks plot --data .sandbox/bench/mesh.jsonl)
 
