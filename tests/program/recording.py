@@ -2,6 +2,7 @@
 
 import base64
 import json
+import logging
 import runpy
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from pulumi.runtime.stack import Stack
 PROJECT = Path(__file__).resolve().parents[2]
 TOKEN = "reader-token-of-"
 PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----"
+
+# As Pulumi's language host does: a program that is refused leaves outputs behind that nobody awaits.
+logging.getLogger("asyncio").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, kw_only=True)
