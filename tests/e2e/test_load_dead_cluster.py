@@ -5,6 +5,7 @@ machine without power.
 """
 
 import copy
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -110,7 +111,13 @@ def test_an_update_fails_for_a_dead_cluster_and_passes_once_it_is_marked(
         assert _exposed(kube("east")) == ["*.svc.cluster.local"]
     assert _exposed(kube("west")) == ["*.local"]
     # Its pods count as not ready until its node has been heard of again, and istiod has a say in each update.
-    eventually(lambda: mesh.up(check=False).returncode == 0, kube("west").objects)
+    tries: list[subprocess.CompletedProcess[str]] = []
+
+    def updated() -> bool:
+        tries.append(mesh.up(check=False))
+        return tries[-1].returncode == 0
+
+    eventually(updated, lambda: tries[-1])
     assert _exposed(kube("west")) == ["*.svc.cluster.local"]
 
 
