@@ -33,6 +33,8 @@ class ControlPlane(pulumi.ComponentResource):
             namespace=namespace,
             istio=cluster.istio,
             values=values.base(cluster),
+            # Nothing in it starts, and Helm looks again only after 2 s; istiod waits for definitions itself.
+            skip_await=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
         self.istiod = istio_release(

@@ -22,9 +22,13 @@ def istio_release(
     namespace: pulumi.Input[str],
     istio: IstioSection,
     values: dict[str, Any],
+    skip_await: bool = False,
     opts: pulumi.ResourceOptions,
 ) -> Release:
-    """Release `name` of Istio's `chart` in `namespace`; it is done when all that it made is ready."""
+    """Release `name` of Istio's `chart` in `namespace`; it is done when all that it made is ready.
+
+    With `skip_await` it is done as soon as the API server has taken everything.
+    """
     source = chart_source(istio.chart_repository, chart)
     return Release(
         f"{cluster}-{name}",
@@ -34,6 +38,7 @@ def istio_release(
         version=istio.version,
         namespace=namespace,
         values=values,
+        skip_await=skip_await,
         timeout=_TIMEOUT_SECONDS,
         max_history=_REVISIONS_KEPT,
         opts=opts,

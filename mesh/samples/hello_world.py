@@ -25,6 +25,7 @@ from mesh.config.model import ClusterConfig
 from mesh.istio.control_plane import ControlPlane
 from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
 
+_PROBE_SECONDS = 2
 _DRAIN_SECONDS = 5
 """As long as its proxy goes on after the pod was told to end (`terminationDrainDuration`)."""
 
@@ -73,7 +74,10 @@ class HelloWorld(pulumi.ComponentResource):
             image=cluster.hello_world.image,
             env=[EnvVarArgs(name="SERVICE_VERSION", value=cluster.name)],
             ports=[ContainerPortArgs(container_port=PORT)],
-            readiness_probe=ProbeArgs(http_get=HTTPGetActionArgs(path="/health", port=PORT)),
+            # The first try comes too early on a busy node, and Kubernetes' next one 10 s after it.
+            readiness_probe=ProbeArgs(
+                http_get=HTTPGetActionArgs(path="/health", port=PORT), period_seconds=_PROBE_SECONDS
+            ),
             # Callers in all clusters hear a moment later that the pod goes; until then it answers.
             lifecycle=LifecycleArgs(
                 pre_stop=LifecycleHandlerArgs(sleep=SleepActionArgs(seconds=_DRAIN_SECONDS))

@@ -181,6 +181,14 @@ def test_istiod_starts_after_cacerts_and_base() -> None:
     assert {urn.rpartition("::")[2] for urn in istiod.dependencies} >= {"east-cacerts", "east-istio-base"}
 
 
+def test_only_base_is_not_waited_for(stack_file: Path) -> None:
+    """It starts nothing; what comes after istiod or a gateway needs them ready."""
+    releases = [r for r in _run(stack_file).resources if r.type == "kubernetes:helm.sh/v3:Release"]
+    assert releases, "no release: the program has not run"
+    for release in releases:
+        assert bool(release.inputs.get("skipAwait")) == (release.inputs["name"] == "istio-base"), release.name
+
+
 def test_secrets_are_secret_on_their_way_to_the_engine(stack_file: Path) -> None:
     """Private keys and tokens are never plain inputs of a resource, and never outputs of the stack."""
     recording = _run(stack_file)
