@@ -68,13 +68,16 @@ class Kube:
         }
 
     def answers(self, calls: int = 10) -> Counter[str]:
-        """Call HelloWorld from this cluster's client: how often which cluster answered; "" where none did."""
+        """Call HelloWorld from this cluster's client: how often which cluster answered, or which error."""
         url = f"http://{SERVICE}.{NAMESPACE}:{PORT}/hello"
         loop = f"for i in $(seq {calls}); do curl -sS -m 5 {url} 2>&1; echo; done"
         where = [f"--namespace={NAMESPACE}", f"deployment/{CLIENT}", f"--container={CLIENT}"]
-        output = self.kubectl("exec", *where, "--", "sh", "-c", loop)
-        found = (_ANSWER.search(line) for line in output.splitlines() if line.strip())
-        return Counter(match.group(1) if match else "" for match in found)
+        command = ("kubectl", f"--context={self.context}", "exec", *where, "--", "sh", "-c", loop)
+        # A client that is just coming back gives no answer, as one whose calls fail.
+        done = self.run(*command, check=False)
+        lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        assert lines, f"nothing was said by {' '.join(command)}"
+        return Counter(match.group(1) if (match := _ANSWER.search(line)) else line for line in lines)
 
 
 def eventually(condition: Callable[[], bool], what: Callable[[], object], *, seconds: float = 60) -> None:
@@ -90,4 +93,4 @@ def assert_answered_everywhere(clusters: Mapping[str, Kube]) -> None:
     for kube in clusters.values():
         eventually(lambda kube=kube: set(kube.answers()) == set(clusters), kube.answers)
     for kube in clusters.values():
-        assert "" not in kube.answers(20), f"a call from {kube.context} failed"
+        assert set(kube.answers(20)) <= set(clusters), f"a call from {kube.context} failed"

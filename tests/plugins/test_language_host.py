@@ -264,6 +264,19 @@ def test_an_interrupt_ends_the_program_too(project: Project, tmp_path: Path) -> 
         _wait_for(lambda process=process: not _runs(process), f"process {process} is still there")
 
 
+def test_interrupts_that_keep_coming_end_the_program_silently(project: Project) -> None:
+    """The terminal and the host may both interrupt, one when the program is on its way out already."""
+    project.write(
+        "import os, subprocess, time\n"
+        "storm = f'while kill -INT {os.getpid()} 2>/dev/null; do :; done'\n"
+        "subprocess.Popen(['sh', '-c', storm], start_new_session=True)\n"
+        "while True:\n    time.sleep(0.1)\n"
+    )
+    up = project.pulumi("up", "--yes", "--skip-preview")
+    assert up.returncode != 0
+    assert not re.search("Traceback|Exception", up.stdout + up.stderr), up.stdout
+
+
 def _runs(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"

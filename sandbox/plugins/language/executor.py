@@ -15,7 +15,7 @@ import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 
 # Agreed between Pulumi's language hosts and their executors (pulumi-language-python, main.go).
 SHOWN = 32
@@ -97,9 +97,25 @@ def _run_to_the_end(program: str, parallel: int) -> int:
     return 0
 
 
+def _first_interruption(number: int, frame: FrameType | None) -> None:
+    """End the program. The terminal and the host may both interrupt it, once it is on its way out, too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main() -> int:
-    """Run the program named by the arguments and give the exit code."""
-    arguments = _arguments()
+    """Run the program named by the arguments and give the exit code; interrupted, it ends silently."""
+    signal.signal(signal.SIGINT, _first_interruption)
+    try:
+        try:
+            return _run_as_told(_arguments())
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:  # the host passes on that the user wants the end, and the engine says so
+        return SHOWN
+
+
+def _run_as_told(arguments: argparse.Namespace) -> int:
     # Python put this script's folder first; its neighbours are not for the program to import.
     del sys.path[0]
     try:
@@ -119,13 +135,7 @@ def main() -> int:
     if program.is_dir() and not (program / "__main__.py").exists():
         pulumi.log.error(f"unable to find main python program `__main__.py` in `{program.resolve()}`")
         return SHOWN
-    try:
-        return _run_to_the_end(arguments.program, arguments.parallel or 1)
-    except KeyboardInterrupt:  # the host passes on that the user wants the end, and the engine says so
-        return SHOWN
-    finally:
-        # Python on its way out would complain of an interruption.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return _run_to_the_end(arguments.program, arguments.parallel or 1)
 
 
 if __name__ == "__main__":
