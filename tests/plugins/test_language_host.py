@@ -268,7 +268,7 @@ def test_interrupts_that_keep_coming_end_the_program_silently(project: Project) 
     """The terminal and the host may both interrupt, one when the program is on its way out already."""
     project.write(
         "import os, subprocess, time\n"
-        "storm = f'while kill -INT {os.getpid()} 2>/dev/null; do :; done'\n"
+        "storm = f'sleep 1; while kill -INT {os.getpid()} 2>/dev/null; do :; done'\n"
         "subprocess.Popen(['sh', '-c', storm], start_new_session=True)\n"
         "while True:\n    time.sleep(0.1)\n"
     )

@@ -99,8 +99,12 @@ def _run_to_the_end(program: str, parallel: int) -> int:
 
 def _first_interruption(number: int, frame: FrameType | None) -> None:
     """End the program. The terminal and the host may both interrupt it, once it is on its way out, too."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, _later_interruption)
     raise KeyboardInterrupt
+
+
+def _later_interruption(number: int, frame: FrameType | None) -> None:
+    """Do nothing; of SIG_IGN, set while a signal is on its way, Python would complain."""
 
 
 def main() -> int:
@@ -110,7 +114,7 @@ def main() -> int:
         try:
             return _run_as_told(_arguments())
         finally:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGINT, _later_interruption)
     except KeyboardInterrupt:  # the host passes on that the user wants the end, and the engine says so
         return SHOWN
 

@@ -25,7 +25,7 @@ from sandbox.plugins.language.required import required_plugins
 from sandbox.plugins.protocol import Host, ProviderError, engine_of_this_process, run_server
 
 _EXECUTOR = Path(__file__).with_name("executor.py")
-# The executor has told the user what was wrong; see executor.SHOWN.
+# The executor has told the user what was wrong; see executor.SHOWN. Of an interruption the engine tells.
 _SHOWN = 32
 _GRACE_SECONDS = 5.0
 
@@ -145,7 +145,7 @@ def _environment(info: Any) -> Environment:
 
 
 def _run_response(exit_code: int) -> language_pb2.RunResponse:
-    if exit_code == _SHOWN:
+    if exit_code in (_SHOWN, -signal.SIGINT):
         return language_pb2.RunResponse(bail=True)
     if exit_code < 0:
         return language_pb2.RunResponse(error=f"program ended by {signal.Signals(-exit_code).name}")
