@@ -62,7 +62,14 @@ class HelloWorld(pulumi.ComponentResource):
         )
         kubernetes.core.v1.Service(
             f"{name}-service",
-            metadata={"name": SERVICE, "namespace": namespace, "labels": {"app": SERVICE}},
+            metadata={
+                "name": SERVICE,
+                "namespace": namespace,
+                "labels": {"app": SERVICE},
+                # Else the provider waits 10 s from the endpoints' last change on (its pkg/await/service.go);
+                # that the pods are ready, the Deployment says.
+                "annotations": {"pulumi.com/skipAwait": "true"},
+            },
             spec=ServiceSpecArgs(
                 selector={"app": SERVICE}, ports=[ServicePortArgs(name="http", port=PORT, target_port=PORT)]
             ),

@@ -189,6 +189,13 @@ def test_only_base_is_not_waited_for(stack_file: Path) -> None:
         assert bool(release.inputs.get("skipAwait")) == (release.inputs["name"] == "istio-base"), release.name
 
 
+def test_a_service_is_not_waited_for_beside_its_pods() -> None:
+    """The provider would add 10 s after the last change of its endpoints to every first update."""
+    recording = _run(PROJECT / "examples/two-clusters.yaml")
+    service = recording.one("kubernetes:core/v1:Service", "east-hello-world-service")
+    assert service.inputs["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+
+
 def test_secrets_are_secret_on_their_way_to_the_engine(stack_file: Path) -> None:
     """Private keys and tokens are never plain inputs of a resource, and never outputs of the stack."""
     recording = _run(stack_file)
