@@ -2,10 +2,12 @@
 
 import pulumi
 
-from mesh import preflight, shared, topology
-from mesh.config.load import from_stack
+from mesh import topology
+from mesh.load import from_stack
 from mesh.mesh import Mesh
-from mesh.waiting import wait_for_each_once
+from mesh.preflight import check as preflight
+from mesh.pulumi_workaround import wait_for_each_once
+from mesh.stacks import contract as shared
 
 config = from_stack(pulumi.get_project())
 preflight.check(config)

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
-from mesh.config.sections import StackSections
+from mesh.config.schema import StackSections
 
 _HEADER = """# Configuration
 

@@ -3,12 +3,12 @@
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from mesh.config.model import ClusterConfig
-from mesh.config.sections import MeshSection
+from mesh.config.resolved import ClusterConfig
+from mesh.config.schema import MeshSection
 from mesh.discovery.reader import Reader
 from mesh.istio.control_plane import ControlPlane
-from mesh.istio.east_west_gateway import EastWestGateway
 from mesh.istio.exposure import cross_network_gateway
+from mesh.istio.gateway import EastWestGateway
 from mesh.samples.hello_world import HelloWorld
 from mesh.trust.intermediate_ca import IntermediateCA
 from mesh.trust.root_ca import RootCA

@@ -2,15 +2,16 @@
 
 import pulumi
 
-from mesh import shared, topology
+from mesh import topology
 from mesh.cluster import Cluster
-from mesh.config.model import StackConfig
+from mesh.config.resolved import StackConfig
 from mesh.discovery.remote_secret import RemoteSecret, Target
-from mesh.other_stacks import OtherStacks
+from mesh.pki.profile import earliest, fingerprint
+from mesh.pki.rotation import roots
 from mesh.provider import kubernetes_provider
-from mesh.trust.plan import earliest, fingerprint
+from mesh.stacks import contract as shared
+from mesh.stacks.references import OtherStacks
 from mesh.trust.root_ca import RootCA
-from mesh.trust.roots import roots
 
 
 class Mesh(pulumi.ComponentResource):
@@ -70,7 +71,7 @@ class Mesh(pulumi.ComponentResource):
         return pulumi.Output.all(*ends).apply(earliest)
 
     def shared(self) -> pulumi.Output[dict[str, object]]:
-        """What other stacks of the mesh go by, a secret as a whole; see `mesh.shared`."""
+        """What other stacks of the mesh go by, a secret as a whole; see `mesh.stacks.contract`."""
         return pulumi.Output.secret(
             {
                 **shared.facts(self._config),

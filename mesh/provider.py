@@ -3,7 +3,7 @@
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from mesh.config.model import ClusterConfig
+from mesh.config.resolved import ClusterConfig
 
 
 def kubernetes_provider(cluster: ClusterConfig, opts: pulumi.ResourceOptions) -> kubernetes.Provider:

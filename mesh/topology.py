@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mesh.config.model import ClusterConfig, StackConfig
+from mesh.config.resolved import ClusterConfig, StackConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 
 from benchmarks.mesh import plan, settings
-from mesh.config.load import parse
-from mesh.config.model import ClusterConfig, StackConfig
+from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio import values
+from mesh.load import parse
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "documented"
 

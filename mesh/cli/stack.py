@@ -7,9 +7,9 @@ from pathlib import Path
 from pulumi import automation
 
 from mesh.cli.errors import CommandError
-from mesh.config.load import from_values
-from mesh.config.model import StackConfig
 from mesh.config.problems import ConfigurationError
+from mesh.config.resolved import StackConfig
+from mesh.load import from_values
 
 PROJECT = Path(__file__).resolve().parents[2]
 

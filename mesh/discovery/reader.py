@@ -6,12 +6,12 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from mesh.config.model import ClusterConfig
+from mesh.config.resolved import ClusterConfig
 from mesh.config.types import ReaderRole
-from mesh.discovery.kubeconfig import remote_kubeconfig
-from mesh.discovery.minimal_role import minimal_role
-from mesh.discovery.names import ACCOUNT, token_name
+from mesh.discovery.reader_role import minimal_role
 from mesh.istio.control_plane import ControlPlane
+from mesh.istio.names import ACCOUNT, token_name
+from mesh.kubeconfig.write import remote_kubeconfig
 
 
 class Reader(pulumi.ComponentResource):

@@ -3,8 +3,8 @@
 import pulumi
 from pulumi_kubernetes.helm.v3 import Release
 
-from mesh.config.model import ClusterConfig
-from mesh.config.sections import MeshSection
+from mesh.config.resolved import ClusterConfig
+from mesh.config.schema import MeshSection
 from mesh.istio import values
 from mesh.istio.release import istio_release
 

@@ -3,7 +3,7 @@
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from mesh.config.model import ClusterConfig
+from mesh.config.resolved import ClusterConfig
 from mesh.istio.control_plane import ControlPlane
 from mesh.istio.values import GATEWAY_PORT
 

@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 
-from mesh.config.sections import IstioSection
+from mesh.config.schema import IstioSection
 from mesh.istio.charts import chart_source
 
 # Pulling images on a new node takes minutes; a release that is not ready by then will not be.

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from mesh.config.model import ClusterConfig
-from mesh.config.sections import MeshSection
+from mesh.config.resolved import ClusterConfig
+from mesh.config.schema import MeshSection
 from mesh.config.types import ReaderRole
-from mesh.maps import as_map, leaves, merged
+from mesh.mappings import as_map, leaves, merged
 
 Values: TypeAlias = dict[str, Any]
 

@@ -21,7 +21,7 @@ from pulumi_kubernetes.core.v1 import (
 )
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
-from mesh.config.model import ClusterConfig
+from mesh.config.resolved import ClusterConfig
 from mesh.istio.control_plane import ControlPlane
 from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
 

@@ -6,8 +6,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_tls as tls
 
-from mesh.config.sections import IntermediateSection
-from mesh.trust import plan
+from mesh.config.schema import IntermediateSection
+from mesh.pki import profile as plan
 from mesh.trust.private_key import private_key
 from mesh.trust.root_ca import Authority, RootCA
 

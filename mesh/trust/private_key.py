@@ -4,7 +4,7 @@ import pulumi
 import pulumi_tls as tls
 
 from mesh.config.types import KeyAlgorithm
-from mesh.trust import plan
+from mesh.pki import profile as plan
 
 
 def private_key(name: str, algorithm: KeyAlgorithm, opts: pulumi.ResourceOptions) -> tls.PrivateKey:

@@ -7,10 +7,10 @@ import pulumi
 import pulumi_random as random
 import pulumi_tls as tls
 
-from mesh.config.sections import RootSection
-from mesh.trust import plan
+from mesh.config.schema import RootSection
+from mesh.pki import profile as plan
+from mesh.pki.rotation import Roots
 from mesh.trust.private_key import private_key
-from mesh.trust.roots import Roots
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any, get_args, get_origin
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from mesh.config.sections import ClusterSection, PeerSection, StackSections
+from mesh.config.schema import ClusterSection, PeerSection, StackSections
 from tests.e2e.stack import Stack
 from tests.program.conftest import kubeconfig
 

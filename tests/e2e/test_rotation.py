@@ -17,9 +17,9 @@ import pytest
 import yaml
 from cryptography import x509
 
-from mesh.api import Api, ApiError, ExecError
-from mesh.cli.trust.workloads import WorkloadTrust, injected, workload_trust
-from mesh.config.model import Connection
+from mesh.config.resolved import Connection
+from mesh.live.kubernetes_api import Api, ApiError, ExecError
+from mesh.live.proxies import WorkloadTrust, injected, workload_trust
 from sandbox import cluster
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.load import Load

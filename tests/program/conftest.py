@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from mesh.config.model import StackConfig
-from mesh.trust import in_place
+from mesh.config.resolved import StackConfig
+from mesh.live import in_place
 
 
 def kubeconfig(servers: Mapping[str, str]) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mesh.trust import in_place
-from mesh.trust.in_place import Cacerts, InPlace
+from mesh.live import in_place
+from mesh.live.in_place import Cacerts, InPlace
 from tests.authorities import authority
 from tests.program.conftest import kubeconfig, write_kubeconfigs
 from tests.program.recording import PRIVATE_KEY, Recording, run_config

@@ -5,8 +5,8 @@ from typing import Any
 
 import yaml
 
-from mesh.config.load import parse
-from mesh.config.model import StackConfig
+from mesh.config.resolved import StackConfig
+from mesh.load import parse
 
 
 def kubeconfig_text(servers: Mapping[str, str]) -> str:

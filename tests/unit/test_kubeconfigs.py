@@ -5,9 +5,9 @@ import base64
 import pytest
 import yaml
 
-from mesh.config.kubeconfig import Endpoint, endpoint
-from mesh.config.model import ApiServer
-from mesh.discovery.kubeconfig import remote_kubeconfig
+from mesh.config.resolved import ApiServer
+from mesh.kubeconfig.read import Endpoint, endpoint
+from mesh.kubeconfig.write import remote_kubeconfig
 
 _TEXT = """
 clusters:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from mesh.config.load import parse
 from mesh.config.problems import ConfigurationError
-from mesh.maps import merged
+from mesh.load import parse
+from mesh.mappings import merged
 from tests.unit.builders import kubeconfig_text
 
 BASE = """

@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from mesh.api import Api
-from mesh.discovery.kubeconfig import remote_kubeconfig
-from mesh.remote_kubeconfig import harmless
+from mesh.kubeconfig.harmless import harmless
+from mesh.kubeconfig.write import remote_kubeconfig
+from mesh.live.kubernetes_api import Api
 from tests.unit.builders import stack_config
 
 

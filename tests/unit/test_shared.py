@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from mesh.config.model import StackConfig
-from mesh.shared import facts, problems
+from mesh.config.resolved import StackConfig
+from mesh.stacks.contract import facts, problems
 from tests.unit.builders import stack_config
 
 PHASES = ("none", "trust-both", "sign-with-new", "drop-old", "over")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from mesh.trust.encryption import problems
+from mesh.preflight.encryption import problems
 
 SALTED = {"encryptionsalt": "v1:abc"}
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from mesh.config.load import parse
 from mesh.config.problems import ConfigurationError
+from mesh.load import parse
 from tests.authorities import Authority, authority
 from tests.unit.builders import kubeconfig_text
 

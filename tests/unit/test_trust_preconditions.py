@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mesh.trust.in_place import Cacerts, InPlace
-from mesh.trust.preconditions import problems
+from mesh.live.in_place import Cacerts, InPlace
+from mesh.preflight.transitions import problems
 from tests.authorities import authority
 from tests.unit.builders import stack_config
 

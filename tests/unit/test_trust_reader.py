@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from mesh.config.load import parse
-from mesh.config.peer_kubeconfig import refusals
 from mesh.config.problems import ConfigurationError
 from mesh.istio.values import istiod
+from mesh.kubeconfig.accepted import refusals
+from mesh.load import parse
 from tests.unit.builders import kubeconfig_text, stack_config
 
 

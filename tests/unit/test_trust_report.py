@@ -4,12 +4,12 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mesh.cli.trust.judge import judged
-from mesh.cli.trust.look import ClusterTrust
 from mesh.cli.trust.model import Report
 from mesh.cli.trust.state import Declared, declared
 from mesh.cli.trust.text import document, table
-from mesh.cli.trust.workloads import WorkloadTrust
+from mesh.health.trust_report import judged
+from mesh.live.proxies import WorkloadTrust
+from mesh.live.trust import ClusterTrust
 from tests.authorities import Authority, authority
 from tests.unit.builders import stack_config
 

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from mesh.config.sections import RootSection, TrustSection
+from mesh.config.schema import RootSection, TrustSection
 from mesh.config.types import Phase
-from mesh.trust.roots import STEPS, roots, step
+from mesh.pki.rotation import STEPS, roots, step
 
 OLD, NEW = RootSection(), RootSection(generation=2)
 

@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import pytest
 
 from mesh import __main__ as command_line
-from mesh.api import at
 from mesh.cli import stack
-from mesh.cli.verify import judge, text
-from mesh.cli.verify.calls import parsed
-from mesh.cli.verify.look import unconnected
+from mesh.cli.verify import text
 from mesh.cli.verify.model import Answers, Finding, Pair, PairResult, Report
-from mesh.cli.verify.pods import runs, workload
+from mesh.health import verdict as judge
+from mesh.live.calls import parsed
+from mesh.live.kubernetes_api import at
+from mesh.live.look import unconnected
+from mesh.live.pods import runs, workload
 from tests.unit.builders import stack_config
 
 _FINDING = Finding(

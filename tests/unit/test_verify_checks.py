@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mesh.cli.verify.checks import diagnose
-from mesh.cli.verify.facts import (
+from mesh.health.diagnosis import diagnose
+from mesh.live.facts import (
     ClusterFacts,
     Gateway,
     LinkFacts,

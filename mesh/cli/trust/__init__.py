@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from mesh.cli import stack
 from mesh.cli.trust import state, text
-from mesh.cli.trust.judge import judged
-from mesh.cli.trust.look import look
+from mesh.health.trust_report import judged
+from mesh.live.trust import look
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
-from mesh.api import Json, at
 from mesh.cli.errors import CommandError
 from mesh.cli.stack import PROJECT
-from mesh.config.model import StackConfig
+from mesh.config.resolved import StackConfig
+from mesh.live.kubernetes_api import Json, at
 
 _KINDS = ("tls:index/selfSignedCert:SelfSignedCert", "tls:index/locallySignedCert:LocallySignedCert")
 

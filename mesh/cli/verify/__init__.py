@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from mesh.cli import stack
 from mesh.cli.errors import CommandError
-from mesh.cli.verify import judge, text
+from mesh.cli.verify import text
 from mesh.cli.verify.verification import verify
-from mesh.config.model import StackConfig
+from mesh.config.resolved import StackConfig
+from mesh.health import verdict as judge
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage]

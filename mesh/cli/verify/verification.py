@@ -6,13 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from mesh.api import Api, ApiError, UnreachableError
-from mesh.cli.verify import judge, look
-from mesh.cli.verify.calls import ask
-from mesh.cli.verify.facts import ClusterFacts, LinkFacts, PairFacts, PathFacts, TokenCheck
-from mesh.cli.verify.look import Secrets
 from mesh.cli.verify.model import Answers, Pair, PairResult, Report
-from mesh.config.model import StackConfig
+from mesh.config.resolved import StackConfig
+from mesh.health import verdict as judge
+from mesh.live import look
+from mesh.live.calls import ask
+from mesh.live.facts import ClusterFacts, LinkFacts, PairFacts, PathFacts, TokenCheck
+from mesh.live.kubernetes_api import Api, ApiError, UnreachableError
+from mesh.live.look import Secrets
 
 _AT_ONCE = 16
 _PAUSE_SECONDS = 1.0

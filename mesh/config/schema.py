@@ -1,0 +1,390 @@
+"""The sections of `Pulumi.<stack>.yaml`, as users write them.
+
+A cluster may carry the sections `istio`, `exposure`, `reader`, `helloWorld` and `trust.intermediate`
+again: what is set there overrides, for that cluster alone, what is set for all.
+"""
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic.alias_generators import to_camel
+
+from mesh import versions
+from mesh.config.types import (
+    ApiServerUrl,
+    CertificatePem,
+    ChartRepository,
+    DnsLabel,
+    DnsName,
+    ExposedHost,
+    Generation,
+    Hours,
+    ImageReference,
+    IstioVersion,
+    KeyAlgorithm,
+    Phase,
+    ProxyUrl,
+    ReaderRole,
+    StackName,
+)
+from mesh.mappings import as_map, merged
+
+Values = dict[str, Any]
+S = TypeVar("S", bound="Section")
+
+
+class Section(BaseModel):
+    """A map in the stack file: immutable, unknown keys refused, keys in camelCase."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        alias_generator=to_camel,
+        # `pulumi config set --path` turns what looks like a number into one.
+        coerce_numbers_to_str=True,
+    )
+
+
+def overridden(base: S, override: S | None) -> S:
+    """`base` with everything that is set in `override`; maps are merged key by key."""
+    if override is None:
+        return base
+    update: dict[str, Any] = {}
+    for name in override.model_fields_set:
+        below, above = getattr(base, name), getattr(override, name)
+        if isinstance(above, Section):
+            update[name] = overridden(below, above)
+        elif (above_map := as_map(above)) is not None:
+            update[name] = merged(below, above_map)
+        else:
+            update[name] = above
+    return base.model_copy(update=update)
+
+
+class MeshSection(Section):
+    """What all clusters of the mesh share."""
+
+    id: DnsLabel = Field(description="Istio's mesh ID.", examples=["dev"])
+    trust_domain: DnsName = Field(
+        default="cluster.local",
+        description="Trust domain of all workload identities.",
+        examples=["cluster.local"],
+    )
+
+
+class ChartValues(Section):
+    """Helm values of the user's, below what the program sets itself."""
+
+    base: Values = Field(default={}, description="Values for the chart `base`.", examples=["{}"])
+    istiod: Values = Field(default={}, description="Values for the chart `istiod`.", examples=["{pilot: {}}"])
+    gateway: Values = Field(
+        default={},
+        description="Values for the chart `gateway`, which makes the east-west gateway.",
+        examples=["{service: {annotations: {}}}"],
+    )
+
+
+class IstioSection(Section):
+    """Istio's charts: where they come from and the values they get."""
+
+    version: IstioVersion = Field(
+        default=versions.ISTIO, description="Version of Istio and of its charts.", examples=[versions.ISTIO]
+    )
+    chart_repository: ChartRepository = Field(
+        default=versions.CHART_REPOSITORY,
+        description="Helm repository, or OCI registry folder, with Istio's charts.",
+        examples=[versions.CHART_REPOSITORY],
+    )
+    values: ChartValues = Field(
+        default=ChartValues(),
+        description="Helm values for the charts.",
+        examples=["{istiod: {}}"],
+    )
+
+
+class RootSection(Section):
+    """A root CA: generated, given with its key, or offline, where only its certificate is given."""
+
+    generation: Generation = Field(
+        default=1,
+        description="Number of this root. A root that takes another's place has a higher one.",
+        examples=[2],
+    )
+    key: KeyAlgorithm = Field(
+        default=KeyAlgorithm.RSA_4096,
+        description="Algorithm of a generated root's private key.",
+        examples=["rsa-4096"],
+    )
+    validity_hours: Hours = Field(
+        default=87600, description="Lifetime of a generated root's certificate in hours.", examples=[87600]
+    )
+    certificate: CertificatePem | None = Field(
+        default=None,
+        description="PEM certificate of a root of your own; without privateKey, the root is offline and "
+        "every cluster's intermediate is given or existing.",
+        examples=["-----BEGIN CERTIFICATE-----…"],
+    )
+    private_key: SecretStr | None = Field(
+        default=None,
+        description="PEM private key of that certificate; set it with `--secret`.",
+        examples=["{secure: …}"],
+    )
+
+    @property
+    def offline(self) -> bool:
+        """Whether this program cannot sign with it."""
+        return self.certificate is not None and self.private_key is None
+
+
+class IntermediateSection(Section):
+    """The intermediate CA that each cluster signs its workloads' certificates with.
+
+    It is generated, or given with its key, or already in the cluster as `cacerts`.
+    """
+
+    key: KeyAlgorithm = Field(
+        default=KeyAlgorithm.RSA_4096,
+        description="Algorithm of a generated intermediate's private key.",
+        examples=["ecdsa-p256"],
+    )
+    validity_hours: Hours = Field(
+        default=17520,
+        description="Lifetime of a generated intermediate's certificate in hours.",
+        examples=[17520],
+    )
+    renew_before_hours: Hours = Field(
+        default=4320,
+        description="How many hours before its end `pulumi preview` begins to show the renewal.",
+        examples=[4320],
+    )
+    generation: Generation = Field(
+        default=1, description="Raise it by one to replace key and certificate.", examples=[2]
+    )
+    existing: bool = Field(
+        default=False,
+        description="The cluster has its Secret `cacerts` from elsewhere (cert-manager, Vault, by hand); it "
+        "is checked and left alone.",
+        examples=["true"],
+    )
+    certificate: CertificatePem | None = Field(
+        default=None,
+        description="PEM certificate of an intermediate of your own; for one cluster only.",
+        examples=["-----BEGIN CERTIFICATE-----…"],
+    )
+    private_key: SecretStr | None = Field(
+        default=None,
+        description="PEM private key of that certificate; set it with `--secret`.",
+        examples=["{secure: …}"],
+    )
+    chain: CertificatePem | None = Field(
+        default=None,
+        description="PEM certificates between that certificate and the root, if there are any.",
+        examples=["-----BEGIN CERTIFICATE-----…"],
+    )
+
+    @property
+    def generated(self) -> bool:
+        """Whether this program makes it."""
+        return not self.existing and self.certificate is None
+
+
+class TrustSection(Section):
+    """The mesh's certificate authorities."""
+
+    root: RootSection = Field(default=RootSection(), description="The root CA.", examples=["{}"])
+    next_root: RootSection | None = Field(
+        default=None,
+        description="The root CA that takes its place, while it is rotated.",
+        examples=["{generation: 2}"],
+    )
+    phase: Phase | None = Field(
+        default=None,
+        description="How far the rotation to nextRoot is: trust-both, then sign-with-new, then drop-old.",
+        examples=["trust-both"],
+    )
+    intermediate: IntermediateSection = Field(
+        default=IntermediateSection(), description="The intermediate CAs.", examples=["{}"]
+    )
+    shared: bool = Field(
+        default=False,
+        description="Whether other stacks of the mesh take the roots from this one.",
+        examples=["true"],
+    )
+    stack: StackName | None = Field(
+        default=None,
+        description="The stack that the roots are taken from, where it is another one.",
+        examples=["organization/istio-mesh/trust"],
+    )
+
+
+class ClusterTrustSection(Section):
+    """What can be overridden for one cluster's trust."""
+
+    intermediate: IntermediateSection | None = Field(
+        default=None, description="This cluster's intermediate CA.", examples=["{key: ecdsa-p256}"]
+    )
+
+
+class ExposureSection(Section):
+    """What a cluster shows to the other networks through its east-west gateway."""
+
+    hosts: Annotated[tuple[ExposedHost, ...], Field(min_length=1)] = Field(
+        default=("*.local",),
+        description="Hosts that other clusters may reach through the gateway.",
+        examples=['["*.local"]'],
+    )
+
+
+class ReaderSection(Section):
+    """The account by which the other clusters' control planes read this cluster's services."""
+
+    token_generations: Annotated[tuple[Generation, ...], Field(min_length=1)] = Field(
+        default=(1,),
+        description="Tokens that are alive; remote secrets carry the last one. Rotate by [1, 2], then [2].",
+        examples=["[1]"],
+    )
+    role: ReaderRole = Field(
+        default=ReaderRole.CHART,
+        description="Rights of the account: those of Istio's chart, which may read every Secret of the "
+        "cluster, or `minimal`, which may read none (Istio 1.31.1 and later).",
+        examples=["minimal"],
+    )
+    kubeconfig: SecretStr | None = Field(
+        default=None,
+        description="Kubeconfig that peers get instead of one with a token of the reader's, for one cluster "
+        "only; set it with `--secret`.",
+        examples=["{secure: …}"],
+    )
+
+
+class HelloWorldSection(Section):
+    """A sample that answers calls, and a client to make them from."""
+
+    enabled: bool = Field(
+        default=False,
+        description="Whether the sample is installed; it needs Kubernetes 1.30.",
+        examples=["true"],
+    )
+    image: ImageReference = Field(
+        default=versions.HELLO_WORLD_IMAGE,
+        description="Image that serves `GET /hello` on port 5000.",
+        examples=[versions.HELLO_WORLD_IMAGE],
+    )
+    client_image: ImageReference = Field(
+        default=versions.CLIENT_IMAGE,
+        description="Image with `curl` and `sleep`, to call from.",
+        examples=[versions.CLIENT_IMAGE],
+    )
+
+
+class ApiServerSection(Section):
+    """How the other clusters reach this cluster's API server, where that differs from the kubeconfig."""
+
+    server: ApiServerUrl | None = Field(
+        default=None, description="URL for peers.", examples=["https://203.0.113.10:6443"]
+    )
+    certificate_authority: CertificatePem | None = Field(
+        default=None,
+        description="PEM certificate that the server at that URL is verified with.",
+        examples=["-----BEGIN CERTIFICATE-----…"],
+    )
+    tls_server_name: DnsName | None = Field(
+        default=None,
+        description="Name to expect in that server's certificate.",
+        examples=["kubernetes.default.svc"],
+    )
+    proxy_url: ProxyUrl | None = Field(
+        default=None, description="Proxy that peers go through.", examples=["http://proxy.example.com:3128"]
+    )
+
+
+class PeerSection(Section):
+    """A cluster of the same mesh that another stack looks after."""
+
+    stack: StackName = Field(
+        description="The stack that the cluster is in.", examples=["organization/istio-mesh/west"]
+    )
+
+
+def _switch(value: object) -> object:
+    return {"enabled": value} if isinstance(value, bool) else value
+
+
+class ClusterSection(Section):
+    """One cluster of the mesh."""
+
+    context: str = Field(description="Context in the kubeconfig.", examples=["east"], min_length=1)
+    kubeconfig: str = Field(
+        default="~/.kube/config",
+        description="Path of the kubeconfig; relative to the project's folder.",
+        examples=["~/.kube/config"],
+        min_length=1,
+    )
+    kubeconfig_contents: SecretStr | None = Field(
+        default=None,
+        description="The kubeconfig itself instead of a path; set it with `--secret`.",
+        examples=["{secure: …}"],
+    )
+    network: DnsLabel | None = Field(
+        default=None, description="Istio's network; `net-<cluster>` where not given.", examples=["net-east"]
+    )
+    skip_unreachable: bool = Field(
+        default=False,
+        description="Leave this cluster as it is while its API server does not answer.",
+        examples=["true"],
+    )
+    api_server: ApiServerSection = Field(
+        default=ApiServerSection(),
+        description="How other clusters reach its API server.",
+        examples=["{server: https://203.0.113.10:6443}"],
+    )
+    istio: IstioSection | None = Field(
+        default=None, description="Overrides `istio`.", examples=["{version: 1.31.0}"]
+    )
+    trust: ClusterTrustSection = Field(
+        default=ClusterTrustSection(),
+        description="Overrides `trust.intermediate`.",
+        examples=["{intermediate: {generation: 2}}"],
+    )
+    exposure: ExposureSection | None = Field(
+        default=None, description="Overrides `exposure`.", examples=['{hosts: ["*.shop.svc.cluster.local"]}']
+    )
+    reader: ReaderSection | None = Field(
+        default=None, description="Overrides `reader`.", examples=["{tokenGenerations: [1, 2]}"]
+    )
+    hello_world: Annotated[HelloWorldSection | None, BeforeValidator(_switch)] = Field(
+        default=None, description="Overrides `helloWorld`; `true` or `false` is enough.", examples=["true"]
+    )
+
+
+class StackSections(Section):
+    """All keys of the project's configuration."""
+
+    mesh: MeshSection = Field(description="Identity of the mesh.", examples=["{id: dev}"])
+    istio: IstioSection = Field(
+        default=IstioSection(), description="Istio's charts.", examples=["{version: 1.31.0}"]
+    )
+    trust: TrustSection = Field(
+        default=TrustSection(), description="Certificate authorities.", examples=["{root: {}}"]
+    )
+    exposure: ExposureSection = Field(
+        default=ExposureSection(),
+        description="What clusters expose to each other.",
+        examples=['{hosts: ["*.local"]}'],
+    )
+    reader: ReaderSection = Field(
+        default=ReaderSection(),
+        description="Accounts for service discovery.",
+        examples=["{tokenGenerations: [1]}"],
+    )
+    hello_world: Annotated[HelloWorldSection, BeforeValidator(_switch)] = Field(
+        default=HelloWorldSection(), description="The sample.", examples=["{enabled: true}"]
+    )
+    clusters: dict[DnsLabel, ClusterSection] = Field(
+        description="The clusters of the mesh by name.", examples=["{east: {context: east}}"]
+    )
+    peers: dict[DnsLabel, PeerSection] = Field(
+        default={},
+        description="The clusters of the mesh that other stacks look after, by name.",
+        examples=["{west: {stack: organization/istio-mesh/west}}"],
+    )

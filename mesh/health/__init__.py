@@ -1,0 +1,1 @@
+"""Turns what was read from clusters into findings. Pure."""

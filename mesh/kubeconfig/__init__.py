@@ -1,0 +1,1 @@
+"""Kubeconfigs: reading, writing, and the one rule for what istiod accepts. Pure."""

@@ -1,0 +1,227 @@
+"""A cluster's API server, as far as a look at the mesh needs it: read an object, run a command in a pod."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, cast
+
+import urllib3
+from kubernetes import config as _config
+from kubernetes import stream as _stream
+from kubernetes.client import ApiClient, Configuration
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
+from websocket import WebSocketException
+
+from mesh.config.resolved import Connection
+from mesh.kubeconfig.harmless import harmless
+from mesh.kubeconfig.read import narrowed
+
+_CONNECT_SECONDS = 3
+_ANSWER_SECONDS = 15
+_MOST_CONNECTIONS = 16
+
+Json = Mapping[str, Any]
+# These have no types.
+config: Any = _config
+stream: Any = _stream
+
+
+class ApiError(Exception):
+    """The API server answered with an error; `status` is HTTP's."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class UnreachableError(Exception):
+    """There was no answer at all; the message never repeats credentials."""
+
+
+class ExecError(Exception):
+    """A command could not be run in a pod."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """What a command in a pod said, on both of its streams."""
+
+    stdout: str
+    stderr: str
+
+
+class Api:
+    """One API server; may be used by several threads at once."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._client: Any = ApiClient(configuration)
+
+    @classmethod
+    def connect(cls, connection: Connection) -> "Api":
+        """The API server of a stack's cluster.
+
+        Raises:
+            UnreachableError: the kubeconfig cannot be used, for example because its login command fails.
+        """
+        configuration = _configuration()
+        try:
+            path = Path(connection.path).expanduser()
+            text = path.read_text(encoding="utf-8") if connection.contents is None else connection.contents
+            config.kube_config.KubeConfigLoader(
+                narrowed(text, connection.context),
+                active_context=connection.context,
+                config_base_path=str(path.absolute().parent),
+            ).load_and_set(configuration)
+        except (ConfigException, OSError, ValueError) as error:
+            raise UnreachableError(f"the kubeconfig's context {connection.context} cannot be used") from error
+        return cls(configuration)
+
+    @classmethod
+    def from_kubeconfig(cls, text: str) -> "Api":
+        """The API server that the kubeconfig in a remote secret leads to.
+
+        Raises:
+            ValueError: the text is no kubeconfig, or one that runs commands or reads files.
+        """
+        document = harmless(text)
+        configuration = _configuration()
+        try:
+            config.load_kube_config_from_dict(
+                document, client_configuration=configuration, persist_config=False
+            )
+            return cls(configuration)
+        except (ConfigException, ValueError, TypeError, AttributeError, KeyError, OSError) as error:
+            raise ValueError("it is no kubeconfig with a server, its CA and a user") from error
+
+    @property
+    def server(self) -> str:
+        """The API server's URL."""
+        return str(self._configuration.host)
+
+    def get(self, path: str, **query: str) -> Json:
+        """The object or list at a path such as `/api/v1/namespaces/istio-system`.
+
+        Raises:
+            ApiError: the server refuses, or there is no such object.
+            UnreachableError: the server does not answer.
+        """
+        return self._request("GET", path, query, None)
+
+    def find(self, path: str, **query: str) -> Json | None:
+        """Like `get`, but None where there is no such object, or no such kind."""
+        try:
+            return self.get(path, **query)
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def list(self, path: str, **query: str) -> Sequence[Json]:
+        """The items of the list at a path; none where the kind is unknown."""
+        return cast(Sequence[Json], (self.find(path, **query) or {}).get("items") or [])
+
+    def post(self, path: str, body: Json) -> Json:
+        """Ask a question that is put as an object, such as a SelfSubjectAccessReview; errors as in `get`."""
+        return self._request("POST", path, {}, body)
+
+    def execute(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], *, timeout: float
+    ) -> Output:
+        """Run a command in a pod to its end.
+
+        Args:
+            namespace: of the pod.
+            pod: its name.
+            container: one that runs in it.
+            command: with its arguments; no shell in between.
+            timeout: seconds that it may take.
+
+        Raises:
+            ExecError: it cannot be started, or takes too long.
+        """
+        # Not at the top: it loads 250 modules, and the program, which runs no commands, does without them.
+        from kubernetes.client import CoreV1Api
+
+        # The stream's code changes the client that it is given, which others may be using.
+        core = CoreV1Api(ApiClient(self._configuration))
+        try:
+            process = stream.stream(
+                core.connect_get_namespaced_pod_exec,
+                pod,
+                namespace,
+                container=container,
+                command=list(command),
+                stdin=False,
+                stdout=True,
+                stderr=True,
+                tty=False,
+                _preload_content=False,
+                _request_timeout=_ANSWER_SECONDS,
+            )
+            process.run_forever(timeout=timeout)
+            if process.is_open():
+                process.close()
+                raise ExecError(f"the command in {namespace}/{pod} took longer than {timeout:.0f} s")
+            return Output(stdout=process.read_stdout(timeout=0), stderr=process.read_stderr(timeout=0))
+        except (ApiException, WebSocketException, OSError) as error:
+            raise ExecError(f"no command can be run in {namespace}/{pod}: {_first_line(error)}") from error
+
+    def _request(self, method: str, path: str, query: Mapping[str, str], body: Json | None) -> Json:
+        prepared = self._client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": "application/json", "Content-Type": "application/json"},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            answer = self._client.call_api(*prepared, _request_timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS))
+            text: bytes = answer.read()
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise UnreachableError(f"no answer from {self.server}: {_cause(error)}") from error
+        if not 200 <= answer.status < 300:
+            raise ApiError(answer.status, _said(text) or f"HTTP {answer.status}")
+        return cast(Json, json.loads(text))
+
+
+def at(document: Mapping[str, Any] | None, *path: str) -> Any:
+    """What stands at a path of keys in a JSON document; None where one of them is missing."""
+    inner: Any = document
+    for key in path:
+        inner = cast(Json, inner).get(key) if isinstance(inner, Mapping) else None
+    return inner
+
+
+def _configuration() -> Configuration:
+    configuration = Configuration()
+    configuration.connection_pool_maxsize = _MOST_CONNECTIONS
+    configuration.retries = urllib3.Retry(total=0)
+    return configuration
+
+
+def _cause(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or error
+    if isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.NameResolutionError):
+        return "no connection"
+    if isinstance(reason, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.ReadTimeoutError):
+        return "timed out"
+    if isinstance(reason, urllib3.exceptions.SSLError):
+        return f"TLS: {_first_line(reason)}"
+    return type(reason).__name__
+
+
+def _said(text: bytes) -> str:
+    try:
+        document: Any = json.loads(text)
+    except ValueError:
+        return ""
+    return str(cast(Json, document).get("message", "")) if isinstance(document, dict) else ""
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

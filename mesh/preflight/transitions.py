@@ -1,0 +1,240 @@
+"""Whether what the configuration asks of trust and tokens may follow what is in place. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from cryptography import x509
+
+from mesh.config.problems import Problem
+from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.config.schema import RootSection, TrustSection
+from mesh.config.types import Phase
+from mesh.istio.names import token_generation, token_name
+from mesh.live.in_place import Cacerts, InPlace
+from mesh.pki import profile as plan
+from mesh.pki.rotation import STEPS, roots, step
+from mesh.pki.validation import certificates, intermediate_problems, name
+
+_PHASE = "trust.phase"
+_ROOT = "trust.root"
+_BEFORE = "no rotation"
+_WAIT = "the kubelet hands it over within two minutes; wait, and run the same again"
+
+
+def problems(config: StackConfig, in_place: Mapping[str, InPlace], now: datetime) -> Iterator[Problem]:
+    """Everything that must not be done to the clusters as they are, each with what to do instead."""
+    for cluster in config.clusters.values():
+        if cluster.intermediate.existing:
+            yield from _existing(cluster, config.trust, in_place[cluster.name], now)
+    bundles = {name: _letters(config, found) for name, found in in_place.items() if found.published}
+    if config.trust.next_root is None:
+        yield from _steady(config.trust.root, in_place, bundles)
+    else:
+        yield from _rotation(config.trust.phase, in_place, bundles)
+    yield from _tokens(config, in_place)
+
+
+def _letters(config: StackConfig, found: InPlace) -> tuple[str, str]:
+    """What istiod works with, and what `cacerts` holds, spelt as in `roots.step`."""
+    handed = found.cacerts.roots if found.cacerts and found.cacerts.roots else found.published
+    published, held = (
+        "".join(_is(config, certificate) for certificate in _parsed(text))
+        for text in (found.published or "", handed or "")
+    )
+    return published, held
+
+
+def _is(config: StackConfig, certificate: x509.Certificate) -> str:
+    """`o` for the root, `n` for the next root, `?` for any other certificate."""
+    trust = config.trust
+    if _matches(config.mesh.id, trust.root, certificate):
+        return "o"
+    return "n" if trust.next_root and _matches(config.mesh.id, trust.next_root, certificate) else "?"
+
+
+def _matches(mesh_id: str, root: RootSection, certificate: x509.Certificate) -> bool:
+    if root.certificate is not None:
+        return certificate in _parsed(root.certificate)
+    # Its certificate is known to Pulumi only; its name holds mesh and generation.
+    return name(certificate) == plan.root_common_name(mesh_id, root.generation)
+
+
+def _parsed(pem: str) -> Sequence[x509.Certificate]:
+    try:
+        return certificates(pem)
+    except ValueError:
+        return ()
+
+
+def _steady(
+    root: RootSection, in_place: Mapping[str, InPlace], bundles: Mapping[str, tuple[str, str]]
+) -> Iterator[Problem]:
+    """One root: it must be the one that is there, alone, or with another that is on its way in or out.
+
+    Where some clusters have it and others have roots that nobody knows, those others have been tampered with,
+    and an update with refresh repairs them.
+    """
+    at_home = any("o" in bundle for letters in bundles.values() for bundle in letters)
+    for cluster, (taken, held) in bundles.items():
+        for bundle in dict.fromkeys((taken, held)):
+            if bundle in ("o", "o?") or (at_home and "o" not in bundle):
+                continue
+            there = ", ".join(repr(name(c)) for c in _parsed(in_place[cluster].published or ""))
+            if bundle == "?oo" and held == "o":
+                message = (
+                    f"istiod in {cluster} still trusts the root before generation {root.generation}, though "
+                    f"its cacerts no longer has it: {_WAIT}"
+                )
+            elif bundle == "?oo":
+                message = (
+                    f"{cluster} signs with the root of generation {root.generation} and still trusts the one "
+                    "before; expected the phase drop-old, with root and nextRoot as they were, before "
+                    "nextRoot becomes root"
+                )
+            else:
+                message = (
+                    f"{cluster} trusts {there}, which is not the root of generation {root.generation} as "
+                    "configured: workloads would refuse each other; keep root as it was and add the other as "
+                    "nextRoot, with the phase trust-both"
+                )
+            yield Problem(path=_ROOT, message=message)
+
+
+def _rotation(
+    phase: Phase | None, in_place: Mapping[str, InPlace], bundles: Mapping[str, tuple[str, str]]
+) -> Iterator[Problem]:
+    target = STEPS.index(phase)
+    places = {cluster: (step(taken), step(held)) for cluster, (taken, held) in bundles.items()}
+    refused = [problem for cluster, place in places.items() for problem in _one(cluster, place, target)]
+    yield from refused
+    known = {p for place in places.values() for p in place if p is not None}
+    if not refused and known and max(known | {target}) - min(known | {target}) > 1:
+        yield Problem(
+            path=_PHASE,
+            message="the clusters stand on both sides of it: "
+            + ", ".join(f"{cluster}: {_word(place[1])}" for cluster, place in places.items())
+            + f"; expected all at one phase first, for example {_word(min(known))}",
+        )
+    moving = [cluster for cluster, place in places.items() if place[1] != target]
+    if moving:
+        yield from _able(phase, in_place, moving)
+
+
+def _one(cluster: str, place: tuple[int | None, int | None], target: int) -> Iterator[Problem]:
+    taken, held = place
+    if taken is None or held is None:
+        yield Problem(
+            path=_ROOT,
+            message=f"{cluster} trusts roots that are neither root nor nextRoot; expected root as it was "
+            "before the rotation (python -m mesh trust shows what is there)",
+        )
+    elif abs(held - target) > 1:
+        between = held + (1 if target > held else -1)
+        yield Problem(
+            path=_PHASE,
+            message=f"{cluster} is at {_word(held)}, and {_word(target)} is not the phase beside it: each "
+            f"must be in place in every cluster before the next. Run {_word(between)} next",
+        )
+    elif abs(taken - target) > 1:
+        yield Problem(
+            path=_PHASE,
+            message=f"istiod in {cluster} still works with the roots of {_word(taken)}, though "
+            f"{_word(held)} is in its cacerts: {_WAIT}",
+        )
+
+
+def _able(phase: Phase | None, in_place: Mapping[str, InPlace], moving: Sequence[str]) -> Iterator[Problem]:
+    """What a phase needs besides the one before it."""
+    for cluster, found in in_place.items():
+        if found.unreachable:
+            yield Problem(
+                path=_PHASE,
+                message=f"{_word(STEPS.index(phase))} moves {', '.join(moving)}, and {cluster} cannot be "
+                f"asked how far it is: {found.unreachable}; expected every cluster to answer",
+            )
+        elif cluster in moving and found.istiod and not found.multi_root:
+            yield Problem(
+                path=_PHASE,
+                message=f"istiod in {cluster} runs without ISTIO_MULTIROOT_MESH=true and would ignore "
+                "another root; first run `pulumi up` without nextRoot and with that in "
+                "istio.values.istiod.env",
+            )
+        elif cluster in moving and found.istiod and not found.xds_agent:
+            yield Problem(
+                path=_PHASE,
+                message=f"the proxies in {cluster} run without PROXY_CONFIG_XDS_AGENT=true and would not "
+                "learn of another root; first run `pulumi up` without nextRoot and with that in "
+                "istio.values.istiod.meshConfig.defaultConfig.proxyMetadata, then restart the workloads",
+            )
+
+
+def _word(place: int | None) -> str:
+    if place is None:
+        return "roots of its own"
+    return str(STEPS[place] or _BEFORE)
+
+
+def _existing(
+    cluster: ClusterConfig, trust: TrustSection, found: InPlace, now: datetime
+) -> Iterator[Problem]:
+    path = f"clusters.{cluster.name}.trust.intermediate.existing"
+    if found.unreachable:
+        if not cluster.skip_unreachable:
+            yield Problem(path=path, message=f"its cacerts cannot be checked: {found.unreachable}")
+        return
+    if found.cacerts is None:
+        yield Problem(
+            path=path,
+            message="the cluster has no Secret istio-system/cacerts; expected it there before the mesh, with "
+            "ca-cert.pem, ca-key.pem, root-cert.pem and cert-chain.pem",
+        )
+        return
+    if found.network != cluster.network:
+        yield Problem(
+            path=path,
+            message=f"the namespace istio-system has the network {found.network or '(none)'!r}; expected "
+            f"`kubectl label namespace istio-system topology.istio.io/network={cluster.network}`",
+        )
+    for message in _cacerts_problems(found.cacerts, trust, now):
+        yield Problem(path=path, message=f"cacerts in {cluster.name}: {message}")
+
+
+def _cacerts_problems(cacerts: Cacerts, trust: TrustSection, now: datetime) -> Iterator[str]:
+    parts = {
+        "ca-cert.pem": cacerts.certificate,
+        "ca-key.pem": cacerts.private_key,
+        "root-cert.pem": cacerts.roots,
+        "cert-chain.pem": cacerts.chain,
+    }
+    if missing := [key for key, text in parts.items() if not text.strip()]:
+        yield f"{', '.join(missing)} missing; istiod refuses an incomplete bundle"
+        return
+    keys = {"certificate": "ca-cert.pem", "privateKey": "ca-key.pem", "chain": "cert-chain.pem"}
+    known = [root.certificate for root in roots(trust).declared if root.certificate]
+    found = [
+        list(intermediate_problems(cacerts.certificate, cacerts.private_key, cacerts.chain, root, now))
+        for root in known
+    ]
+    if all(found):
+        for setting, message in found[0]:
+            yield f"{keys[setting]}: {message}"
+    if not any(c in _parsed(root) for c in _parsed(cacerts.roots) for root in known):
+        yield "root-cert.pem: the root of the mesh is not in it"
+
+
+def _tokens(config: StackConfig, in_place: Mapping[str, InPlace]) -> Iterator[Problem]:
+    """A token may go only after every remote secret carries another one."""
+    for target, cluster in config.clusters.items():
+        if cluster.reader.kubeconfig is not None:
+            continue
+        alive = [token_name(generation) for generation in cluster.reader.token_generations]
+        for reader, found in in_place.items():
+            used = found.tokens.get(target)
+            generation = token_generation(used) if used else None
+            if generation is not None and used not in alive and reader in config.clusters:
+                yield Problem(
+                    path="reader.tokenGenerations",
+                    message=f"{list(cluster.reader.token_generations)} deletes the token of {target} of "
+                    f"generation {generation}, and {reader} still reads {target} with it; expected "
+                    f"[{generation}, {cluster.reader.token_generations[-1]}] first",
+                )

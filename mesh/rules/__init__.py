@@ -1,0 +1,1 @@
+"""What must hold between settings, each rule by itself. Pure."""

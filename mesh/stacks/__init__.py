@@ -1,0 +1,1 @@
+"""What the stacks of one mesh tell each other."""
