@@ -1,10 +1,10 @@
 """The configuration reference, from the models: `make reference`."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from types import NoneType
-from typing import Any, get_args, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -13,52 +13,69 @@ from mesh.config.schema import StackSections
 
 _HEADER = """# Configuration
 
-Everything is set in `Pulumi.<stack>.yaml` below the project's name, `istio-mesh:`, or by the CLI:
+This page lists every setting of a mesh, with its type, default and an example. Settings are in
+`Pulumi.<stack>.yaml`, each with the prefix `istio-mesh:`. Edit the file, or use the CLI:
 
     pulumi config set --path 'clusters.north.context' north
     pulumi config set --path 'clusters.north.helloWorld' true
     pulumi config set --secret --path 'clusters.north.kubeconfigContents' < kubeconfig
 
-Unknown keys are errors. What is set for all clusters can be overridden for one, below its name.
-This page is generated from `mesh/config/sections.py` by `make reference`.
+An unknown key is an error. `istio`, `exposure`, `reader`, `helloWorld` and `trust.intermediate` apply to all
+clusters. Set the same keys below `clusters.<name>` to override them for one cluster.
+
+`make reference` generates this page from `mesh/config/sections.py`. Do not edit it.
 """
+_TYPES = {str: "text", int: "number", bool: "true or false", SecretStr: "text, secret"}
 
 
-def page() -> str:
-    """The page in Markdown."""
-    sections = StackSections.model_fields
+def page(stack: type[BaseModel] = StackSections) -> str:
+    """The page in Markdown.
+
+    Args:
+        stack: the model of a whole stack file; each field is a section, or a map of sections by name.
+
+    Raises:
+        TypeError: a field has a type that the page has no words for; the message names its key.
+    """
+    documented: dict[type[BaseModel], str] = {}
     parts = [_HEADER]
-    for name, field in sections.items():
+    for name, field in stack.model_fields.items():
         key = field.alias or name
-        path = "clusters.<name>" if key == "clusters" else key
+        model, path = _section(field.annotation), key
+        if model is None:
+            model, path = _named_section(key, field.annotation), f"{key}.<name>"
         lines = [
             f"## `{path}`\n",
             f"{field.description}\n",
             "| key | type | default | meaning | example |",
             "|---|---|---|---|---|",
         ]
-        parts.append("\n".join([*lines, *_rows(_inner(field.annotation), path)]) + "\n")
+        parts.append("\n".join([*lines, *_rows(model, path, documented)]) + "\n")
     return "\n".join(parts)
 
 
-def _rows(model: type[BaseModel], path: str) -> Iterator[str]:
+def _rows(model: type[BaseModel], path: str, documented: dict[type[BaseModel], str]) -> Iterator[str]:
+    documented.setdefault(model, path)
     for name, field in model.model_fields.items():
         key = f"{path}.{field.alias or name}"
         inner = _section(field.annotation)
         if inner is not None and field.default is not None:
-            yield from _rows(inner, key)
+            yield from _rows(inner, key, documented)
             continue
         example = f"`{field.examples[0]}`" if field.examples else ""
-        cells = [f"`{key}`", _type(field.annotation), _default(field), field.description or "", example]
+        type_ = _type(key, field.annotation, documented)
+        cells = [f"`{key}`", type_, _default(field), field.description or "", example]
         escaped = (cell.replace("|", "\\|") for cell in cells)
         yield f"| {' | '.join(escaped)} |"
 
 
-def _inner(annotation: Any) -> type[BaseModel]:
-    """The model of a section; of a map of sections, that of its values."""
-    found = _section(annotation) or _section(get_args(annotation)[1])
-    assert found is not None, annotation  # noqa: S101 - every top-level key is a section
-    return found
+def _named_section(key: str, annotation: Any) -> type[BaseModel]:
+    """The model of the values of a map of sections by name."""
+    arguments = get_args(annotation)
+    model = _section(arguments[1]) if get_origin(annotation) is dict else None
+    if model is None:
+        raise TypeError(f"{key}: expected a section or a map of sections by name, not {annotation}")
+    return model
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
@@ -68,21 +85,24 @@ def _section(annotation: Any) -> type[BaseModel] | None:
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
 
 
-def _type(annotation: Any) -> str:
+def _type(key: str, annotation: Any, documented: Mapping[type[BaseModel], str]) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is tuple:
-        return f"list of {_type(arguments[0])}"
+        return f"list of {_type(key, arguments[0], documented)}"
     if origin is dict:
         return "map"
-    if arguments and origin is not None and NoneType in arguments:
-        return _type(next(a for a in arguments if a is not NoneType))
-    if arguments:  # Annotated
-        return _type(arguments[0])
-    if issubclass(annotation, BaseModel):
-        return f"as `{annotation.__name__.removesuffix('Section').lower()}` above"
-    if issubclass(annotation, StrEnum):
+    if NoneType in arguments:
+        return _type(key, next(a for a in arguments if a is not NoneType), documented)
+    if origin is Annotated:
+        return _type(key, arguments[0], documented)
+    if annotation in documented:
+        path = documented[annotation]
+        return f"same as [`{path}`](#{path.partition('.')[0].lower()})"
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return ", ".join(f"`{member.value}`" for member in annotation)
-    return {str: "text", int: "number", bool: "true or false", SecretStr: "text, secret"}[annotation]
+    if annotation not in _TYPES:
+        raise TypeError(f"{key}: no words for the type {annotation}; add them to docs/reference.py")
+    return _TYPES[annotation]
 
 
 def _default(field: FieldInfo) -> str:

@@ -1,9 +1,64 @@
 """The configuration reference."""
 
+from datetime import timedelta
+
+import pytest
+from pydantic import Field
+
 from docs.reference import page
+from mesh.config.sections import IstioSection, Section
 from tests.program.recording import PROJECT
+
+
+class _OfUnknownType(Section):
+    pause: timedelta = Field(description="A type that the page has no words for.")
+
+
+class _BeforeItsSection(Section):
+    istio: IstioSection | None = Field(
+        default=None, description="Overrides a section that the page lacks."
+    )
+
+
+class _Stack(Section):
+    unknown: _OfUnknownType | None = Field(default=None, description="A section.")
+
+
+class _StackOfOverrides(Section):
+    override: _BeforeItsSection | None = Field(default=None, description="A section.")
+
+
+class _StackOfNumbers(Section):
+    replicas: int = Field(default=1, description="A setting outside of a section.")
 
 
 def test_the_reference_is_that_of_the_models() -> None:
     """After a changed setting: `make reference`."""
     assert (PROJECT / "docs/configuration.md").read_text(encoding="utf-8") == page()
+
+
+@pytest.mark.parametrize("key", ["clusters.<name>.context", "peers.<name>.stack"])
+def test_a_key_in_a_map_of_sections_has_a_place_for_the_name(key: str) -> None:
+    """Users write `peers.west.stack`; `peers.stack` would be refused."""
+    assert f"| `{key}` |" in page(), f"{key} must be on the page as users write it"
+
+
+@pytest.mark.parametrize("key", ["istio", "exposure", "reader", "helloWorld"])
+def test_an_override_links_to_the_section_that_it_overrides(key: str) -> None:
+    """By the key as users write it, in camelCase."""
+    link = f"| `clusters.<name>.{key}` | same as [`{key}`](#{key.lower()}) |"
+    assert link in page(), f"the row of clusters.<name>.{key} must link to the section {key}"
+
+
+@pytest.mark.parametrize(
+    ("stack", "message"),
+    [
+        (_Stack, r"unknown\.pause: no words for the type .*timedelta"),
+        (_StackOfOverrides, r"override\.istio: no words for the type .*IstioSection"),
+        (_StackOfNumbers, r"replicas: expected a section or a map of sections by name"),
+    ],
+)
+def test_a_type_that_the_page_has_no_words_for_is_an_error(stack: type[Section], message: str) -> None:
+    """A wrong word in the reference would be worse than none."""
+    with pytest.raises(TypeError, match=message):
+        page(stack)
