@@ -15,9 +15,7 @@ class _OfUnknownType(Section):
 
 
 class _BeforeItsSection(Section):
-    istio: IstioSection | None = Field(
-        default=None, description="Overrides a section that the page lacks."
-    )
+    istio: IstioSection | None = Field(default=None, description="Overrides a section that the page lacks.")
 
 
 class _Stack(Section):
