@@ -192,7 +192,7 @@ def test_after_removing_the_mesh_as_documented_clusters_are_as_before(
     stack: Stack, clusters: Mapping[str, Kube], untouched: Mapping[str, set[str]]
 ):
     """Every object of every kind in every namespace, before the mesh and after it, is the same."""
-    _run(_documented("All of it"), stack.environment)
+    _run(_documented("Remove the mesh"), stack.environment)
     assert stack.state()["deployment"].get("resources", []) == []
     for name, kube in clusters.items():
         assert _strangers(kube.objects() ^ untouched[name]) == set()
