@@ -23,7 +23,7 @@ This page lists every setting of a mesh, with its type, default and an example. 
 An unknown key is an error. `istio`, `exposure`, `reader`, `helloWorld` and `trust.intermediate` apply to all
 clusters. Set the same keys below `clusters.<name>` to override them for one cluster.
 
-`make reference` generates this page from `mesh/config/sections.py`. Do not edit it.
+`make reference` generates this page from `mesh/config/schema.py`. Do not edit it.
 """
 _TYPES = {str: "text", int: "number", bool: "true or false", SecretStr: "text, secret"}
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic import Field
 
 from docs.reference import page
-from mesh.config.sections import IstioSection, Section
+from mesh.config.schema import IstioSection, Section
 from tests.program.recording import PROJECT
 
 
