@@ -15,15 +15,18 @@ _COLOURS = {plan.OURS: "C0", plan.SERIAL: "C3", plan.PARALLEL: "C1", plan.LIMIT:
 _PAGE = """\
 # Benchmarks on clusters
 
-<!-- Written by `python -m benchmarks plot`. How to run and read it: benchmarks/README.md. -->
+How long this program takes to build a mesh, compared with Istio's documented way.
+
+<!-- Written by `python -m benchmarks plot`. Do not edit; see benchmarks/README.md. -->
 
 ![First up against the documented way, our steps, CPU time and memory](mesh.svg)
 
 {caption}
 
-{repetitions}; data: [mesh.jsonl](mesh.jsonl). How it is measured and how to read it:
-[benchmarks/README.md](../../benchmarks/README.md). What explains a goal that is not met:
-[docs/performance.md](../performance.md#where-the-time-goes).
+{repetitions}. Data: [mesh.jsonl](mesh.jsonl).
+
+- [benchmarks/README.md](../../benchmarks/README.md) explains how this is measured and how to read it.
+- [Where the time goes](../performance.md#where-the-time-goes) explains the goals that are not met.
 
 {tables}
 """
@@ -49,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
 def page(data: Data) -> str:
     """The page beside the picture. Pure."""
     fewest = min(Counter((r.way, r.size, r.step) for r in data.records).values())
-    repetitions = "Each measured once" if fewest == 1 else f"Medians; each measured at least {fewest} times"
+    repetitions = "Each was measured once" if fewest == 1 else f"Medians of at least {fewest} measurements"
     return _PAGE.format(
         caption=facts.caption(dict(data.facts)), repetitions=repetitions, tables=table.text(data)
     )

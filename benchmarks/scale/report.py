@@ -11,18 +11,25 @@ _MIB = 2**20
 _PAGE = """\
 # Benchmarks of program and engine alone
 
-<!-- Written by `python -m benchmarks scale --plot`. How to run it: benchmarks/README.md. -->
+How time, memory and state grow with the number of clusters, for full meshes.
+
+<!-- Written by `python -m benchmarks scale --plot`. Do not edit; see benchmarks/README.md. -->
 
 ![Time, memory and state over the number of clusters, for three layouts of links](scale.svg)
 
-Full meshes without clusters: providers answer from memory, so this is what program and engine take
-themselves. {caption} Data: [scale.jsonl](scale.jsonl).
+There are no clusters: providers answer from memory, so the numbers are those of the program and the engine.
+{caption} Data: [scale.jsonl](scale.jsonl).
 
-Links as: `pair` is the program, a Secret for each ordered pair with a component around it; `bare` the same
-without the component; `keys` one Secret in each cluster with a key for each other one. CPU seconds say what a
-run costs; times on the clock of a busy machine say how busy it was. The state is written once, at the end,
-where nothing else is said. `preview` is one without any change. A change may touch what carries the cluster's
-name, and nothing else: what it touches elsewhere is counted in the last column.
+| links as | layout |
+| --- | --- |
+| `pair` | what the program does: a Secret for each ordered pair, in a component |
+| `bare` | a Secret for each ordered pair, without the component |
+| `keys` | one Secret in each cluster, with a key for each other cluster |
+
+- Compare CPU seconds. Wall times also show how busy the machine was.
+- The state is written once, at the end, unless the table says otherwise.
+- `preview` is a preview without changes.
+- A change may touch only resources with the changed cluster's name. The column `elsewhere` counts all others.
 
 {tables}
 """

@@ -79,7 +79,7 @@ class ChartValues(Section):
     istiod: Values = Field(default={}, description="Values for the chart `istiod`.", examples=["{pilot: {}}"])
     gateway: Values = Field(
         default={},
-        description="Values for the chart `gateway`, which makes the east-west gateway.",
+        description="Values for the chart `gateway`, which installs the east-west gateway.",
         examples=["{service: {annotations: {}}}"],
     )
 
@@ -88,11 +88,11 @@ class IstioSection(Section):
     """Istio's charts: where they come from and the values they get."""
 
     version: IstioVersion = Field(
-        default=versions.ISTIO, description="Version of Istio and of its charts.", examples=[versions.ISTIO]
+        default=versions.ISTIO, description="Version of Istio and its charts.", examples=[versions.ISTIO]
     )
     chart_repository: ChartRepository = Field(
         default=versions.CHART_REPOSITORY,
-        description="Helm repository, or OCI registry folder, with Istio's charts.",
+        description="Helm repository or OCI registry with Istio's charts.",
         examples=[versions.CHART_REPOSITORY],
     )
     values: ChartValues = Field(
@@ -107,26 +107,28 @@ class RootSection(Section):
 
     generation: Generation = Field(
         default=1,
-        description="Number of this root. A root that takes another's place has a higher one.",
+        description="Number of this root. A new root must have a higher number.",
         examples=[2],
     )
     key: KeyAlgorithm = Field(
         default=KeyAlgorithm.RSA_4096,
-        description="Algorithm of a generated root's private key.",
+        description="Algorithm of the private key of a generated root.",
         examples=["rsa-4096"],
     )
     validity_hours: Hours = Field(
-        default=87600, description="Lifetime of a generated root's certificate in hours.", examples=[87600]
+        default=87600,
+        description="Validity of the certificate of a generated root, in hours.",
+        examples=[87600],
     )
     certificate: CertificatePem | None = Field(
         default=None,
-        description="PEM certificate of a root of your own; without privateKey, the root is offline and "
-        "every cluster's intermediate is given or existing.",
+        description="PEM certificate of your own root. Without privateKey the root is offline: set the "
+        "intermediate of every cluster, or `existing`.",
         examples=["-----BEGIN CERTIFICATE-----…"],
     )
     private_key: SecretStr | None = Field(
         default=None,
-        description="PEM private key of that certificate; set it with `--secret`.",
+        description="PEM private key of that certificate. Set it with `--secret`.",
         examples=["{secure: …}"],
     )
 
@@ -144,17 +146,17 @@ class IntermediateSection(Section):
 
     key: KeyAlgorithm = Field(
         default=KeyAlgorithm.RSA_4096,
-        description="Algorithm of a generated intermediate's private key.",
+        description="Algorithm of the private key of a generated intermediate.",
         examples=["ecdsa-p256"],
     )
     validity_hours: Hours = Field(
         default=17520,
-        description="Lifetime of a generated intermediate's certificate in hours.",
+        description="Validity of the certificate of a generated intermediate, in hours.",
         examples=[17520],
     )
     renew_before_hours: Hours = Field(
         default=4320,
-        description="How many hours before its end `pulumi preview` begins to show the renewal.",
+        description="How many hours before expiry `pulumi up` renews the certificate.",
         examples=[4320],
     )
     generation: Generation = Field(
@@ -162,23 +164,23 @@ class IntermediateSection(Section):
     )
     existing: bool = Field(
         default=False,
-        description="The cluster has its Secret `cacerts` from elsewhere (cert-manager, Vault, by hand); it "
-        "is checked and left alone.",
+        description="Somebody else creates the Secret `cacerts` (cert-manager, Vault, a person). The program "
+        "checks it and never writes it.",
         examples=["true"],
     )
     certificate: CertificatePem | None = Field(
         default=None,
-        description="PEM certificate of an intermediate of your own; for one cluster only.",
+        description="PEM certificate of your own intermediate. For one cluster only.",
         examples=["-----BEGIN CERTIFICATE-----…"],
     )
     private_key: SecretStr | None = Field(
         default=None,
-        description="PEM private key of that certificate; set it with `--secret`.",
+        description="PEM private key of that certificate. Set it with `--secret`.",
         examples=["{secure: …}"],
     )
     chain: CertificatePem | None = Field(
         default=None,
-        description="PEM certificates between that certificate and the root, if there are any.",
+        description="PEM certificates between that certificate and the root, if any.",
         examples=["-----BEGIN CERTIFICATE-----…"],
     )
 
@@ -194,12 +196,12 @@ class TrustSection(Section):
     root: RootSection = Field(default=RootSection(), description="The root CA.", examples=["{}"])
     next_root: RootSection | None = Field(
         default=None,
-        description="The root CA that takes its place, while it is rotated.",
+        description="The new root CA, during a rotation.",
         examples=["{generation: 2}"],
     )
     phase: Phase | None = Field(
         default=None,
-        description="How far the rotation to nextRoot is: trust-both, then sign-with-new, then drop-old.",
+        description="Phase of the rotation to nextRoot: trust-both, then sign-with-new, then drop-old.",
         examples=["trust-both"],
     )
     intermediate: IntermediateSection = Field(
@@ -207,12 +209,12 @@ class TrustSection(Section):
     )
     shared: bool = Field(
         default=False,
-        description="Whether other stacks of the mesh take the roots from this one.",
+        description="Whether other stacks of the mesh use the root CA of this stack.",
         examples=["true"],
     )
     stack: StackName | None = Field(
         default=None,
-        description="The stack that the roots are taken from, where it is another one.",
+        description="The stack that creates the root CA, if it is another one.",
         examples=["organization/istio-mesh/trust"],
     )
 
@@ -230,7 +232,7 @@ class ExposureSection(Section):
 
     hosts: Annotated[tuple[ExposedHost, ...], Field(min_length=1)] = Field(
         default=("*.local",),
-        description="Hosts that other clusters may reach through the gateway.",
+        description="Hosts that other clusters can reach through the gateway.",
         examples=['["*.local"]'],
     )
 
@@ -240,19 +242,19 @@ class ReaderSection(Section):
 
     token_generations: Annotated[tuple[Generation, ...], Field(min_length=1)] = Field(
         default=(1,),
-        description="Tokens that are alive; remote secrets carry the last one. Rotate by [1, 2], then [2].",
+        description="Tokens that exist. Remote secrets use the last one. To rotate, set [1, 2], then [2].",
         examples=["[1]"],
     )
     role: ReaderRole = Field(
         default=ReaderRole.CHART,
-        description="Rights of the account: those of Istio's chart, which may read every Secret of the "
-        "cluster, or `minimal`, which may read none (Istio 1.31.1 and later).",
+        description="Permissions of the account: `chart` is Istio's role, which can read every Secret in the "
+        "cluster; `minimal` can read none (Istio 1.31.1 and later).",
         examples=["minimal"],
     )
     kubeconfig: SecretStr | None = Field(
         default=None,
-        description="Kubeconfig that peers get instead of one with a token of the reader's, for one cluster "
-        "only; set it with `--secret`.",
+        description="Kubeconfig for the other clusters, instead of one with a generated token. For one "
+        "cluster only. Set it with `--secret`.",
         examples=["{secure: …}"],
     )
 
@@ -262,7 +264,7 @@ class HelloWorldSection(Section):
 
     enabled: bool = Field(
         default=False,
-        description="Whether the sample is installed; it needs Kubernetes 1.30.",
+        description="Whether to install the sample. It needs Kubernetes 1.30 or later.",
         examples=["true"],
     )
     image: ImageReference = Field(
@@ -272,7 +274,7 @@ class HelloWorldSection(Section):
     )
     client_image: ImageReference = Field(
         default=versions.CLIENT_IMAGE,
-        description="Image with `curl` and `sleep`, to call from.",
+        description="Image of the client. It must have `curl` and `sleep`.",
         examples=[versions.CLIENT_IMAGE],
     )
 
@@ -281,20 +283,24 @@ class ApiServerSection(Section):
     """How the other clusters reach this cluster's API server, where that differs from the kubeconfig."""
 
     server: ApiServerUrl | None = Field(
-        default=None, description="URL for peers.", examples=["https://203.0.113.10:6443"]
+        default=None,
+        description="URL of the API server for other clusters.",
+        examples=["https://203.0.113.10:6443"],
     )
     certificate_authority: CertificatePem | None = Field(
         default=None,
-        description="PEM certificate that the server at that URL is verified with.",
+        description="PEM certificate of the CA of the server at that URL.",
         examples=["-----BEGIN CERTIFICATE-----…"],
     )
     tls_server_name: DnsName | None = Field(
         default=None,
-        description="Name to expect in that server's certificate.",
+        description="Name that the server's certificate must have.",
         examples=["kubernetes.default.svc"],
     )
     proxy_url: ProxyUrl | None = Field(
-        default=None, description="Proxy that peers go through.", examples=["http://proxy.example.com:3128"]
+        default=None,
+        description="Proxy through which other clusters reach the API server.",
+        examples=["http://proxy.example.com:3128"],
     )
 
 
@@ -302,7 +308,7 @@ class PeerSection(Section):
     """A cluster of the same mesh that another stack looks after."""
 
     stack: StackName = Field(
-        description="The stack that the cluster is in.", examples=["organization/istio-mesh/west"]
+        description="Full name of the stack that has the cluster.", examples=["organization/istio-mesh/west"]
     )
 
 
@@ -316,26 +322,26 @@ class ClusterSection(Section):
     context: str = Field(description="Context in the kubeconfig.", examples=["east"], min_length=1)
     kubeconfig: str = Field(
         default="~/.kube/config",
-        description="Path of the kubeconfig; relative to the project's folder.",
+        description="Path of the kubeconfig, absolute or relative to the project's folder.",
         examples=["~/.kube/config"],
         min_length=1,
     )
     kubeconfig_contents: SecretStr | None = Field(
         default=None,
-        description="The kubeconfig itself instead of a path; set it with `--secret`.",
+        description="Contents of the kubeconfig, instead of a path. Set it with `--secret`.",
         examples=["{secure: …}"],
     )
     network: DnsLabel | None = Field(
-        default=None, description="Istio's network; `net-<cluster>` where not given.", examples=["net-east"]
+        default=None, description="Istio's network. Default: `net-<cluster>`.", examples=["net-east"]
     )
     skip_unreachable: bool = Field(
         default=False,
-        description="Leave this cluster as it is while its API server does not answer.",
+        description="Skip this cluster with a warning while its API server is unreachable.",
         examples=["true"],
     )
     api_server: ApiServerSection = Field(
         default=ApiServerSection(),
-        description="How other clusters reach its API server.",
+        description="How other clusters reach the API server.",
         examples=["{server: https://203.0.113.10:6443}"],
     )
     istio: IstioSection | None = Field(
@@ -353,7 +359,7 @@ class ClusterSection(Section):
         default=None, description="Overrides `reader`.", examples=["{tokenGenerations: [1, 2]}"]
     )
     hello_world: Annotated[HelloWorldSection | None, BeforeValidator(_switch)] = Field(
-        default=None, description="Overrides `helloWorld`; `true` or `false` is enough.", examples=["true"]
+        default=None, description="Overrides `helloWorld`. `true` or `false` is enough.", examples=["true"]
     )
 
 
@@ -369,22 +375,24 @@ class StackSections(Section):
     )
     exposure: ExposureSection = Field(
         default=ExposureSection(),
-        description="What clusters expose to each other.",
+        description="What each cluster exposes to the others.",
         examples=['{hosts: ["*.local"]}'],
     )
     reader: ReaderSection = Field(
         default=ReaderSection(),
-        description="Accounts for service discovery.",
+        description="The accounts that other clusters use to discover services.",
         examples=["{tokenGenerations: [1]}"],
     )
     hello_world: Annotated[HelloWorldSection, BeforeValidator(_switch)] = Field(
-        default=HelloWorldSection(), description="The sample.", examples=["{enabled: true}"]
+        default=HelloWorldSection(),
+        description="The sample, for tests and `python -m mesh verify`.",
+        examples=["{enabled: true}"],
     )
     clusters: dict[DnsLabel, ClusterSection] = Field(
-        description="The clusters of the mesh by name.", examples=["{east: {context: east}}"]
+        description="The clusters of the mesh, by name.", examples=["{east: {context: east}}"]
     )
     peers: dict[DnsLabel, PeerSection] = Field(
         default={},
-        description="The clusters of the mesh that other stacks look after, by name.",
+        description="Clusters of the mesh that are in other stacks, by name.",
         examples=["{west: {stack: organization/istio-mesh/west}}"],
     )

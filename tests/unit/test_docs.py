@@ -1,0 +1,165 @@
+"""The documentation: links lead somewhere, what it tells users to type exists, and its words are plain."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel
+
+from mesh.config.schema import StackSections
+from tests.program.recording import PROJECT
+
+_TO_AVOID = ("anew", "nobody's way", "taken over", "is not right")
+_OWN_FOLDERS = "mesh|sandbox|standins|policy|tests|benchmarks|examples|docs"
+_SECTIONS = "|".join(field.alias or name for name, field in StackSections.model_fields.items())
+
+
+def _pages() -> Iterator[Path]:
+    for folder, folders, files in os.walk(PROJECT):
+        folders[:] = [name for name in folders if not name.startswith(".")]  # .venv, .sandbox
+        yield from (Path(folder) / name for name in files if name.endswith(".md"))
+
+
+PAGES = {str(page.relative_to(PROJECT)): page for page in sorted(_pages())}
+each_page = pytest.mark.parametrize("page", PAGES)
+
+
+def _text(page: str) -> str:
+    return PAGES[page].read_text(encoding="utf-8")
+
+
+def _without_code(text: str) -> str:
+    return re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
+@cache
+def _anchors(page: Path) -> frozenset[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    anchors: list[str] = []
+    text = _without_code(page.read_text(encoding="utf-8"))
+    for heading in re.findall(r"^#{1,6} (.+)$", text, flags=re.MULTILINE):
+        shown = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading)
+        slug = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
+        anchors.append(f"{slug}-{anchors.count(slug)}" if slug in anchors else slug)
+    return frozenset(anchors)
+
+
+def _broken(link: str, base: Path) -> str | None:
+    path, _, anchor = link.partition("#")
+    target = (base.parent / path).resolve() if path else base
+    if not target.exists():
+        return f"{link}: no such file"
+    if anchor and anchor not in (_anchors(target) if target.suffix == ".md" else ()):
+        return f"{link}: no such heading"
+    return None
+
+
+@each_page
+def test_every_link_leads_somewhere(page: str) -> None:
+    """To a file of the repository, and to a heading in it where the link has an anchor."""
+    links = re.findall(r"\]\(([^)\s]+)\)", _without_code(_text(page)))
+    local = [link for link in links if not re.match(r"[a-z]+:", link)]
+    broken = [problem for link in local if (problem := _broken(link, PAGES[page]))]
+    assert broken == [], f"{page} has links that lead nowhere"
+
+
+@each_page
+def test_every_file_that_a_page_names_exists(page: str) -> None:
+    """Paths of this repository, such as `mesh/config/schema.py`."""
+    named = re.findall(rf"`((?:{_OWN_FOLDERS})/[^`\s<…]*)`", _text(page))
+    missing = [path for path in named if not any(PROJECT.glob(path.rstrip("/")))]
+    assert missing == [], f"{page} names files that do not exist"
+
+
+def test_every_page_that_the_code_names_exists() -> None:
+    """Messages lead users in trouble to a page."""
+    sources = [*PROJECT.glob("mesh/**/*.py"), *PROJECT.glob("benchmarks/**/*.py"), PROJECT / "Makefile"]
+    named = {
+        link
+        for source in sources
+        for link in re.findall(r"\bdocs/[\w./-]+\.md(?:#[\w-]+)?", source.read_text(encoding="utf-8"))
+    }
+    broken = [problem for link in named if (problem := _broken(link, PROJECT / "README.md"))]
+    assert broken == [], "the code names pages or headings that do not exist"
+
+
+@cache
+def _help(module: str, command: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", module, *command.split(), "--help"],
+        cwd=PROJECT,
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, f"python -m {module} {command} --help: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+@each_page
+def test_every_command_and_option_that_a_page_names_exists(page: str) -> None:
+    """`python -m mesh` and `python -m sandbox`, by their own help."""
+    for module, line in re.findall(r"python -m (mesh|sandbox)\b([^`\n#)]*)", _text(page)):
+        words = line.split()
+        command = words[0] if words and re.fullmatch(r"[a-z-]+", words[0]) else ""
+        missing = {word for word in words if word.startswith("--")} - {*_help(module, command).split()}
+        assert missing == set(), f"{page}: python -m {module}{line} has options that do not exist"
+
+
+@each_page
+def test_every_benchmark_that_a_page_names_exists(page: str) -> None:
+    """By the list of them; their own help needs packages of their own."""
+    for name in re.findall(r"python -m benchmarks ([a-z]+)", _text(page)):
+        assert f"  {name} " in _help("benchmarks", ""), f"{page}: there is no benchmark {name}"
+
+
+@each_page
+def test_every_target_of_make_that_a_page_names_exists(page: str) -> None:
+    """In a line of code, or between backticks."""
+    targets = re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    fenced = "\n".join(re.findall(r"^ *```.*?^ *```", _text(page), flags=re.DOTALL | re.MULTILINE))
+    lines = re.findall(r"^ *make ([^#\n]*)", fenced, re.MULTILINE) + re.findall(
+        r"`make ([^`]*)`", _text(page)
+    )
+    named = {word for line in lines for word in line.split() if re.fullmatch(r"[a-z-]+", word)}
+    assert named <= {*targets}, f"{page} names targets that the Makefile does not have"
+
+
+def _is_setting(annotation: Any, keys: list[str]) -> bool:
+    """Whether keys such as `clusters`, `north`, `network` lead to a setting or a section."""
+    if not keys:
+        return True
+    arguments = get_args(annotation)
+    if get_origin(annotation) is dict:
+        return arguments[1] is Any or _is_setting(arguments[1], keys[1:])
+    for model in (annotation, *arguments):
+        if isinstance(model, type) and issubclass(model, BaseModel):
+            fields = {field.alias or name: field for name, field in model.model_fields.items()}
+            return keys[0] in fields and _is_setting(fields[keys[0]].annotation, keys[1:])
+    return False
+
+
+@each_page
+def test_every_setting_that_a_page_names_exists(page: str) -> None:
+    """Between backticks, or as the path of `pulumi config set` and `rm`."""
+    text = _text(page)
+    named = re.findall(rf"`(?:istio-mesh:)?((?:{_SECTIONS})\.[^\s`:]+)(?:: [^`]*)?`", text)
+    paths = re.findall(r"--path '?(?:istio-mesh:)?([^\s'`]+)", text)
+    unknown = [key for key in [*named, *paths] if not _is_setting(StackSections, key.split("."))]
+    assert unknown == [], f"{page} names settings that do not exist"
+
+
+@each_page
+def test_pages_are_in_plain_words(page: str) -> None:
+    """Again, expires, loaded, invalid: words that a reader knows from the documentation of Istio and Pulumi."""
+    text = " ".join(_text(page).split()).lower()
+    found = [phrase for phrase in _TO_AVOID if re.search(rf"\b{re.escape(phrase)}\b", text)]
+    assert found == [], f"{page} has words to avoid"
