@@ -78,7 +78,7 @@ bench: setup .venv/bench ## Measure the mesh beside the documented way; goes on 
 	$(call step,Table and picture,$(PY) -m benchmarks plot --data .sandbox/bench/mesh.jsonl)
 
 .PHONY: reference
-reference: .venv/installed ## Write docs/configuration.md anew from the models.
+reference: .venv/installed ## Write docs/configuration.md from the models.
 	@$(PY) -m docs.reference > docs/configuration.md
 
 .PHONY: lock

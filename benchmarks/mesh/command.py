@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--table", action="store_true", help="measure nothing, show what there is")
     there = parser.add_mutually_exclusive_group()
-    there.add_argument("--resume", action="store_true", help="go on where the last run has ended")
-    there.add_argument("--anew", action="store_true", help="forget what was measured before")
+    there.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    there.add_argument("--discard", action="store_true", help="delete earlier results and start again")
     return parser
 
 
@@ -80,15 +80,15 @@ def _ways(text: str) -> list[str]:
 def _measure(data: Path, options: argparse.Namespace) -> None:
     planned = list(plan.runs(options.sizes, options.repeat, options.ways))
     there = records.read(data)
-    if there.records and options.anew:
+    if there.records and options.discard:
         data.unlink()
         there = records.read(data)
     if there.records and not options.resume:
-        raise SandboxError(f"{data} has results: --resume goes on with them, --anew forgets them")
+        raise SandboxError(f"{data} has results: --resume continues, --discard deletes them")
     here = facts.gathered()
     if there.facts and there.facts != here:
         raise SandboxError(
-            f"{data} was measured on another machine or with other versions: --anew forgets it"
+            f"{data} was measured on another machine or with other versions; --discard deletes it"
         )
     if not there.facts:
         records.begin(data, here)

@@ -31,7 +31,7 @@ def stack_config(source: Path, names: Iterable[str], *, kubeconfig: Path, reposi
 def with_changed_value(config: dict[str, Any], name: str) -> dict[str, Any]:
     """The same with one Helm value changed in one cluster: an annotation of the gateway's Service.
 
-    That is an upgrade of one release in which no pod is made anew, so its time is the tools' own.
+    That is an upgrade of one release that replaces no pod, so its time is the tools' own.
     """
     changed = copy.deepcopy(config)
     changed[CLUSTERS][name]["istio"] = {
