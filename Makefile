@@ -50,7 +50,7 @@ down: .venv/installed ## Remove the local clusters and the state of their stack.
 	$(call step,Removal,$(PY) -m sandbox stop --all)
 
 .PHONY: lint
-lint: .venv/installed ## Check code and workflows.
+lint: .venv/bench ## Check code and workflows.
 	$(call step,ruff,.venv/bin/ruff check . && .venv/bin/ruff format --check .)
 	$(call step,pyright,.venv/bin/pyright)
 	$(call step,zizmor,.venv/bin/zizmor --quiet --offline --persona pedantic $(WORKFLOWS))

@@ -11,9 +11,15 @@ COMMANDS = {
 }
 """Each module has `main(arguments)`, which gives the exit code."""
 
+_PACKAGES = ("matplotlib", "psutil")
+"""What `requirements-bench.txt` adds to the environment."""
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the subcommand that the first argument names; 2 with the list of them where it names none."""
+    """Run the subcommand that the first argument names; 2 with the list of them where it names none.
+
+    Without the benchmarks' packages it prints how to install them, and gives 1.
+    """
     name, *rest = arguments or [""]
     if name not in COMMANDS:
         asked = name in ("-h", "--help")
@@ -21,7 +27,17 @@ def main(arguments: Sequence[str]) -> int:
         lines += [f"  {command:<8}{text}" for command, (_, text) in COMMANDS.items()]
         print("\n".join(lines), file=sys.stdout if asked else sys.stderr)
         return 0 if asked else 2
-    return importlib.import_module(COMMANDS[name][0]).main(rest)
+    try:
+        command = importlib.import_module(COMMANDS[name][0])
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _PACKAGES:
+            raise
+        print(
+            f"error: the benchmarks need the Python package {error.name}; run `make .venv/bench`",
+            file=sys.stderr,
+        )
+        return 1
+    return command.main(rest)
 
 
 if __name__ == "__main__":

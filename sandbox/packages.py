@@ -64,7 +64,7 @@ def ensure(*, say: Callable[[str], None] = print) -> None:
             "file and the commands."
         )
     say(f"packages {', '.join(names)}: installing with apt-get")
-    with _services_stay_stopped():
+    with services_stay_stopped():
         _apt("update")
         _apt("install", "--yes", "--no-install-recommends", "--no-remove", *names)
     if still := missing():
@@ -105,7 +105,7 @@ def _apt(*args: str) -> None:
 
 
 @contextlib.contextmanager
-def _services_stay_stopped() -> Iterator[None]:
+def services_stay_stopped() -> Iterator[None]:
     """Forbid package scripts to start services, by Debian's policy-rc.d, where nobody else has set it.
 
     The script forbids only as long as this process lives, and removes itself after that: a killed

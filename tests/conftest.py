@@ -25,9 +25,7 @@ from sandbox import cluster  # noqa: E402
 from sandbox.cluster import environment  # noqa: E402
 from sandbox.errors import SandboxError  # noqa: E402
 from sandbox.paths import state_dir  # noqa: E402
-
-Start = Callable[..., Mapping[str, cluster.Cluster]]
-"""Takes names of clusters; gives those clusters, running."""
+from tests.fixtures import Start  # noqa: E402
 
 
 @pytest.fixture(scope="session")

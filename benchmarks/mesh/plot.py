@@ -2,10 +2,14 @@
 
 import argparse
 import sys
+import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+from matplotlib import rcParams
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from benchmarks.mesh import facts, plan, records, table
 from benchmarks.mesh.records import Data, Record
@@ -60,15 +64,9 @@ def page(data: Data) -> str:
 
 def draw(data: Data, file: Path) -> None:
     """Draw the picture; the same data give the same bytes."""
-    import matplotlib as mpl  # here, because the page needs none of it
-
-    mpl.use("svg")
-    mpl.rcParams.update({"svg.hashsalt": "istio-mesh", "svg.fonttype": "none", "font.size": 9})
-    from matplotlib import pyplot
-
-    figure, ((ways, steps), (processes, memory)) = pyplot.subplots(
-        2, 2, figsize=(11, 8), layout="constrained"
-    )
+    rcParams.update({"svg.hashsalt": "istio-mesh", "svg.fonttype": "none", "font.size": 9})
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    (ways, steps), (processes, memory) = figure.subplots(2, 2)
     medians = table.Medians(data.records)
     _draw_ways(ways, data.records, medians)
     _draw_steps(steps, medians)
@@ -82,14 +80,13 @@ def draw(data: Data, file: Path) -> None:
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(_wrapped(facts.caption(dict(data.facts))), fontsize=7)
     figure.savefig(file, metadata={"Date": None, "Creator": None})
-    pyplot.close(figure)
 
 
-def _draw_ways(axes: Any, measured: Sequence[Record], medians: table.Medians) -> None:
+def _draw_ways(axes: Axes, measured: Sequence[Record], medians: table.Medians) -> None:
     axes.set_title("first up, seconds: each measurement, and medians")
     for way, colour in _COLOURS.items():
         points = [(r.size, r.wall) for r in measured if (r.way, r.step) == (way, plan.UP)]
-        line = [(size, medians.of(way, size)) for size in medians.sizes if medians.of(way, size) is not None]
+        line = [(n, wall) for n in medians.sizes if (wall := medians.of(way, n)) is not None]
         if points:
             axes.scatter(*zip(*points, strict=True), color=colour, s=9)
             axes.plot(*zip(*line, strict=True), color=colour, label=way)
@@ -97,7 +94,7 @@ def _draw_ways(axes: Any, measured: Sequence[Record], medians: table.Medians) ->
             axes.axhline(line[0][1], color=colour, linestyle=":", linewidth=1)
 
 
-def _draw_steps(axes: Any, medians: table.Medians) -> None:
+def _draw_steps(axes: Axes, medians: table.Medians) -> None:
     axes.set_title("ours, seconds")
     for number, step in enumerate(plan.OUR_STEPS):
         line = [(n, medians.of(plan.OURS, n, step)) for n in medians.sizes]
@@ -106,14 +103,16 @@ def _draw_steps(axes: Any, medians: table.Medians) -> None:
             axes.plot(*zip(*known, strict=True), color=f"C{number}", marker=".", label=step)
 
 
-def _draw_stack(axes: Any, medians: table.Medians, title: str, accounts: Any) -> None:
+def _draw_stack(
+    axes: Axes, medians: table.Medians, title: str, accounts: Callable[[Record], Mapping[str, float]]
+) -> None:
     """Areas on top of each other: the largest kinds of processes, and all others as one."""
     axes.set_title(title)
     sizes = [size for size in medians.sizes if medians.of(plan.OURS, size) is not None]
     if not sizes:
         return
     layers = {
-        kind: [medians.of(plan.OURS, n, plan.UP, lambda r, k=kind: accounts(r).get(k, 0)) for n in sizes]
+        kind: [medians.of(plan.OURS, n, plan.UP, lambda r, k=kind: accounts(r).get(k, 0)) or 0 for n in sizes]
         for kind in medians.kinds(accounts)
     }
     axes.stackplot(sizes, *layers.values(), labels=list(layers), alpha=0.8)
@@ -128,6 +127,4 @@ def _memory(record: Record) -> dict[str, float]:
 
 
 def _wrapped(text: str) -> str:
-    import textwrap
-
     return "\n".join(textwrap.wrap(text, 170))

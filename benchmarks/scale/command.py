@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.scale import inputs, records, report
+from benchmarks.scale import inputs, plot, records, report
 from benchmarks.scale.layouts import LAYOUTS
 from benchmarks.scale.stack import Run, Stack, provider
 from benchmarks.scale.state import State, others, touched
@@ -30,8 +30,6 @@ def main(arguments: Sequence[str]) -> int:
         print(report.tables(records.read()))
         return 0
     if options.plot:
-        from benchmarks.scale import plot
-
         rows = records.read()
         records.FILE.with_suffix(".md").write_text(report.page(rows), encoding="utf-8")
         plot.draw(rows, records.FILE.with_suffix(".svg"))

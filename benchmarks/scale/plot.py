@@ -3,14 +3,10 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
+from matplotlib import rcParams
+from matplotlib.figure import Figure
 
 from benchmarks.scale.report import Row, latest
-
-mpl.use("svg")
-mpl.rcParams.update({"svg.hashsalt": "istio-mesh", "svg.fonttype": "none", "font.size": 9})
-
-from matplotlib import pyplot  # noqa: E402 - after the choice of the backend
 
 _LAYOUTS = {
     "pair": ("component and Secret for each pair", "C0"),
@@ -28,7 +24,9 @@ _PANELS: Sequence[tuple[str, str, Callable[[Row], float]]] = (
 def draw(rows: Sequence[Row], file: Path) -> None:
     """Draw the picture; the same data give the same bytes."""
     found = latest(rows)
-    figure, axes = pyplot.subplots(1, len(_PANELS), figsize=(12, 3), layout="constrained")
+    rcParams.update({"svg.hashsalt": "istio-mesh", "svg.fonttype": "none", "font.size": 9})
+    figure = Figure(figsize=(12, 3), layout="constrained")
+    axes = figure.subplots(1, len(_PANELS))
     for axis, (title, step, value) in zip(axes, _PANELS, strict=True):
         for layout, (label, colour) in _LAYOUTS.items():
             points = sorted(
@@ -42,4 +40,3 @@ def draw(rows: Sequence[Row], file: Path) -> None:
         axis.set_ylim(bottom=0)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(file, format="svg", metadata={"Date": None})
-    pyplot.close(figure)

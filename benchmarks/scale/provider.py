@@ -11,7 +11,7 @@ There are no clusters: nothing is checked, nothing awaited.
 import base64
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -175,7 +175,7 @@ def _fill_secret(outputs: struct_pb2.Struct, name: str, certificate: str) -> Non
     )
 
 
-def _set_secret(outputs: struct_pb2.Struct, key: str, value: object) -> None:
+def _set_secret(outputs: struct_pb2.Struct, key: str, value: str | Mapping[str, str]) -> None:
     marked = outputs.get_or_create_struct(key)
     marked[_SIGNATURE] = _SECRET
     marked["value"] = value

@@ -1,6 +1,6 @@
 """What every cluster has in it from the start: DNS, and the rights of the load balancer. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sandbox.cluster.layout import DNS_ADDRESS
 
@@ -25,7 +25,7 @@ def manifests(dns_image: str) -> list[Mapping]:
     return [*_dns_rights(), *_dns(dns_image), *_load_balancer_rights()]
 
 
-def _role(name: str, rules: list[Mapping], subject: Mapping) -> list[Mapping]:
+def _role(name: str, rules: Sequence[Mapping], subject: Mapping) -> list[Mapping]:
     group = "rbac.authorization.k8s.io"
     return [
         {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules},

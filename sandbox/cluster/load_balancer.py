@@ -7,13 +7,12 @@ balancers is left to others. Each address is given once.
 """
 
 import dataclasses
-import json
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from kubernetes import client, config, watch
 from kubernetes.client.exceptions import ApiException
@@ -50,7 +49,8 @@ def assignments(claims: Iterable[Claim], pool: Sequence[str]) -> dict[str, tuple
     settled: dict[str, str] = {}
     for claim in ordered:
         held = claim.holds[0] if len(claim.holds) == 1 else None
-        if claim.wants and held in pool and held not in settled.values() and claim.asks in (None, held):
+        usable = held in pool and held not in settled.values() and claim.asks in (None, held)
+        if held and claim.wants and usable:
             settled[claim.key] = held
     for claim in ordered:
         free = [address for address in pool if address not in settled.values()]
@@ -85,17 +85,18 @@ class Controller:
 
     def run(self) -> None:
         """List all Services, then follow their changes until the watch ends."""
-        answer = self._api.list_service_for_all_namespaces(_preload_content=False)
-        listing = json.loads(answer.data)
+        listing = self._api.list_service_for_all_namespaces().to_dict()
         self._claims = {}
         for service in listing["items"]:
             self._note(service)
         self._settle()
-        changes = watch.Watch().stream(
+        stream = watch.Watch().stream(
             self._api.list_service_for_all_namespaces,
             resource_version=listing["metadata"]["resourceVersion"],
             timeout_seconds=_WATCH_SECONDS,
         )
+        # As inferred, it could give lines of text, too: those are of logs.
+        changes = cast("Iterable[Mapping[str, Any]]", stream)
         for change in changes:
             self._note(change["raw_object"], deleted=change["type"] == "DELETED")
             self._settle()

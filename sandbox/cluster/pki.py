@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from sandbox.cluster.files import write_private
 from sandbox.cluster.layout import API_SERVICE_ADDRESS, ClusterLayout
+from sandbox.errors import SandboxError
 
 _LIFETIME = datetime.timedelta(days=365)
 _RENEW_BEFORE = datetime.timedelta(days=30)
@@ -147,6 +148,8 @@ def _issue(folder: Path, identity: Identity) -> None:
     """Sign a certificate with a new key, as a server's when it has hosts and as a client's when not."""
     ca = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
     ca_key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), password=None)
+    if not isinstance(ca_key, ec.EllipticCurvePrivateKey):
+        raise SandboxError(f"{folder / 'ca.key'}: expected an elliptic curve key, as the sandbox makes it")
     key = _new_key(folder / f"{identity.file}.key")
     usage = ExtendedKeyUsageOID.SERVER_AUTH if identity.hosts else ExtendedKeyUsageOID.CLIENT_AUTH
     builder = _builder(_subject(identity), ca.subject, key)

@@ -17,7 +17,7 @@ _PROXY_USER = "1337:1337"
 _PLAIN_USER = "65532:65532"
 _ROOT = "0:0"
 _HELLOWORLD = Path(__file__).parent / "helloworld"
-_IPTABLES = [
+IPTABLES = [
     f"{family}{variant}{action}"
     for family in ("iptables", "ip6tables")
     for variant in ("", "-legacy", "-nft")
@@ -103,7 +103,7 @@ def _pilot() -> _Recipe:
 
 def _proxyv2() -> _Recipe:
     istio = tools.module_dir("istio", "istio.io/istio")
-    commands, binaries = with_links(_IPTABLES, "/usr/sbin")
+    commands, binaries = with_links(IPTABLES, "/usr/sbin")
     extensions = _iptables_extensions()
     envoy = _tool("envoy")
     entries: list[Entry] = [

@@ -56,7 +56,7 @@ class Downloader:
         if release.member is None:
             target.rename(folder / name)
         else:
-            _unpack(target, release, folder, name)
+            _unpack(target, release, release.member, folder, name)
             target.unlink()
 
     def _text(self, url: str) -> str:
@@ -110,8 +110,8 @@ def _is_sha256(word: str) -> bool:
     return len(word) == hashlib.sha256().digest_size * 2 and all(c in "0123456789abcdefABCDEF" for c in word)
 
 
-def _unpack(archive: Path, release: Download, folder: Path, name: str) -> None:
-    wanted = release.member.removeprefix("./")
+def _unpack(archive: Path, release: Download, tool: str, folder: Path, name: str) -> None:
+    wanted = tool.removeprefix("./")
     beside = wanted.rpartition("/")[0]
     found = False
     with tarfile.open(archive) as tar:
@@ -119,18 +119,19 @@ def _unpack(archive: Path, release: Download, folder: Path, name: str) -> None:
             path = member.name.removeprefix("./")
             parent, _, base = path.rpartition("/")
             companion = parent == beside and any(fnmatch.fnmatch(base, p) for p in release.companions)
-            if not member.isfile() or not (path == wanted or companion):
+            source = tar.extractfile(member) if member.isfile() and (path == wanted or companion) else None
+            if source is None:
                 continue
             found = found or path == wanted
             target = folder / (name if path == wanted else base)
-            with tar.extractfile(member) as source, target.open("wb") as file:
+            with source, target.open("wb") as file:
                 shutil.copyfileobj(source, file)
             target.chmod(0o755)
     if not found:
-        raise SandboxError(f"{release.url} holds no {release.member}: its layout has changed")
+        raise SandboxError(f"{release.url} holds no {tool}: its layout has changed")
 
 
-def _reason(error: Exception) -> str:
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__
+def _reason(error: BaseException) -> str:
+    while cause := error.__cause__ or error.__context__:
+        error = cause
     return str(error) or type(error).__name__

@@ -43,7 +43,7 @@ def main() -> None:
         text = Path(upstream).read_text()
         # Kubernetes refers to its own staging folders, which a consumer has to replace with releases.
         staging = re.findall(r"^\s*(?:replace\s+)?(k8s\.io/\S+) => \./staging/", text, re.MULTILINE)
-        go_version = re.search(r"^go (\S+)$", text, re.MULTILINE).group(1)
+        (go_version,) = re.findall(r"^go (\S+)$", text, re.MULTILINE)
         (folder / "go.sum").unlink(missing_ok=True)
         (folder / "go.mod").write_text(render(group, go_version, staging))
         _output(["go", "mod", "tidy"], folder)

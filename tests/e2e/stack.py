@@ -104,15 +104,14 @@ class Stack:
         self, process: subprocess.Popen[str], *, check: bool = True
     ) -> subprocess.CompletedProcess[str]:
         """Wait for the end of a CLI that was started."""
-        arguments = [str(argument) for argument in list(process.args)[1:]]
         try:
             output, errors = process.communicate(timeout=_TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             output, errors = process.communicate()
-            raise AssertionError(f"pulumi {' '.join(arguments)} took too long\n{output}\n{errors}") from None
+            raise AssertionError(f"{process.args} took too long\n{output}\n{errors}") from None
         if check:
-            assert process.returncode == 0, f"pulumi {' '.join(arguments)} failed\n{output}\n{errors}"
+            assert process.returncode == 0, f"{process.args} failed\n{output}\n{errors}"
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
     def preview(self, *arguments: str) -> list[Change]:

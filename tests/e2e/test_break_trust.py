@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import NameOID
 
 from mesh.samples.names import NAMESPACE, SERVICE
@@ -101,7 +102,14 @@ def _signed(
     return _built(like.subject, root.subject, public, begin, end, names).sign(root_key, hashes.SHA256())
 
 
-def _built(subject, issuer, public_key, begin, end, extensions):
+def _built(
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: CertificatePublicKeyTypes,
+    begin: datetime,
+    end: datetime,
+    extensions: Iterable[x509.Extension[Any]],
+) -> x509.CertificateBuilder:
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -3,16 +3,15 @@
 import json
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from sandbox.cluster import Cluster, stop, supplies
-
-Kubectl = Callable[..., str]
-"""Takes a cluster and arguments, and YAML objects as `given`; gives what kubectl said, or fails the test."""
+from tests.fixtures import GetService, Kubectl, Start
 
 PEER_PORT = 5000
 
@@ -21,7 +20,12 @@ PEER_PORT = 5000
 def kubectl() -> Kubectl:
     """Run kubectl as the administrator of a cluster."""
 
-    def run(cluster: Cluster, *arguments: str, given: list[Mapping] | None = None, check: bool = True) -> str:
+    def run(
+        cluster: Cluster,
+        *arguments: str,
+        given: Sequence[Mapping[str, Any]] = (),
+        check: bool = True,
+    ) -> str:
         argv = [str(supplies.bin_dir() / "kubectl"), f"--kubeconfig={cluster.kubeconfig}"]
         done = subprocess.run(
             [*argv, f"--context={cluster.context}", *arguments],
@@ -38,7 +42,7 @@ def kubectl() -> Kubectl:
 
 
 @pytest.fixture(scope="session")
-def lab(start_clusters, kubectl: Kubectl) -> Mapping[str, Cluster]:
+def lab(start_clusters: Start, kubectl: Kubectl) -> Mapping[str, Cluster]:
     """Return two clusters, each with a Service `hello` of type LoadBalancer and a pod `client`."""
     clusters = start_clusters("lab-a", "lab-b")
     for cluster in clusters.values():
@@ -52,12 +56,12 @@ def lab(start_clusters, kubectl: Kubectl) -> Mapping[str, Cluster]:
 
 
 @pytest.fixture(scope="session")
-def service(kubectl: Kubectl) -> Callable[[Cluster, str], dict]:
+def service(kubectl: Kubectl) -> GetService:
     """Return a Service of a cluster as its API has it, by name."""
     return lambda cluster, name: json.loads(kubectl(cluster, "get", "service", name, "--output=json"))
 
 
-def _workload(version: str) -> list[Mapping]:
+def _workload(version: str) -> Sequence[Mapping[str, Any]]:
     labels = {"app": "hello"}
     hello = {
         "name": "hello",

@@ -15,6 +15,7 @@ import pytest
 
 from sandbox.cluster import Cluster, cgroups, chart_repository, find, memory, named, network, processes, start
 from sandbox.cluster.system import run
+from tests.fixtures import Kubectl, Start
 
 _PARTS = (
     "etcd",
@@ -29,14 +30,14 @@ _PARTS = (
 
 
 @pytest.fixture(scope="module")
-def patient(start_clusters, kubectl) -> Cluster:
+def patient(start_clusters: Start, kubectl: Kubectl) -> Cluster:
     """Return a cluster to be broken, which remembers something."""
     cluster = start_clusters("lab-c")["lab-c"]
     kubectl(cluster, "create", "configmap", "memory", "--from-literal=of=before")
     return cluster
 
 
-def _assert_well(cluster: Cluster, kubectl) -> None:
+def _assert_well(cluster: Cluster, kubectl: Kubectl) -> None:
     """A new pod runs to its end, what was stored is there, and a Service gets an address."""
     assert sorted(cluster.processes()) == sorted([*_PARTS, "init"])
     assert kubectl(cluster, "get", "configmap", "memory", "--output=jsonpath={.data.of}") == "before"
@@ -64,7 +65,7 @@ def _assert_well(cluster: Cluster, kubectl) -> None:
 
 
 @pytest.mark.parametrize("part", _PARTS)
-def test_a_killed_part_comes_back_and_the_others_stay(patient: Cluster, kubectl, part: str):
+def test_a_killed_part_comes_back_and_the_others_stay(patient: Cluster, kubectl: Kubectl, part: str):
     """The rest of the cluster keeps running meanwhile."""
     before = patient.processes()
     os.kill(before[part], signal.SIGKILL)
@@ -75,7 +76,7 @@ def test_a_killed_part_comes_back_and_the_others_stay(patient: Cluster, kubectl,
     _assert_well(patient, kubectl)
 
 
-def test_all_parts_killed_at_once_come_back(patient: Cluster, kubectl):
+def test_all_parts_killed_at_once_come_back(patient: Cluster, kubectl: Kubectl):
     """Only the namespaces are left to build on."""
     for part in _PARTS:
         patient.stop_process(part)
@@ -83,7 +84,7 @@ def test_all_parts_killed_at_once_come_back(patient: Cluster, kubectl):
     _assert_well(patient, kubectl)
 
 
-def test_a_cluster_whose_namespaces_are_gone_comes_back(patient: Cluster, kubectl):
+def test_a_cluster_whose_namespaces_are_gone_comes_back(patient: Cluster, kubectl: Kubectl):
     """The end of the first process is the end of all, pods included: a power failure."""
     everything = cgroups.members(patient.layout.cgroup)
     os.kill(patient.processes()["init"], signal.SIGKILL)
@@ -92,7 +93,7 @@ def test_a_cluster_whose_namespaces_are_gone_comes_back(patient: Cluster, kubect
     _assert_well(patient, kubectl)
 
 
-def test_a_paused_cluster_is_woken(patient: Cluster, kubectl):
+def test_a_paused_cluster_is_woken(patient: Cluster, kubectl: Kubectl):
     """Nothing is restarted for that."""
     before = patient.processes()
     patient.pause()
@@ -101,14 +102,14 @@ def test_a_paused_cluster_is_woken(patient: Cluster, kubectl):
     _assert_well(patient, kubectl)
 
 
-def test_a_lost_link_is_made_again(patient: Cluster, kubectl):
+def test_a_lost_link_is_made_again(patient: Cluster, kubectl: Kubectl):
     """Addresses, route and rules come with it."""
     run(["ip", "link", "delete", patient.layout.link])
     start([patient.name])
     _assert_well(patient, kubectl)
 
 
-def test_lost_records_of_processes_do_no_harm(patient: Cluster, kubectl):
+def test_lost_records_of_processes_do_no_harm(patient: Cluster, kubectl: Kubectl):
     """A start that was killed before it could note what it had started leaves this."""
     for record in (patient.layout.folder / "run").glob("k*.json"):
         record.unlink()
@@ -135,7 +136,7 @@ def test_a_stranger_with_a_recorded_id_is_left_alone(patient: Cluster):
         stranger.wait()
 
 
-def test_a_machine_that_was_booted_anew_is_put_right(own_sandbox, kubectl):
+def test_a_machine_that_was_booted_anew_is_put_right(own_sandbox: Mapping[str, str], kubectl: Kubectl):
     """Only files are left then: no process, no bridge, no cgroup; and the address may be taken."""
     cluster = start(["phoenix"])["phoenix"]
     kubectl(cluster, "create", "configmap", "memory", "--from-literal=of=before")
@@ -156,7 +157,7 @@ def test_a_machine_that_was_booted_anew_is_put_right(own_sandbox, kubectl):
 
 @pytest.mark.parametrize("seconds", [0.6, 1.2, 2.5, 5])
 def test_a_start_that_was_killed_is_finished_by_the_next(
-    own_sandbox: Mapping[str, str], kubectl, seconds: float
+    own_sandbox: Mapping[str, str], kubectl: Kubectl, seconds: float
 ):
     """Wherever it was cut off; what it had started itself is not started twice."""
     interrupted = subprocess.Popen([sys.executable, "-m", "sandbox", "start", "cut-off"], env=own_sandbox)
@@ -169,7 +170,9 @@ def test_a_start_that_was_killed_is_finished_by_the_next(
     assert _count(cluster, "etcd") == 1
 
 
-def test_an_interrupted_start_ends_at_once_and_is_finished_by_the_next(own_sandbox, kubectl):
+def test_an_interrupted_start_ends_at_once_and_is_finished_by_the_next(
+    own_sandbox: Mapping[str, str], kubectl: Kubectl
+):
     """Ctrl-C is answered with a sentence, not with a traceback."""
     argv = [sys.executable, "-m", "sandbox", "start", "cut-off"]
     interrupted = subprocess.Popen(argv, env=own_sandbox, stderr=subprocess.PIPE, text=True)
@@ -183,7 +186,7 @@ def test_an_interrupted_start_ends_at_once_and_is_finished_by_the_next(own_sandb
     _assert_well(cluster, kubectl)
 
 
-def test_two_starts_at_the_same_time_make_one_cluster(own_sandbox):
+def test_two_starts_at_the_same_time_make_one_cluster(own_sandbox: Mapping[str, str]):
     """One waits for the other, and finds everything done."""
     argv = [sys.executable, "-m", "sandbox", "start", "once"]
     both = [subprocess.Popen(argv, env=own_sandbox, stdout=subprocess.DEVNULL) for _ in range(2)]
@@ -215,7 +218,7 @@ def _count(cluster: Cluster, program: str) -> int:
     return names.count(program)
 
 
-def test_a_sandbox_that_has_lost_its_memory_begins_anew(own_sandbox):
+def test_a_sandbox_that_has_lost_its_memory_begins_anew(own_sandbox: Mapping[str, str]):
     """What ran is ended first, so that two clusters never have one address."""
     forgotten = start(["first"])["first"].processes()
     (memory.state_dir() / "memory.json").unlink()

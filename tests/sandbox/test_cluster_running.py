@@ -5,15 +5,18 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from sandbox.cluster import Cluster, find, start
 from sandbox.cluster.settings import NODE_GRACE
+from tests.fixtures import GetService, Kubectl
 
 
-def _call(kubectl, cluster: Cluster, address: str) -> str:
+def _call(kubectl: Kubectl, cluster: Cluster, address: str) -> str:
     """Call an address from a pod; the answer, or curl's error."""
     curl = ["curl", "--silent", "--show-error", "--max-time", "5", f"http://{address}/hello"]
     return kubectl(cluster, "exec", "client", "--", *curl, check=False)
@@ -43,21 +46,23 @@ def peers(lab: Mapping[str, Cluster]) -> tuple[Cluster, Cluster]:
 
 
 @pytest.fixture
-def extra_services(peers, kubectl) -> Iterator[list[str]]:
+def extra_services(peers: tuple[Cluster, Cluster], kubectl: Kubectl) -> Iterator[list[str]]:
     """Name Services of lab-a that a test may make; they are deleted after it."""
     names = ["extra-1", "extra-2", "extra-3"]
     yield names
     kubectl(peers[0], "delete", "service", "--ignore-not-found", *names)
 
 
-def test_pods_resolve_names_and_call_services(peers, kubectl):
+def test_pods_resolve_names_and_call_services(peers: tuple[Cluster, Cluster], kubectl: Kubectl):
     """Short and full names of a Service lead to its own cluster's pod."""
     for cluster in peers:
         for name in ("hello", "hello.default.svc.cluster.local"):
             assert _answer_of(cluster) in _call(kubectl, cluster, f"{name}:5000")
 
 
-def test_load_balancer_addresses_answer_from_everywhere(peers, kubectl, service):
+def test_load_balancer_addresses_answer_from_everywhere(
+    peers: tuple[Cluster, Cluster], kubectl: Kubectl, service: GetService
+):
     """From this machine, from the cluster's own pods, and from pods of the other cluster."""
     for cluster in peers:
         address = f"{_address(service(cluster, 'hello'))}:5000"
@@ -69,7 +74,9 @@ def test_load_balancer_addresses_answer_from_everywhere(peers, kubectl, service)
             assert _answer_of(cluster) in _call(kubectl, caller, address)
 
 
-def test_an_address_is_taken_back_with_its_service(peers, kubectl, service, extra_services):
+def test_an_address_is_taken_back_with_its_service(
+    peers: tuple[Cluster, Cluster], kubectl: Kubectl, service: GetService, extra_services: list[str]
+):
     """With all addresses in use one Service waits, and gets what another gives back."""
     cluster = peers[0]
     for name in extra_services:
@@ -86,11 +93,13 @@ def test_an_address_is_taken_back_with_its_service(peers, kubectl, service, extr
     assert not _ingress(service, cluster, held[0])
 
 
-def _ingress(service, cluster: Cluster, name: str) -> list:
+def _ingress(service: GetService, cluster: Cluster, name: str) -> list[Any]:
     return service(cluster, name)["status"]["loadBalancer"].get("ingress", [])
 
 
-def test_node_ports_of_another_cluster_are_refused(peers, kubectl, service):
+def test_node_ports_of_another_cluster_are_refused(
+    peers: tuple[Cluster, Cluster], kubectl: Kubectl, service: GetService
+):
     """By the node's address and by the load balancer's; this machine may call them, so they do exist."""
     ours, theirs = peers
     port = service(theirs, "hello")["spec"]["ports"][0]["nodePort"]
@@ -105,7 +114,7 @@ def test_node_ports_of_another_cluster_are_refused(peers, kubectl, service):
         assert "Couldn't connect" in _call(kubectl, ours, f"{address}:{port}")
 
 
-def test_the_kubelet_of_another_cluster_is_refused(peers, kubectl):
+def test_the_kubelet_of_another_cluster_is_refused(peers: tuple[Cluster, Cluster], kubectl: Kubectl):
     """Its own cluster's pods reach it, and are asked who they are."""
     ours, theirs = peers
     assert "Couldn't connect" in _call(kubectl, ours, f"{theirs.node_address}:10250")
@@ -114,14 +123,14 @@ def test_the_kubelet_of_another_cluster_is_refused(peers, kubectl):
     )
 
 
-def test_api_servers_answer_to_other_clusters(peers, kubectl):
+def test_api_servers_answer_to_other_clusters(peers: tuple[Cluster, Cluster], kubectl: Kubectl):
     """Peers find it under the address that the kubeconfig has."""
     ours, theirs = peers
     argv = ["curl", "--silent", "--insecure", "--max-time", "5", f"{theirs.server}/version"]
     assert json.loads(kubectl(ours, "exec", "client", "--", *argv))["major"] == "1"
 
 
-def test_pods_of_another_cluster_cannot_be_routed_to(peers, kubectl):
+def test_pods_of_another_cluster_cannot_be_routed_to(peers: tuple[Cluster, Cluster], kubectl: Kubectl):
     """Not even with a route over the other node, set by hand: its door refuses that."""
     ours, theirs = peers
     pod = kubectl(theirs, "get", "pods", "--selector=app=hello", "--output=jsonpath={.items[0].status.podIP}")
@@ -134,7 +143,7 @@ def test_pods_of_another_cluster_cannot_be_routed_to(peers, kubectl):
     assert refused.returncode == 7, refused.stderr
 
 
-def test_a_start_of_running_clusters_changes_nothing_and_is_quick(peers):
+def test_a_start_of_running_clusters_changes_nothing_and_is_quick(peers: tuple[Cluster, Cluster]):
     """Same processes before and after; a second is usual, and a busy machine has some more."""
     before = [cluster.processes() for cluster in peers]
     began = time.monotonic()
@@ -143,12 +152,12 @@ def test_a_start_of_running_clusters_changes_nothing_and_is_quick(peers):
     assert [cluster.processes() for cluster in peers] == before
 
 
-def test_clusters_are_found_by_name(peers):
+def test_clusters_are_found_by_name(peers: tuple[Cluster, Cluster]):
     """What a later program finds is what the start gave."""
     assert {cluster.name: cluster for cluster in peers}.items() <= find().items()
 
 
-def test_the_kubeconfig_has_a_context_for_each_cluster_and_is_private(peers):
+def test_the_kubeconfig_has_a_context_for_each_cluster_and_is_private(peers: tuple[Cluster, Cluster]):
     """Contexts are named as the clusters, servers are no loopback, tokens differ."""
     path = peers[0].kubeconfig
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -161,7 +170,7 @@ def test_the_kubeconfig_has_a_context_for_each_cluster_and_is_private(peers):
     assert all(len(token) >= 40 for token in tokens)
 
 
-def test_credentials_are_in_private_files_only(peers):
+def test_credentials_are_in_private_files_only(peers: tuple[Cluster, Cluster]):
     """Nobody else may read a key, a kubeconfig or a setting, and arguments hold no token."""
     for cluster in peers:
         token = next(
@@ -183,13 +192,13 @@ def test_credentials_are_in_private_files_only(peers):
         assert holders == [folder / "kubeconfig"]
 
 
-def _contains(file, text: str) -> bool:
+def _contains(file: Path, text: str) -> bool:
     if "containerd" in file.parts or file.is_symlink() or not file.is_file():
         return False
     return text.encode() in file.read_bytes()
 
 
-def test_secrets_are_encrypted_in_etcd(peers, kubectl):
+def test_secrets_are_encrypted_in_etcd(peers: tuple[Cluster, Cluster], kubectl: Kubectl):
     """A Secret's value is in none of etcd's files, while a ConfigMap's is."""
     cluster = peers[0]
     kubectl(cluster, "create", "secret", "generic", "hidden", "--from-literal=key=value-of-a-secret")
@@ -204,7 +213,7 @@ def test_secrets_are_encrypted_in_etcd(peers, kubectl):
     assert b"value-of-a-secret" not in data
 
 
-def test_a_changed_secret_reaches_its_pod_within_seconds(peers, kubectl):
+def test_a_changed_secret_reaches_its_pod_within_seconds(peers: tuple[Cluster, Cluster], kubectl: Kubectl):
     """Rotated certificates need not wait for the kubelet's usual minute."""
     cluster = peers[0]
     pod = {
@@ -236,7 +245,9 @@ def test_a_changed_secret_reaches_its_pod_within_seconds(peers, kubectl):
         kubectl(cluster, "delete", "pod/reader", "secret/changing")
 
 
-def test_a_paused_cluster_does_not_answer_and_goes_on_afterwards(peers, kubectl, service):
+def test_a_paused_cluster_does_not_answer_and_goes_on_afterwards(
+    peers: tuple[Cluster, Cluster], kubectl: Kubectl, service: GetService
+):
     """To its peers it is a machine that hangs: connections are not refused, and nothing comes back."""
     ours, theirs = peers
     address = f"{_address(service(theirs, 'hello'))}:5000"
@@ -248,7 +259,7 @@ def test_a_paused_cluster_does_not_answer_and_goes_on_afterwards(peers, kubectl,
     assert _eventually(lambda: _answer_of(theirs) in _call(kubectl, ours, address), 30)
 
 
-def test_a_node_without_kubelet_is_noticed(peers, kubectl):
+def test_a_node_without_kubelet_is_noticed(peers: tuple[Cluster, Cluster], kubectl: Kubectl):
     """Kubernetes says so after the grace period that the settings name, not after the usual minute."""
     cluster = peers[1]
     cluster.stop_process("kubelet")

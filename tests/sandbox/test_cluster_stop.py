@@ -7,9 +7,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from sandbox.cluster import Cluster, cgroups, find, memory, processes, start, stop
 from sandbox.cluster.layout import Sandbox
 from sandbox.cluster.system import run
+from tests.fixtures import Kubectl
 
 
 def _traces(sandbox: Sandbox) -> list[str]:
@@ -56,7 +59,7 @@ def _own_namespaces(cluster: Cluster) -> set[str]:
     return {str((ns / kind).readlink()) for ns in (init, *pods) for kind in ("net", "mnt")} - host
 
 
-def test_a_stop_leaves_nothing_on_the_machine(own_sandbox):
+def test_a_stop_leaves_nothing_on_the_machine(own_sandbox: Mapping[str, str]):
     """No process, mount, namespace, link, cgroup or rule; of files, tools, logs and memory stay."""
     sandbox = memory.sandbox()
     assert _traces(sandbox) == [], "a trace before the first start is none of a stop's"
@@ -76,13 +79,13 @@ def test_a_stop_leaves_nothing_on_the_machine(own_sandbox):
     assert not (sandbox.state / "kubeconfig").exists()
 
 
-def test_a_stop_of_nothing_does_nothing(own_sandbox):
+def test_a_stop_of_nothing_does_nothing(own_sandbox: Mapping[str, str]):
     """Before the first start, and twice."""
     assert stop() == []
     assert stop() == []
 
 
-def test_a_stop_clears_a_sandbox_that_has_lost_its_memory(own_sandbox):
+def test_a_stop_clears_a_sandbox_that_has_lost_its_memory(own_sandbox: Mapping[str, str]):
     """The names of all that runs follow from the state folder alone."""
     start(["lost"])
     (memory.state_dir() / "memory.json").unlink()
@@ -90,7 +93,7 @@ def test_a_stop_clears_a_sandbox_that_has_lost_its_memory(own_sandbox):
     assert _traces(memory.sandbox()) == []
 
 
-def test_a_stop_clears_what_a_broken_and_paused_cluster_has(own_sandbox):
+def test_a_stop_clears_what_a_broken_and_paused_cluster_has(own_sandbox: Mapping[str, str]):
     """Also where records are gone and processes do not answer."""
     cluster = start(["broken"])["broken"]
     cluster.stop_process("kubelet")
@@ -102,7 +105,7 @@ def test_a_stop_clears_what_a_broken_and_paused_cluster_has(own_sandbox):
     assert _traces(memory.sandbox()) == []
 
 
-def test_one_cluster_is_stopped_and_the_other_goes_on(own_sandbox, kubectl):
+def test_one_cluster_is_stopped_and_the_other_goes_on(own_sandbox: Mapping[str, str], kubectl: Kubectl):
     """Its context leaves the kubeconfig; the name of one that is gone is an error."""
     clusters = start(["goes", "stays"])
     before = clusters["stays"].processes()
@@ -116,7 +119,9 @@ def test_one_cluster_is_stopped_and_the_other_goes_on(own_sandbox, kubectl):
     assert again.stderr == "error: no cluster goes in this sandbox; there are: stays\n"
 
 
-def test_two_sandboxes_do_not_disturb_each_other(own_sandbox, tmp_path, kubectl, monkeypatch):
+def test_two_sandboxes_do_not_disturb_each_other(
+    own_sandbox: Mapping[str, str], tmp_path: Path, kubectl: Kubectl, monkeypatch: pytest.MonkeyPatch
+):
     """Clusters of one name in both, at the same time; one is stopped, the other runs on. Long paths do."""
     first = start(["twin"])["twin"]
     before = first.processes()
@@ -136,7 +141,7 @@ def test_two_sandboxes_do_not_disturb_each_other(own_sandbox, tmp_path, kubectl,
     assert kubectl(first, "get", "--raw=/readyz") == "ok"
 
 
-def test_pulumi_state_outlives_a_stop_but_not_a_stop_of_all(own_sandbox):
+def test_pulumi_state_outlives_a_stop_but_not_a_stop_of_all(own_sandbox: Mapping[str, str]):
     """The stack's state is none of the clusters' business, unless one says so."""
     assert _cli(own_sandbox, "env").returncode == 0
     passphrase = memory.state_dir() / "passphrase"

@@ -49,7 +49,7 @@ class ReleaseServer:
                     return
                 self.wfile.write(data)
 
-            def log_message(self, *_: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
                 """Say nothing."""
 
         return Handler

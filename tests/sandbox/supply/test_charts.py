@@ -26,7 +26,10 @@ def repository() -> Iterator[str]:
     with subprocess.Popen(
         argv, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as server:
-        yield re.search(r"http://\S+", server.stdout.readline()).group()
+        assert server.stdout
+        announced = re.search(r"http://\S+", server.stdout.readline())
+        assert announced, "the command must say where it serves"
+        yield announced.group()
         server.terminate()
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -52,10 +53,17 @@ def write(image: archive.Image, folder: Path) -> Path:
 def read(tar_path: Path) -> tuple[dict, dict, tarfile.TarFile]:
     """Return an image's manifest, its configuration and its layer."""
     tar = tarfile.open(tar_path)  # noqa: SIM115 - the layer is read from it by the caller
-    (manifest,) = json.load(tar.extractfile("manifest.json"))
-    config = json.load(tar.extractfile(manifest["Config"]))
+    (manifest,) = json.load(member(tar, "manifest.json"))
+    config = json.load(member(tar, manifest["Config"]))
     (layer,) = manifest["Layers"]
-    return manifest, config, tarfile.open(fileobj=tar.extractfile(layer))
+    return manifest, config, tarfile.open(fileobj=member(tar, layer))
+
+
+def member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    """Return a file of an archive, opened."""
+    file = tar.extractfile(name)
+    assert file, f"{name} must be a file"
+    return file
 
 
 def test_the_same_inputs_give_the_same_bytes(tmp_path: Path) -> None:
@@ -76,8 +84,8 @@ def test_the_manifest_leads_to_a_layer_with_its_digest(tmp_path: Path) -> None:
     assert config["config"]["User"] == "65532:65532"
     assert (config["os"], config["architecture"]) == ("linux", "amd64")
     with tarfile.open(path) as tar:
-        layer = tar.extractfile(manifest["Layers"][0]).read()
-        raw_config = tar.extractfile(manifest["Config"]).read()
+        layer = member(tar, manifest["Layers"][0]).read()
+        raw_config = member(tar, manifest["Config"]).read()
     assert config["rootfs"]["diff_ids"] == [f"sha256:{hashlib.sha256(layer).hexdigest()}"]
     assert manifest["Config"] == f"{hashlib.sha256(raw_config).hexdigest()}.json"
 
@@ -169,7 +177,7 @@ def test_the_proxy_has_an_agent_an_envoy_and_iptables_that_run(tmp_path: Path) -
     (tar,) = images.ensure(["proxyv2"], say=print)
     root = tmp_path / "root"
     read(tar)[2].extractall(root, filter="tar")
-    commands = ["/usr/local/bin/envoy", *(f"/usr/sbin/{name}" for name in recipes._IPTABLES)]
+    commands = ["/usr/local/bin/envoy", *(f"/usr/sbin/{name}" for name in recipes.IPTABLES)]
     for name in commands:
         done = subprocess.run(
             ["chroot", root, name, "--version"], capture_output=True, text=True, check=False

@@ -96,7 +96,7 @@ def test_an_installation_without_the_files_is_an_error(system: System) -> None:
 
 def test_a_policy_left_by_a_killed_run_forbids_nothing_and_goes(system: System) -> None:
     """The script asks whether its maker still runs."""
-    with packages._services_stay_stopped():
+    with packages.services_stay_stopped():
         script = system.policy.read_text()
     dead = subprocess.Popen(["true"])
     dead.wait()

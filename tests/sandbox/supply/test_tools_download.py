@@ -118,7 +118,7 @@ def test_a_host_that_keeps_silent_is_given_up_in_seconds(cache_folder: Path, ask
         port = silent.getsockname()[1]
         fillers = [socket.socket() for _ in range(4)]
         for filler in fillers:
-            filler.setblocking(False)
+            filler.settimeout(0)
             filler.connect_ex(("127.0.0.1", port))
         started = time.monotonic()
         with pytest.raises(SandboxError, match="does not answer"):

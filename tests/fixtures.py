@@ -1,0 +1,36 @@
+"""Types of the fixtures that tests of several folders use."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from sandbox.cluster import Cluster
+
+
+class Start(Protocol):
+    """Starts clusters."""
+
+    def __call__(self, *names: str) -> Mapping[str, Cluster]:
+        """Return the clusters, running."""
+        ...
+
+
+class Kubectl(Protocol):
+    """Runs kubectl, with the objects in `given` as its input; a failure fails the test."""
+
+    def __call__(
+        self,
+        cluster: Cluster,
+        *arguments: str,
+        given: Sequence[Mapping[str, Any]] = (),
+        check: bool = True,
+    ) -> str:
+        """Return what kubectl printed; without `check`, its errors too."""
+        ...
+
+
+class GetService(Protocol):
+    """Reads a Service of a cluster."""
+
+    def __call__(self, cluster: Cluster, name: str) -> dict[str, Any]:
+        """Return the object."""
+        ...
