@@ -17,7 +17,7 @@ MESH_TESTS := $(filter-out $(TRUST_TESTS) $(BREAKING_TESTS),$(wildcard tests/e2e
 
 # $(call step,what it is,command)
 define step
-	@echo "==> $(1)"; SECONDS=0; $(2); echo "    $(1): done in $$SECONDS s"
+	@echo "==> $(1)"; SECONDS=0; ( $(2) ); echo "    $(1): done in $$SECONDS s"
 endef
 
 .PHONY: help
