@@ -159,7 +159,7 @@ def test_every_setting_that_a_page_names_exists(page: str) -> None:
 
 @each_page
 def test_pages_are_in_plain_words(page: str) -> None:
-    """Words that a reader knows from the documentation of Istio and Pulumi: again, expires, loaded, invalid."""
+    """Words that a reader knows from Istio and Pulumi: again, expires, loaded, invalid."""
     text = " ".join(_text(page).split()).lower()
     found = [phrase for phrase in _TO_AVOID if re.search(rf"\b{re.escape(phrase)}\b", text)]
     assert found == [], f"{page} has words to avoid"
