@@ -73,7 +73,7 @@ test: lint unit setup ## Run all tests, on real clusters too.
 	@touch $@
 
 .PHONY: bench
-bench: setup .venv/bench ## Measure the mesh beside the documented way; goes on where it was interrupted (two hours).
+bench: setup .venv/bench ## Compare the mesh with the documented way; continues after an interruption (two hours).
 	$(call step,Mesh and documented way,$(PY) -m benchmarks mesh --resume)
 	$(call step,Table and picture,$(PY) -m benchmarks plot --data .sandbox/bench/mesh.jsonl)
 
