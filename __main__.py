@@ -2,22 +2,22 @@
 
 import pulumi
 
-from mesh import topology
+from mesh.diagram import diagram
 from mesh.load import from_stack
 from mesh.mesh import Mesh
-from mesh.preflight import check as preflight
+from mesh.preflight import check
 from mesh.pulumi_workaround import wait_for_each_once
-from mesh.stacks import contract as shared
+from mesh.stacks import contract
 
 config = from_stack(pulumi.get_project())
-preflight.check(config)
+check.preflight(config)
 mesh = Mesh("mesh", config)
 
 pulumi.export("meshId", config.mesh.id)
 pulumi.export("clusters", mesh.describe())
 pulumi.export("rootFingerprint", mesh.root_fingerprint)
 pulumi.export("firstExpiry", mesh.first_expiry)
-pulumi.export("picture", topology.picture(config))
+pulumi.export("diagram", diagram(config))
 if config.split:
-    pulumi.export(shared.OUTPUT, mesh.shared())
+    pulumi.export(contract.OUTPUT, mesh.contract())
 wait_for_each_once()

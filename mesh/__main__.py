@@ -1,30 +1,39 @@
-"""`python -m mesh`: what is done with a mesh beside `pulumi up`."""
+"""`python -m mesh`: the commands beside `pulumi up`."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from mesh.cli import trust, verify
-from mesh.cli.errors import CommandError
+import typer
 
-_COMMANDS = (verify, trust)
-# Different from what a command itself may find out, such as a pair that does not answer.
-CANNOT_RUN = 2
+from mesh.cli.output import CommandError
+from mesh.cli.trust import trust
+from mesh.cli.verify import verify
+
+# Not 1, which means that a command ran and found something.
+_CANNOT_RUN = 2
+
+app = typer.Typer(
+    name="python -m mesh",
+    help="Commands beside `pulumi up`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(verify)
+app.command()(trust)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says, and give the exit code; 2 where that cannot be begun."""
-    parser = argparse.ArgumentParser(prog="python -m mesh", description="What is done beside `pulumi up`.")
-    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in _COMMANDS:
-        command.add_parser(subparsers).set_defaults(run=command.run)
-    options = parser.parse_args(arguments)
+    """Run the command that `arguments` name, and give its exit code; 2 where it cannot run."""
     try:
-        return options.run(options)
+        app(arguments, prog_name="python -m mesh")
     except CommandError as error:
-        parser.exit(CANNOT_RUN, f"error: {error}\n")
-    except KeyboardInterrupt:
-        return 130
+        typer.echo(f"error: {error}", err=True)
+        return _CANNOT_RUN
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One member of the mesh and all that is in it."""
+"""One cluster of the mesh and all that is in it."""
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -6,20 +6,21 @@ import pulumi_kubernetes as kubernetes
 from mesh.config.resolved import ClusterConfig
 from mesh.config.schema import MeshSection
 from mesh.discovery.reader import Reader
+from mesh.discovery.remote_secret import RemoteCluster
 from mesh.istio.control_plane import ControlPlane
 from mesh.istio.exposure import cross_network_gateway
 from mesh.istio.gateway import EastWestGateway
+from mesh.istio.names import NAMESPACE, NETWORK_LABEL
 from mesh.samples.hello_world import HelloWorld
 from mesh.trust.intermediate_ca import IntermediateCA
 from mesh.trust.root_ca import RootCA
 
-NAMESPACE = "istio-system"
-
 
 class Cluster(pulumi.ComponentResource):
-    """Trust, control plane, east-west gateway, reader and, on request, the sample in one cluster.
+    """Intermediate CA, control plane, east-west gateway, reader and, on request, HelloWorld in one cluster.
 
-    It gets its cluster's provider by `opts` and waits for no other cluster.
+    It gets its cluster's provider by `opts` and waits for no other cluster. It does not own the cluster
+    itself, the remote secrets in it (the mesh does), or the workloads of its users.
     """
 
     name: str
@@ -32,61 +33,71 @@ class Cluster(pulumi.ComponentResource):
 
     def __init__(
         self,
+        name: str,
         config: ClusterConfig,
         *,
         mesh: MeshSection,
         root: RootCA,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("mesh:index:Cluster", config.name, None, opts)
-        self.name = config.name
+        super().__init__("mesh:index:Cluster", name, None, opts)
+        self.name = name
         child = pulumi.ResourceOptions(parent=self)
         self.namespace = kubernetes.core.v1.Namespace(
-            f"{config.name}-{NAMESPACE}",
-            metadata={"name": NAMESPACE, "labels": {"topology.istio.io/network": config.network}},
+            f"{name}-{NAMESPACE}",
+            metadata={"name": NAMESPACE, "labels": {NETWORK_LABEL: config.network}},
             opts=_adopted(child) if config.intermediate.existing else child,
         ).metadata.name
         self.intermediate = IntermediateCA(
-            f"{config.name}-intermediate",
+            f"{name}-intermediate",
             mesh_id=mesh.id,
-            cluster=config.name,
+            cluster=name,
             namespace=self.namespace,
             intermediate=config.intermediate,
             root=root,
             opts=child,
         )
         self.control_plane = ControlPlane(
-            f"{config.name}-control-plane",
-            cluster=config,
+            f"{name}-control-plane",
+            config,
             mesh=mesh,
             namespace=self.namespace,
             cacerts=self.intermediate.secret,
             opts=child,
         )
         self.gateway = EastWestGateway(
-            f"{config.name}-east-west-gateway",
-            cluster=config,
+            f"{name}-east-west-gateway",
+            config,
             namespace=self.namespace,
             control_plane=self.control_plane,
             opts=child,
         )
         self.exposure = cross_network_gateway(config, self.namespace, self.control_plane, child)
         self.reader = Reader(
-            f"{config.name}-reader",
-            cluster=config,
+            f"{name}-reader",
+            config,
             namespace=self.namespace,
             control_plane=self.control_plane,
             opts=child,
         )
         if config.hello_world.enabled:
-            HelloWorld(
-                f"{config.name}-hello-world", cluster=config, control_plane=self.control_plane, opts=child
-            )
+            HelloWorld(f"{name}-hello-world", config, control_plane=self.control_plane, opts=child)
         self.register_outputs({"gatewayAddresses": self.gateway.addresses})
+
+    def as_remote(self) -> RemoteCluster:
+        """What other clusters need of it.
+
+        Its gateway must be ready, too: a call that is sent there earlier, or after it is gone, fails.
+        """
+        return RemoteCluster(
+            name=self.name,
+            kubeconfigs={self.name: self.reader.kubeconfig},
+            ready=(*self.reader.ready, self.gateway.release, self.exposure),
+        )
 
 
 def _adopted(opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
-    """For a namespace that is there before the mesh, with the `cacerts` in it: it stays the user's."""
+    """For a namespace that the user created, with `cacerts` in it: it stays the user's."""
     own = pulumi.ResourceOptions(
         import_=NAMESPACE, ignore_changes=["metadata", "spec"], retain_on_delete=True
     )

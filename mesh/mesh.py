@@ -1,23 +1,25 @@
-"""The whole mesh: one root of trust, the clusters, and what they know of each other."""
+"""The whole mesh: its root CA, its clusters, and the remote secrets between them."""
 
 import pulumi
 
-from mesh import topology
 from mesh.cluster import Cluster
 from mesh.config.resolved import StackConfig
-from mesh.discovery.remote_secret import RemoteSecret, Target
+from mesh.discovery.remote_secret import RemoteSecret
 from mesh.pki.profile import earliest, fingerprint
 from mesh.pki.rotation import roots
+from mesh.plan import links
 from mesh.provider import kubernetes_provider
-from mesh.stacks import contract as shared
-from mesh.stacks.references import OtherStacks
+from mesh.stacks import contract
+from mesh.stacks.references import StackReferences
 from mesh.trust.root_ca import RootCA
 
 
 class Mesh(pulumi.ComponentResource):
-    """An Istio mesh over the clusters of `config`; clusters come up side by side, links join them.
+    """An Istio mesh over the clusters of `config`.
 
-    Roots and further clusters may come from other stacks.
+    Clusters are created in parallel; remote secrets join them. Root CAs and further clusters may come from
+    other stacks: the mesh reads their outputs, and never changes what they own. It does not create clusters,
+    and it decides nothing by itself that `config` could decide.
     """
 
     root: RootCA
@@ -27,7 +29,7 @@ class Mesh(pulumi.ComponentResource):
         super().__init__("mesh:index:Mesh", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self._config = config
-        others = OtherStacks(config, child)
+        others = StackReferences(config, child)
         self.root = RootCA(
             f"{name}-root",
             mesh_id=config.mesh.id,
@@ -38,6 +40,7 @@ class Mesh(pulumi.ComponentResource):
         providers = {c.name: kubernetes_provider(c, child) for c in config.clusters.values()}
         self.clusters = {
             cluster.name: Cluster(
+                cluster.name,
                 cluster,
                 mesh=config.mesh,
                 root=self.root,
@@ -45,16 +48,16 @@ class Mesh(pulumi.ComponentResource):
             )
             for cluster in config.clusters.values()
         }
-        targets = {
-            **{name: _target(cluster) for name, cluster in self.clusters.items()},
-            **{name: others.target(name) for name in config.peers},
+        remotes = {
+            **{name: cluster.as_remote() for name, cluster in self.clusters.items()},
+            **{name: others.remote_cluster(name) for name in config.peers},
         }
-        for link in topology.links(self.clusters, config.peers):
+        for link in links(self.clusters, config.peers):
             RemoteSecret(
                 link.name,
-                reader=self.clusters[link.reader],
-                target=targets[link.target],
-                opts=pulumi.ResourceOptions(parent=self, providers=[providers[link.reader]]),
+                namespace=self.clusters[link.cluster].namespace,
+                remote=remotes[link.remote],
+                opts=pulumi.ResourceOptions(parent=self, providers=[providers[link.cluster]]),
             )
         self.register_outputs({"rootFingerprint": self.root_fingerprint})
 
@@ -65,16 +68,16 @@ class Mesh(pulumi.ComponentResource):
 
     @property
     def first_expiry(self) -> pulumi.Output[str]:
-        """When the first of the CA certificates ends, in UTC (RFC 3339)."""
+        """When the first of the CA certificates expires, in UTC (RFC 3339)."""
         intermediates = (cluster.intermediate.expires for cluster in self.clusters.values())
-        ends = [self.root.signing.expires, *(end for end in intermediates if end is not None)]
-        return pulumi.Output.all(*ends).apply(earliest)
+        times = [self.root.signing.expires, *(time for time in intermediates if time is not None)]
+        return pulumi.Output.all(*times).apply(earliest)
 
-    def shared(self) -> pulumi.Output[dict[str, object]]:
-        """What other stacks of the mesh go by, a secret as a whole; see `mesh.stacks.contract`."""
+    def contract(self) -> pulumi.Output[dict[str, object]]:
+        """What other stacks of the mesh read, a secret as a whole; see `mesh.stacks.contract`."""
         return pulumi.Output.secret(
             {
-                **shared.facts(self._config),
+                **contract.identity(self._config),
                 "roots": {
                     str(generation): {
                         "certificate": root.certificate_pem,
@@ -95,7 +98,7 @@ class Mesh(pulumi.ComponentResource):
         )
 
     def describe(self) -> dict[str, dict[str, pulumi.Input[object]]]:
-        """What a user needs to know of each cluster."""
+        """Network, API server, Istio version and gateway addresses of each cluster, by its name."""
         return {
             name: {
                 "network": self._config.clusters[name].network,
@@ -105,12 +108,3 @@ class Mesh(pulumi.ComponentResource):
             }
             for name, cluster in self.clusters.items()
         }
-
-
-def _target(cluster: Cluster) -> Target:
-    # The way in, too: nobody is to be sent where it is not open yet, or is closed before the link is gone.
-    return Target(
-        name=cluster.name,
-        kubeconfigs={cluster.name: cluster.reader.kubeconfig},
-        ready=(*cluster.reader.ready, cluster.gateway.release, cluster.exposure),
-    )

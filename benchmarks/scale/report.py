@@ -144,7 +144,7 @@ def _written(found: Mapping[Key, Row]) -> str:
 
 
 def _touched(counts: Mapping[str, int]) -> str:
-    links = counts.get("mesh:index:Link", 0)
+    links = counts.get("mesh:index:RemoteSecret", 0)
     named = {
         kind.rpartition(":")[2]: count for kind, count in counts.items() if kind.startswith("kubernetes:")
     }

@@ -1,1 +1,1 @@
-"""What is done with a mesh beside `pulumi up`: `python -m mesh`."""
+"""The commands beside `pulumi up`: `python -m mesh`."""

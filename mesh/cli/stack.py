@@ -1,70 +1,88 @@
-"""The configuration of a stack, read outside of `pulumi up` as the program reads it inside."""
+"""The stack that a command is about: its name, its configuration and its state, by the Pulumi CLI."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
 
 from pulumi import automation
 
-from mesh.cli.errors import CommandError
+from mesh.cli.output import CommandError
 from mesh.config.problems import ConfigurationError
 from mesh.config.resolved import StackConfig
+from mesh.live.kubernetes_api import Json
 from mesh.load import from_values
 
-PROJECT = Path(__file__).resolve().parents[2]
+_PROJECT = Path(__file__).resolve().parents[2]
 
 
 def workspace() -> automation.LocalWorkspace:
-    """The project of this checkout, in the hands of the Pulumi CLI that is on the path.
+    """The project of this checkout, by the Pulumi CLI on the path.
 
     Raises:
-        CommandError: there is no CLI, or it is too old.
+        CommandError: the CLI does not exist, or is too old.
     """
     try:
-        return automation.LocalWorkspace(work_dir=str(PROJECT))
+        return automation.LocalWorkspace(work_dir=str(_PROJECT))
     except (OSError, subprocess.CalledProcessError, RuntimeError) as error:
-        raise CommandError(
-            f"the Pulumi CLI cannot be used: {error}; expected `pulumi` on the path"
-        ) from error
+        raise CommandError(f"cannot use the Pulumi CLI: {error}; expected `pulumi` on the path") from error
 
 
 def selected(work: automation.LocalWorkspace, name: str | None) -> str:
-    """The name of the stack that is meant: the one given, `PULUMI_STACK`, or the selected one.
+    """The stack's name: the given one, `PULUMI_STACK`, or the selected stack.
 
     Raises:
-        CommandError: none of these is there, or Pulumi's state cannot be read.
+        CommandError: no stack is named or selected, or Pulumi cannot read its state.
     """
     if name or (name := os.environ.get("PULUMI_STACK")):
         return name
     try:
         current = work.stack()
     except automation.CommandError as error:
-        raise CommandError(f"pulumi cannot list the stacks: {_said(error)}") from error
+        raise CommandError(f"pulumi cannot list the stacks: {_error(error)}") from error
     if current is None:
         raise CommandError("no stack is selected; name one, for example --stack dev")
     return current.name
 
 
 def configuration(work: automation.LocalWorkspace, stack: str) -> StackConfig:
-    """The configuration of that stack, checked as `pulumi up` checks it.
+    """The stack's configuration, checked as `pulumi up` checks it.
 
     Raises:
-        CommandError: there is no such stack, or its configuration is not right.
+        CommandError: the stack does not exist, or its configuration is invalid.
     """
     try:
         values = work.get_all_config(stack)
     except automation.CommandError as error:
-        raise CommandError(f"pulumi cannot read the configuration of {stack}: {_said(error)}") from error
+        raise CommandError(f"pulumi cannot read the configuration of {stack}: {_error(error)}") from error
     try:
         return from_values(
             work.project_settings().name,
             {key: value.value for key, value in values.items()},
             is_secret=lambda key: values[key].secret,
         )
-    except ConfigurationError as wrong:
-        raise CommandError(f"stack {stack}: {wrong}") from wrong
+    except ConfigurationError as invalid:
+        raise CommandError(f"stack {stack}: {invalid}") from invalid
 
 
-def _said(error: automation.CommandError) -> str:
-    """What Pulumi wrote as its error, without its plain output, where secrets may stand."""
+def state(stack: str) -> Json:
+    """The stack's state as JSON; secrets in it stay encrypted.
+
+    Raises:
+        CommandError: Pulumi cannot export it.
+    """
+    export = subprocess.run(
+        ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"],
+        cwd=_PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if export.returncode != 0:
+        raise CommandError(f"pulumi cannot export the stack {stack}: {export.stderr.strip()}")
+    return json.loads(export.stdout)
+
+
+def _error(error: automation.CommandError) -> str:
+    """Pulumi's error output, without its standard output, which may hold secrets."""
     return str(error).rpartition("stderr:")[2].strip().removeprefix("error: ")

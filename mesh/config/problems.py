@@ -1,7 +1,7 @@
 """What is wrong with a configuration, in words that say where, what was expected and how it looks right."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, get_args
@@ -43,11 +43,14 @@ class ConfigurationError(Exception):
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
-        count = len(self.problems)
-        heading = (
-            f"{count} problem{'s' if count > 1 else ''} in the stack's configuration; nothing was changed."
-        )
-        super().__init__("\n".join([heading, *(f"  {problem}" for problem in self.problems)]))
+        super().__init__(summary(self.problems, "the stack's configuration"))
+
+
+def summary(problems: Sequence[Problem], where: str) -> str:
+    """A heading with the number of problems and where they are, and a line for each."""
+    count = len(problems)
+    heading = f"{count} problem{'s' if count > 1 else ''} in {where}; nothing was changed."
+    return "\n".join([heading, *(f"  {problem}" for problem in problems)])
 
 
 def explained(

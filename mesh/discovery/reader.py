@@ -1,4 +1,4 @@
-"""The account by which other clusters' control planes read a cluster."""
+"""The reader: the account by which other clusters' control planes read a cluster."""
 
 import base64
 from collections.abc import Mapping
@@ -10,15 +10,16 @@ from mesh.config.resolved import ClusterConfig
 from mesh.config.types import ReaderRole
 from mesh.discovery.reader_role import minimal_role
 from mesh.istio.control_plane import ControlPlane
-from mesh.istio.names import ACCOUNT, token_name
+from mesh.istio.names import READER_ACCOUNT, token_name
 from mesh.kubeconfig.write import remote_kubeconfig
 
 
 class Reader(pulumi.ComponentResource):
-    """Tokens of the reader's account, one for each generation, and the kubeconfig with the newest.
+    """The tokens of the reader's account, one for each generation, and a kubeconfig with the newest.
 
-    Where a kubeconfig for peers is given, there are no tokens. `ready` has what must be there before anyone
-    may read with the kubeconfig.
+    Where the configuration gives a kubeconfig for peers, there are no tokens. `ready` are the resources that
+    must exist before the kubeconfig works. The account itself belongs to the chart `base`, and the remote
+    secrets that carry the kubeconfig belong to the clusters that read.
     """
 
     kubeconfig: pulumi.Output[str]
@@ -27,18 +28,18 @@ class Reader(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        *,
         cluster: ClusterConfig,
+        *,
         namespace: pulumi.Input[str],
         control_plane: ControlPlane,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mesh:index:Reader", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        # The chart `istiod` gives the account its rights: whoever asks earlier is refused.
-        self.ready = [control_plane.istiod]
+        # The chart `istiod` gives the account its rights: a request before that is refused.
+        self.ready = [*control_plane.ready]
         if cluster.reader.role == ReaderRole.MINIMAL:
-            self.ready.append(minimal_role(name, account=ACCOUNT, namespace=namespace, opts=child))
+            self.ready.append(minimal_role(name, account=READER_ACCOUNT, namespace=namespace, opts=child))
         if (given := cluster.reader.kubeconfig) is not None:
             self.kubeconfig = pulumi.Output.secret(given.get_secret_value())
         else:
@@ -60,7 +61,7 @@ def _with_token(
             metadata={
                 "name": token_name(generation),
                 "namespace": namespace,
-                "annotations": {"kubernetes.io/service-account.name": ACCOUNT},
+                "annotations": {"kubernetes.io/service-account.name": READER_ACCOUNT},
             },
             # A token for an account that does not exist is deleted again by Kubernetes.
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[control_plane.base])),

@@ -1,4 +1,4 @@
-"""What one cluster's control plane knows of another cluster."""
+"""The Secret by which one cluster's control plane discovers the services of a remote cluster."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from mesh.cluster import Cluster
+from mesh.istio.names import REMOTE_SECRET_ANNOTATION, REMOTE_SECRET_LABEL, remote_secret_name
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class RemoteCluster:
     """A cluster that others read.
 
-    `kubeconfigs` has its kubeconfig by its cluster ID, or nothing as long as there is none; `ready` what must
-    be there before anyone reads with it, and as long as anyone does.
+    `kubeconfigs` has its kubeconfig by its cluster ID, or is empty as long as there is none. `ready` are the
+    resources that must exist before a control plane uses the kubeconfig, and until none does any more.
     """
 
     name: str
@@ -23,25 +23,33 @@ class Target:
 
 
 class RemoteSecret(pulumi.ComponentResource):
-    """A link: the Secret in `reader` by which its control plane watches the services of `target`.
+    """The remote secret in one cluster for a remote cluster.
 
-    Labels and keys: `istioctl/pkg/multicluster/remote_secret.go` in istio/istio. The key must be the
-    target's cluster ID.
+    It owns neither the token nor the kubeconfig: those are the remote cluster's `Reader`'s.
+    Labels and keys: `istioctl/pkg/multicluster/remote_secret.go` in istio/istio. The data key must be the
+    remote's cluster ID.
     """
 
     def __init__(
-        self, name: str, *, reader: Cluster, target: Target, opts: pulumi.ResourceOptions | None = None
+        self,
+        name: str,
+        *,
+        namespace: pulumi.Input[str],
+        remote: RemoteCluster,
+        opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        super().__init__("mesh:index:Link", name, None, opts)
+        """Declare the Secret in `namespace` of the cluster whose provider `opts` gives."""
+        earlier = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="mesh:index:Link")])
+        super().__init__("mesh:index:RemoteSecret", name, None, pulumi.ResourceOptions.merge(opts, earlier))
         kubernetes.core.v1.Secret(
             f"{name}-remote-secret",
             metadata={
-                "name": f"istio-remote-secret-{target.name}",
-                "namespace": reader.namespace,
-                "labels": {"istio/multiCluster": "true"},
-                "annotations": {"networking.istio.io/cluster": target.name},
+                "name": remote_secret_name(remote.name),
+                "namespace": namespace,
+                "labels": {REMOTE_SECRET_LABEL: "true"},
+                "annotations": {REMOTE_SECRET_ANNOTATION: remote.name},
             },
-            string_data=target.kubeconfigs,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=target.ready),
+            string_data=remote.kubeconfigs,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=remote.ready),
         )
         self.register_outputs({})

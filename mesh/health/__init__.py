@@ -1,1 +1,1 @@
-"""Turns what was read from clusters into findings. Pure."""
+"""Decides what is wrong from what was read. Pure: no cluster is asked here."""

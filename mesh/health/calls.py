@@ -1,44 +1,72 @@
-"""What the calls, and the proxy that they go through, say themselves. Pure."""
+"""What can be wrong with HelloWorld and the calls to it. Pure; the only checks that need the sample."""
 
 import ipaddress
+from collections.abc import Iterator
 
-from mesh.cli.verify.hints import PUT_BACK
-from mesh.cli.verify.model import Finding
-from mesh.live.facts import PairFacts
-from mesh.samples.names import NAMESPACE, SERVICE
+from mesh.health.finding import PUT_BACK, Finding, Reason
+from mesh.live.facts import ClusterFacts, PairFacts, Workload
+from mesh.samples.names import CLIENT, NAMESPACE, SERVICE
+
+
+def sidecar_missing(facts: PairFacts) -> Finding | None:
+    """Client or server pods without a proxy."""
+    for cluster, role, workload in _workloads(facts):
+        if workload.injected < workload.pods:
+            return Finding(
+                reason=Reason.SIDECAR_MISSING,
+                cluster=cluster.name,
+                message=f"{workload.pods - workload.injected} of {workload.pods} {role} pods in "
+                f"{cluster.name}/{NAMESPACE} have no sidecar",
+                hint=f"check that the namespace has the label istio-injection=enabled; then, in "
+                f"{cluster.name}, run `kubectl -n {NAMESPACE} rollout restart deployment`",
+            )
+    return None
+
+
+def sample_not_running(facts: PairFacts) -> Finding | None:
+    """No client to call from, or no server to answer."""
+    for cluster, role, workload in _workloads(facts):
+        if workload.ready == 0:
+            return Finding(
+                reason=Reason.SAMPLE_NOT_RUNNING,
+                cluster=cluster.name,
+                message=f"no {role} pod is ready in {cluster.name}/{NAMESPACE} (of {workload.pods})",
+                hint=f"in {cluster.name}, run `kubectl -n {NAMESPACE} describe pods`",
+            )
+    return None
 
 
 def service_missing(facts: PairFacts) -> Finding | None:
-    """Server pods that belong to no Service."""
+    """Server pods without a Service."""
     if facts.target.sample.service:
         return None
     return Finding(
-        reason="service-missing",
+        reason=Reason.SERVICE_MISSING,
         cluster=facts.target.name,
-        message=f"{facts.target.name} has no Service {SERVICE} in {NAMESPACE}: its pods belong to no service",
+        message=f"{facts.target.name} has no Service {NAMESPACE}/{SERVICE}",
         hint=PUT_BACK,
     )
 
 
 def name_not_resolved(facts: PairFacts) -> Finding | None:
     """A client that cannot resolve the service's name."""
-    if not any("resolve host" in reason.lower() for reason in facts.failures):
+    if not any("resolve host" in reason.lower() for reason in facts.answers.failures):
         return None
     sample, name = facts.caller.sample, facts.caller.name
     if not sample.service and not sample.dns_capture:
         return Finding(
-            reason="dns-not-captured",
+            reason=Reason.DNS_NOT_CAPTURED,
             cluster=name,
-            message=f"{SERVICE}.{NAMESPACE} exists in other clusters only, and the proxy of {name}'s client "
-            "does not answer for names",
+            message=f"{SERVICE}.{NAMESPACE} exists in remote clusters only, and the proxy of {name}'s client "
+            "does not answer DNS queries",
             hint='set meshConfig.defaultConfig.proxyMetadata.ISTIO_META_DNS_CAPTURE to "true" and restart '
-            "the client, or make a Service of that name",
+            "the client, or create a Service of that name",
         )
     return Finding(
-        reason="name-not-resolved",
+        reason=Reason.NAME_NOT_RESOLVED,
         cluster=name,
-        message=f"{SERVICE}.{NAMESPACE} cannot be resolved in {name}'s client",
-        hint=f"do the DNS pods of {name} run? In {name}: kubectl -n kube-system get pods",
+        message=f"the client in {name} cannot resolve {SERVICE}.{NAMESPACE}",
+        hint=f"check that the DNS pods run: in {name}, run `kubectl -n kube-system get pods`",
     )
 
 
@@ -52,43 +80,50 @@ def endpoints_missing(facts: PairFacts) -> Finding | None:
     if any(endpoint.rpartition(":")[0].strip("[]") in addresses for endpoint in facts.path.endpoints):
         return None
     return Finding(
-        reason="endpoints-missing",
+        reason=Reason.ENDPOINTS_MISSING,
         cluster=facts.caller.name,
         message=f"the proxy of {facts.caller.name}'s client has no endpoint behind {facts.target.name}'s "
         f"gateway ({', '.join(addresses)}); it has: {', '.join(facts.path.endpoints) or 'none'}",
-        hint=f"in {facts.caller.name}: istioctl proxy-status; is {SERVICE} kept inside of "
-        f"{facts.target.name} by a setting such as exportTo or meshConfig.serviceSettings?",
+        hint=f"in {facts.caller.name}, run `istioctl proxy-status`; check that no setting, such as exportTo "
+        f"or meshConfig.serviceSettings, keeps {SERVICE} inside {facts.target.name}",
     )
 
 
 def tls_refused(facts: PairFacts) -> Finding | None:
-    """A call that broke off in TLS."""
-    said = next((reason for reason in facts.failures if _speaks_of_tls(reason)), None)
-    if said is None:
+    """A call that failed in the TLS handshake."""
+    reason = next((reason for reason in facts.answers.failures if _is_tls(reason)), None)
+    if reason is None:
         return None
     return Finding(
-        reason="tls-refused",
+        reason=Reason.TLS_REFUSED,
         cluster=facts.target.name,
-        message=f"a call from {facts.caller.name} broke off in TLS: {said}",
-        hint="do the clocks of the clusters agree? Then restart the workloads, so that they get new "
+        message=f"a call from {facts.caller.name} failed in TLS: {reason}",
+        hint="check that the clocks of the clusters agree; then restart the workloads, which gives them new "
         "certificates",
     )
 
 
 def no_answer(facts: PairFacts) -> Finding:
-    """What the calls themselves said, where nothing else was found."""
-    failures = sorted(facts.failures.items(), key=lambda item: -item[1])[:2]
-    seen = "; ".join(f"{count} calls failed: {reason}" for reason, count in failures)
+    """What the calls themselves reported, where nothing else was found."""
+    failures = sorted(facts.answers.failures.items(), key=lambda item: -item[1])[:2]
+    reported = "; ".join(f"{count} calls failed: {reason}" for reason, count in failures)
     return Finding(
-        reason="no-answer",
+        reason=Reason.NO_ANSWER,
         cluster=facts.target.name,
-        message=facts.call_problem or seen or f"all calls from {facts.caller.name} were answered by others",
-        hint="try again with a longer --timeout or more --calls; if it stays, in "
-        f"{facts.caller.name}: istioctl proxy-config endpoints of the client pod in {NAMESPACE}",
+        message=facts.answers.problem
+        or reported
+        or f"other clusters answered all calls from {facts.caller.name}",
+        hint="try again with a longer --timeout or more --calls; then, in "
+        f"{facts.caller.name}, run `istioctl proxy-config endpoints` for the client pod in {NAMESPACE}",
     )
 
 
-def _speaks_of_tls(reason: str) -> bool:
+def _workloads(facts: PairFacts) -> Iterator[tuple[ClusterFacts, str, Workload]]:
+    yield facts.caller, CLIENT, facts.caller.sample.client
+    yield facts.target, SERVICE, facts.target.sample.server
+
+
+def _is_tls(reason: str) -> bool:
     return any(word in reason for word in ("TLS_error", "CERTIFICATE", "SSL routines"))
 
 

@@ -1,68 +1,63 @@
-"""What can be wrong between two clusters, from what was seen of them. Pure.
+"""What is wrong between two clusters. Pure.
 
-A check looks at a pair's facts and gives a finding, or None. Checks stand in chains, causes before what
-follows from them: of each chain only the first finding is told.
+A check takes the facts about a pair and gives a finding, or None. Checks stand in chains, causes before their
+effects: only the first finding of a chain is reported.
 """
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from mesh.cli.verify.model import Finding
-from mesh.health import calls as call_checks
-from mesh.health import discovery as discovery_checks
-from mesh.health import gateways as gateway_checks
-from mesh.health import trust as trust_checks
-from mesh.health import workloads as cluster_checks
+from mesh.health import calls, control_plane, discovery, gateways, trust
+from mesh.health.finding import Finding
 from mesh.live.facts import PairFacts
 
 Check = Callable[[PairFacts], Finding | None]
 
-_FAULTS: list[tuple[Check, ...]] = [
-    (cluster_checks.istiod_down,),
-    (cluster_checks.sidecar_missing, cluster_checks.sample_not_running),
+_FAULTS: tuple[tuple[Check, ...], ...] = (
+    (control_plane.istiod_down,),
+    (calls.sidecar_missing, calls.sample_not_running),
     (
-        discovery_checks.remote_secret_missing,
-        discovery_checks.remote_secret_unread,
-        discovery_checks.token_refused,
-        discovery_checks.reader_denied,
-        discovery_checks.remote_not_synced,
+        discovery.remote_secret_missing,
+        discovery.remote_secret_ignored,
+        discovery.token_refused,
+        discovery.reader_denied,
+        discovery.remote_not_synced,
     ),
-    (gateway_checks.gateway_down, gateway_checks.gateway_pending),
-    (gateway_checks.not_exposed,),
-    (gateway_checks.network_label,),
-]
-_EXPLANATIONS: list[tuple[Check, ...]] = [
-    (call_checks.service_missing, call_checks.name_not_resolved),
+    (gateways.gateway_down, gateways.gateway_pending),
+    (gateways.not_exposed,),
+    (gateways.network_label,),
+)
+_EXPLANATIONS: tuple[tuple[Check, ...], ...] = (
+    (calls.service_missing, calls.name_not_resolved),
     (
-        gateway_checks.gateway_without_address,
-        gateway_checks.port_unreachable,
-        call_checks.endpoints_missing,
-        call_checks.tls_refused,
+        gateways.gateway_without_address,
+        gateways.port_unreachable,
+        calls.endpoints_missing,
+        calls.tls_refused,
     ),
-    (discovery_checks.peer_api_server,),
-]
+    (discovery.peer_api_server_not_checked,),
+)
 
 
 def diagnose(facts: PairFacts, *, answered: bool, now: datetime | None = None) -> tuple[Finding, ...]:
-    """What is wrong with a pair, the most likely reason first; of a pair that was not answered never nothing.
+    """What is wrong with a pair, the most likely cause first; never empty for a pair without an answer.
 
-    A pair that is answered is asked for faults too that have not come through to the calls yet: proxies go on
-    with what they know for hours after the control plane lost a peer.
+    A pair with an answer is checked for faults, too: proxies keep working for hours with what they know,
+    after the control plane has lost a cluster.
     """
-    if blind := cluster_checks.api_server_unreachable(facts):
-        return (blind,)
+    if unreachable := control_plane.api_server_unreachable(facts):
+        return (unreachable,)
     moment = now or datetime.now(UTC)
-    findings = list(_found(_FAULTS, facts))
-    if distrust := trust_checks.expired(facts, moment) or trust_checks.different_roots(facts):
+    findings = list(_findings(_FAULTS, facts))
+    if distrust := trust.unusable(facts, moment) or trust.different_roots(facts):
         findings.append(distrust)
     if not answered:
-        findings += _found(_EXPLANATIONS, facts)
-    return tuple(dict.fromkeys(findings)) or (() if answered else (call_checks.no_answer(facts),))
+        findings += _findings(_EXPLANATIONS, facts)
+    return tuple(dict.fromkeys(findings)) or (() if answered else (calls.no_answer(facts),))
 
 
-def _found(chains: list[tuple[Check, ...]], facts: PairFacts) -> Iterator[Finding]:
+def _findings(chains: tuple[tuple[Check, ...], ...], facts: PairFacts) -> Iterator[Finding]:
     for chain in chains:
-        for check in chain:
-            if finding := check(facts):
-                yield finding
-                break
+        found = (check(facts) for check in chain)
+        if finding := next((finding for finding in found if finding), None):
+            yield finding

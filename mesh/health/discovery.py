@@ -1,61 +1,61 @@
-"""What can keep a control plane from finding another cluster. Pure."""
+"""What can keep a control plane from discovering the services of a remote cluster. Pure."""
 
-from mesh.cli.verify.hints import PUT_BACK
-from mesh.cli.verify.model import Finding
+from mesh.health.finding import PUT_BACK, Finding, Reason, Severity
+from mesh.istio.names import ISTIOD, NAMESPACE, READER_ACCOUNT, REMOTE_SECRET_LABEL, remote_secret_name
 from mesh.live.facts import PairFacts
 
 
 def remote_secret_missing(facts: PairFacts) -> Finding | None:
-    """No Secret by which the caller's istiod would find the target."""
+    """No remote secret for the target in the caller's cluster."""
     if facts.link is None or facts.link.secrets:
         return None
-    reader, target = facts.caller.name, facts.target.name
+    cluster, remote = facts.caller.name, facts.target.name
     return Finding(
-        reason="remote-secret-missing",
-        cluster=reader,
-        message=f"{reader} has no remote secret for {target}: expected "
-        f"istio-system/istio-remote-secret-{target} with the label istio/multiCluster=true",
+        reason=Reason.REMOTE_SECRET_MISSING,
+        cluster=cluster,
+        message=f"{cluster} has no remote secret for {remote}: expected {NAMESPACE}/"
+        f"{remote_secret_name(remote)} with the label {REMOTE_SECRET_LABEL}=true",
         hint=PUT_BACK,
     )
 
 
-def remote_secret_unread(facts: PairFacts) -> Finding | None:
-    """A Secret that istiod does not find, or that names another cluster."""
+def remote_secret_ignored(facts: PairFacts) -> Finding | None:
+    """A remote secret that istiod does not find, or that has the key of another cluster."""
     if facts.link is None:
         return None
-    reader, target = facts.caller.name, facts.target.name
-    right = [s for s in facts.link.secrets if target in s.keys]
-    if any(secret.labelled for secret in right):
+    cluster, remote = facts.caller.name, facts.target.name
+    with_key = [secret for secret in facts.link.secrets if remote in secret.kubeconfigs]
+    if any(secret.labelled for secret in with_key):
         return None
-    secret = (right or facts.link.secrets)[0]
-    where = f"{secret.name} in {reader}/istio-system"
-    if right:
+    secret = (with_key or facts.link.secrets)[0]
+    if with_key:
         return Finding(
-            reason="remote-secret-label",
-            cluster=reader,
-            message=f"{where} lacks the label istio/multiCluster=true, by which istiod finds it",
+            reason=Reason.REMOTE_SECRET_LABEL,
+            cluster=cluster,
+            message=f"{NAMESPACE}/{secret.name} in {cluster} lacks the label {REMOTE_SECRET_LABEL}=true, by "
+            "which istiod finds it",
             hint=PUT_BACK,
         )
     return Finding(
-        reason="remote-secret-key",
-        cluster=reader,
-        message=f"{where} has the data key {', '.join(secret.keys) or '(none)'}; expected the cluster's "
-        f"name, {target}",
+        reason=Reason.REMOTE_SECRET_KEY,
+        cluster=cluster,
+        message=f"{NAMESPACE}/{secret.name} in {cluster} has the data key "
+        f"{', '.join(secret.kubeconfigs) or '(none)'}; expected the cluster's name, {remote}",
         hint=PUT_BACK,
     )
 
 
 def token_refused(facts: PairFacts) -> Finding | None:
-    """A token that the target's API server does not know."""
+    """A token that the remote API server does not accept."""
     if facts.link is None or not (facts.link.token and facts.link.token.refused):
         return None
-    reader, target = facts.caller.name, facts.target.name
+    cluster, remote = facts.caller.name, facts.target.name
     return Finding(
-        reason="token-refused",
-        cluster=target,
-        message=f"the API server of {target} does not know the token in {reader}'s remote secret (HTTP 401)",
-        hint=f"its token Secret in {target}/istio-system was deleted or made anew: `pulumi up --refresh` "
-        "renews it and the remote secrets with it",
+        reason=Reason.TOKEN_REFUSED,
+        cluster=remote,
+        message=f"the API server of {remote} refuses the token in {cluster}'s remote secret (HTTP 401): its "
+        f"Secret in {remote}/{NAMESPACE} was deleted or created again",
+        hint="run `pulumi up --refresh`, which renews the token and the remote secrets",
     )
 
 
@@ -63,42 +63,43 @@ def reader_denied(facts: PairFacts) -> Finding | None:
     """A token that may not read what istiod needs."""
     if facts.link is None or not (facts.link.token and facts.link.token.denied):
         return None
-    target = facts.target.name
+    remote = facts.target.name
     return Finding(
-        reason="reader-denied",
-        cluster=target,
-        message=f"the token that {facts.caller.name} has for {target} may not: "
+        reason=Reason.READER_DENIED,
+        cluster=remote,
+        message=f"the token that {facts.caller.name} has for {remote} may not: "
         + ", ".join(facts.link.token.denied),
-        hint=f"look at the ClusterRoleBindings of istio-reader-service-account in {target}; {PUT_BACK}",
+        hint=f"check the ClusterRoleBindings of {READER_ACCOUNT} in {remote}, or {PUT_BACK}",
     )
 
 
 def remote_not_synced(facts: PairFacts) -> Finding | None:
-    """A target that the caller's istiod does not know, or is not done with."""
+    """A remote cluster that istiod does not know, or has not synced with."""
     if facts.link is None or facts.caller.remotes is None:
         return None
-    reader, target = facts.caller.name, facts.target.name
-    state = facts.caller.remotes.get(target)
-    if state == "synced":
+    cluster, remote = facts.caller.name, facts.target.name
+    status = facts.caller.remotes.get(remote)
+    if status == "synced":
         return None
     return Finding(
-        reason="remote-cluster-not-synced",
-        cluster=reader,
-        message=f"istiod of {reader} "
-        + (f"has {target} as {state!r}, not as 'synced'" if state else f"does not know {target}"),
-        hint=f"can {reader} reach the server in its remote secret for {target}? In {reader}: "
-        f"kubectl -n istio-system logs deployment/istiod | grep {target}",
+        reason=Reason.REMOTE_CLUSTER_NOT_SYNCED,
+        cluster=cluster,
+        message=f"istiod in {cluster} "
+        + (f"has the status {status!r} for {remote}; expected 'synced'" if status else f"ignores {remote}"),
+        hint=f"check that {cluster} can reach the server in its remote secret for {remote}; in {cluster}, "
+        f"run `kubectl -n {NAMESPACE} logs deployment/{ISTIOD} | grep {remote}`",
     )
 
 
-def peer_api_server(facts: PairFacts) -> Finding | None:
-    """A remote secret that could not be tried from here."""
+def peer_api_server_not_checked(facts: PairFacts) -> Finding | None:
+    """A remote secret whose API server could not be asked from here; a peer may still reach it."""
     if facts.link is None or not (facts.link.token and facts.link.token.problem):
         return None
-    reader, target = facts.caller.name, facts.target.name
+    cluster, remote = facts.caller.name, facts.target.name
     return Finding(
-        reason="peer-api-server-unasked",
-        cluster=reader,
-        message=f"the remote secret for {target} could not be tried from here: {facts.link.token.problem}",
-        hint=f"its server must be reachable from {reader}; if only peers reach it, this may be no fault",
+        reason=Reason.PEER_API_SERVER_NOT_CHECKED,
+        severity=Severity.WARNING,
+        cluster=cluster,
+        message=f"the remote secret for {remote} could not be checked from here: {facts.link.token.problem}",
+        hint=f"check that {cluster} can reach its server; if only peers can, ignore this",
     )

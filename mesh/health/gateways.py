@@ -1,28 +1,30 @@
-"""What can be wrong with the gateway that calls to another cluster go through. Pure."""
+"""What can be wrong with the east-west gateway of the cluster that is called. Pure."""
 
-from mesh.cli.verify.hints import PUT_BACK
-from mesh.cli.verify.model import Finding
-from mesh.istio.values import GATEWAY_NAME, GATEWAY_PORT
+from mesh.health.finding import PUT_BACK, Finding, Reason
+from mesh.istio.names import CROSS_NETWORK_GATEWAY, GATEWAY, GATEWAY_PORT, NAMESPACE, NETWORK_LABEL
 from mesh.live.facts import PairFacts
 
 
 def gateway_down(facts: PairFacts) -> Finding | None:
-    """A gateway without a Service or without pods."""
+    """A gateway without a Service or without a ready pod."""
     gateway, target = facts.target.gateway, facts.target.name
     if facts.link is None or (gateway.service and gateway.workload.ready):
         return None
-    missing = "no Service" if not gateway.service else f"no ready pod ({gateway.workload.pods} pods)"
+    missing = "Service" if not gateway.service else f"ready pod (of {gateway.workload.pods})"
     return Finding(
-        reason="gateway-down",
+        reason=Reason.GATEWAY_DOWN,
         cluster=target,
-        message=f"the east-west gateway of {target} has {missing}",
-        hint=f"in {target}: kubectl -n istio-system describe deployment {GATEWAY_NAME}; {PUT_BACK}",
+        message=f"the east-west gateway of {target} has no {missing}",
+        hint=f"in {target}, run `kubectl -n {NAMESPACE} describe deployment {GATEWAY}`; if it is missing, "
+        f"{PUT_BACK}",
     )
 
 
 def gateway_pending(facts: PairFacts) -> Finding | None:
-    """A gateway that waits for the address of a load balancer."""
-    # Proxies go on with the last address that they were told, until their connections end.
+    """A gateway that waits for the address of a load balancer.
+
+    A fault even while calls are answered: proxies use the last address until their connections end.
+    """
     return gateway_without_address(facts) if facts.target.gateway.service == "LoadBalancer" else None
 
 
@@ -32,38 +34,37 @@ def gateway_without_address(facts: PairFacts) -> Finding | None:
     if facts.link is None or gateway.addresses:
         return None
     return Finding(
-        reason="gateway-without-address",
+        reason=Reason.GATEWAY_WITHOUT_ADDRESS,
         cluster=target,
-        message=f"the Service {GATEWAY_NAME} of {target}, type {gateway.service}, has no address that others "
-        "could call",
-        hint=f"does {target} have a load balancer for Services? In {target}: "
-        f"kubectl -n istio-system describe service {GATEWAY_NAME}",
+        message=f"the Service {GATEWAY} of {target}, type {gateway.service}, has no address for peers",
+        hint=f"check that {target} has a load balancer for Services; in {target}, run "
+        f"`kubectl -n {NAMESPACE} describe service {GATEWAY}`",
     )
 
 
 def not_exposed(facts: PairFacts) -> Finding | None:
-    """A gateway that has nothing to let through."""
+    """A gateway that exposes no services."""
     if facts.link is None or facts.target.gateway.exposes:
         return None
     target = facts.target.name
     return Finding(
-        reason="cross-network-gateway-missing",
+        reason=Reason.CROSS_NETWORK_GATEWAY_MISSING,
         cluster=target,
-        message=f"no Gateway in {target}/istio-system passes TLS through on port {GATEWAY_PORT}: expected "
-        "cross-network-gateway with AUTO_PASSTHROUGH",
+        message=f"no Gateway in {target}/{NAMESPACE} passes TLS through on port {GATEWAY_PORT}: expected "
+        f"{CROSS_NETWORK_GATEWAY} with AUTO_PASSTHROUGH",
         hint=PUT_BACK,
     )
 
 
 def network_label(facts: PairFacts) -> Finding | None:
-    """A network label that is not the configured network."""
+    """A network label that differs from the configured network."""
     target = facts.target
     if facts.link is None or target.network_label == target.network:
         return None
     return Finding(
-        reason="network-label-missing",
+        reason=Reason.NETWORK_LABEL_MISSING,
         cluster=target.name,
-        message=f"istio-system of {target.name} has the label topology.istio.io/network="
+        message=f"{NAMESPACE} of {target.name} has the label {NETWORK_LABEL}="
         f"{target.network_label or '(none)'}; expected {target.network}",
         hint=PUT_BACK,
     )
@@ -74,10 +75,10 @@ def port_unreachable(facts: PairFacts) -> Finding | None:
     if facts.path is None or not facts.path.probe:
         return None
     return Finding(
-        reason="gateway-port-unreachable",
+        reason=Reason.GATEWAY_PORT_UNREACHABLE,
         cluster=facts.target.name,
         message=f"{facts.caller.name} cannot connect to {facts.target.name}'s gateway at "
         f"{facts.path.probed}: {facts.path.probe}",
-        hint=f"let TCP port {GATEWAY_PORT} through: firewalls, security groups, network policies and the "
+        hint=f"allow TCP port {GATEWAY_PORT}: check firewalls, security groups, network policies and the "
         "health checks of the load balancer",
     )

@@ -6,20 +6,24 @@ from pulumi_kubernetes.helm.v3 import Release
 from mesh.config.resolved import ClusterConfig
 from mesh.config.schema import MeshSection
 from mesh.istio import values
+from mesh.istio.names import ISTIOD
 from mesh.istio.release import istio_release
 
 
 class ControlPlane(pulumi.ComponentResource):
-    """The charts `base` (definitions, the reader's account) and `istiod`."""
+    """The charts `base` (definitions, the reader's account) and `istiod`.
+
+    `ready` are the resources that everything waits for that needs a working control plane.
+    """
 
     base: Release
-    istiod: Release
+    ready: list[pulumi.Resource]
 
     def __init__(
         self,
         name: str,
-        *,
         cluster: ClusterConfig,
+        *,
         mesh: MeshSection,
         namespace: pulumi.Input[str],
         cacerts: pulumi.Resource | None,
@@ -37,10 +41,10 @@ class ControlPlane(pulumi.ComponentResource):
             skip_await=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.istiod = istio_release(
+        istiod = istio_release(
             cluster.name,
             "istiod",
-            name="istiod",
+            name=ISTIOD,
             namespace=namespace,
             istio=cluster.istio,
             values=values.istiod(cluster, mesh),
@@ -49,4 +53,5 @@ class ControlPlane(pulumi.ComponentResource):
                 parent=self, depends_on=[self.base, cacerts] if cacerts else [self.base]
             ),
         )
-        self.register_outputs({"version": self.istiod.version})
+        self.ready = [istiod]
+        self.register_outputs({"version": istiod.version})

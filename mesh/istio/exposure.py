@@ -1,11 +1,11 @@
-"""What a cluster's east-west gateway lets through from other networks."""
+"""What a cluster's east-west gateway exposes to other networks."""
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from mesh.config.resolved import ClusterConfig
 from mesh.istio.control_plane import ControlPlane
-from mesh.istio.values import GATEWAY_PORT
+from mesh.istio.names import CROSS_NETWORK_GATEWAY, GATEWAY_LABEL, GATEWAY_PORT
 
 
 def cross_network_gateway(
@@ -14,7 +14,7 @@ def cross_network_gateway(
     control_plane: ControlPlane,
     opts: pulumi.ResourceOptions,
 ) -> CustomResource:
-    """The Gateway that passes mutual TLS through to services by the name in it.
+    """The Gateway that passes mutual TLS through to the service that SNI names.
 
     Source of the shape: `samples/multicluster/expose-services.yaml` in istio/istio.
     """
@@ -27,8 +27,8 @@ def cross_network_gateway(
         f"{cluster.name}-cross-network-gateway",
         api_version="networking.istio.io/v1",
         kind="Gateway",
-        metadata={"name": "cross-network-gateway", "namespace": namespace},
-        spec={"selector": {"istio": "eastwestgateway"}, "servers": [server]},
-        # Its definition comes with `base`, the webhook that checks it with istiod.
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=[control_plane.istiod])),
+        metadata={"name": CROSS_NETWORK_GATEWAY, "namespace": namespace},
+        spec={"selector": {"istio": GATEWAY_LABEL}, "servers": [server]},
+        # Its definition comes with `base`; the webhook that validates it comes with istiod.
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=control_plane.ready)),
     )

@@ -1,4 +1,4 @@
-"""The gateway by which other networks reach a cluster's services."""
+"""The east-west gateway, by which other networks reach a cluster's services."""
 
 from typing import Any
 
@@ -7,12 +7,17 @@ import pulumi_kubernetes as kubernetes
 
 from mesh.config.resolved import ClusterConfig
 from mesh.istio import values
+from mesh.istio.addresses import gateway_addresses
 from mesh.istio.control_plane import ControlPlane
+from mesh.istio.names import GATEWAY
 from mesh.istio.release import istio_release
 
 
 class EastWestGateway(pulumi.ComponentResource):
-    """The chart `gateway` as an east-west gateway, and the addresses that it was given."""
+    """The chart `gateway` as an east-west gateway, and the addresses of its Service.
+
+    What it exposes is declared apart, in `exposure`.
+    """
 
     release: kubernetes.helm.v3.Release
     addresses: pulumi.Output[list[str]]
@@ -20,8 +25,8 @@ class EastWestGateway(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        *,
         cluster: ClusterConfig,
+        *,
         namespace: pulumi.Input[str],
         control_plane: ControlPlane,
         opts: pulumi.ResourceOptions | None = None,
@@ -30,27 +35,28 @@ class EastWestGateway(pulumi.ComponentResource):
         self.release = istio_release(
             cluster.name,
             "gateway",
-            name=values.GATEWAY_NAME,
+            name=GATEWAY,
             namespace=namespace,
             istio=cluster.istio,
             values=values.gateway(cluster),
             # The pod's image is filled in by istiod's injector.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[control_plane.istiod]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=control_plane.ready),
         )
         service = kubernetes.core.v1.Service.get(
             f"{name}-service",
-            # By `id` it waits for the release, and has no status to look into where that has failed.
-            pulumi.Output.all(namespace, self.release.id).apply(
-                lambda found: f"{found[0]}/{values.GATEWAY_NAME}"
-            ),
+            # The release's ID makes it wait for the release; where that failed, there is no Service to read.
+            pulumi.Output.all(namespace, self.release.id).apply(lambda ids: f"{ids[0]}/{GATEWAY}"),
             opts=pulumi.ResourceOptions(parent=self),
         )
-        self.addresses = service.status.apply(_addresses)
+        # Nested, because `Output.all` would turn both into plain maps.
+        self.addresses = service.spec.apply(
+            lambda spec: service.status.apply(lambda status: _addresses(spec, status))
+        )
         self.register_outputs({"addresses": self.addresses})
 
 
-def _addresses(status: Any) -> list[str]:
-    """IP addresses and host names in a Service's status."""
+def _addresses(spec: Any, status: Any) -> list[str]:
     balancer = status.load_balancer if status else None
     ingress: list[Any] = (balancer.ingress if balancer else None) or []
-    return [entry.ip or entry.hostname for entry in ingress]
+    external: list[str] = (spec.external_ips if spec else None) or []
+    return list(gateway_addresses(((entry.ip, entry.hostname) for entry in ingress), external))

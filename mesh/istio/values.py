@@ -11,12 +11,11 @@ from typing import Any, TypeAlias
 from mesh.config.resolved import ClusterConfig
 from mesh.config.schema import MeshSection
 from mesh.config.types import ReaderRole
+from mesh.istio.names import GATEWAY, GATEWAY_PORT
 from mesh.mappings import as_map, leaves, merged
 
 Values: TypeAlias = dict[str, Any]
 
-GATEWAY_NAME = "istio-eastwestgateway"
-GATEWAY_PORT = 15443
 _FORBIDDEN_ROOT = "_internal_defaults_do_not_set"
 
 
@@ -123,7 +122,7 @@ def _istiod_defaults() -> Values:
 
 
 def _gateway_identity(cluster: ClusterConfig) -> Values:
-    return {"name": GATEWAY_NAME, "networkGateway": cluster.network}
+    return {"name": GATEWAY, "networkGateway": cluster.network}
 
 
 def _gateway_defaults() -> Values:

@@ -1,4 +1,4 @@
-"""What was seen in the clusters. Plain data, so that what it means is decided without a cluster."""
+"""What was read from clusters, as plain data: what it means is decided elsewhere, without a cluster."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """The pods behind a label: how many there are, are ready, and have a proxy beside them."""
+    """The pods behind a label: how many exist, are ready, and have a proxy."""
 
     pods: int = 0
     ready: int = 0
@@ -15,27 +15,91 @@ class Workload:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trust:
-    """The certificates of `cacerts`, as far as they could be read.
+class Cacerts:
+    """The Secret `cacerts` as PEM texts; a key that the Secret lacks is empty.
 
-    `roots` are the roots that istiod gives to its workloads (configmap `istio-ca-root-cert`), `bundle` those
-    of `cacerts` itself; both in PEM. `problem` says why there is nothing to see.
+    `private_key` is empty, too, where the reader of the Secret has no use for it.
     """
 
-    intermediate: str = ""
-    bundle: str = ""
-    roots: str = ""
-    not_before: datetime | None = None
-    not_after: datetime | None = None
-    problem: str | None = None
+    certificate: str
+    chain: str
+    roots: str
+    private_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedTrust:
+    """The CA of a cluster.
+
+    `cacerts` is what istiod is configured with, None where the Secret does not exist. `published_roots` is
+    the trust bundle (PEM) that istiod has loaded and gives to workloads; empty before istiod has started.
+    """
+
+    cacerts: Cacerts | None = None
+    published_roots: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedControlPlane:
+    """The settings of a running istiod: its identity, and whether it can rotate a root.
+
+    `multi_root` is `ISTIO_MULTIROOT_MESH`; `xds_agent` is `PROXY_CONFIG_XDS_AGENT` in the metadata that
+    proxies get. The IDs are None where istiod does not state them.
+    """
+
+    cluster_id: str | None = None
+    mesh_id: str | None = None
+    multi_root: bool = False
+    xds_agent: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservedCluster:
+    """A cluster as an update will find it; `unreachable` says why nothing else is known.
+
+    `network` is the label of istio-system. `token_secrets` has, for each remote cluster, the name of the
+    Secret that the token in the remote secret comes from. `control_plane` is None where istiod does not
+    exist.
+    """
+
+    unreachable: str | None = None
+    network: str | None = None
+    trust: ObservedTrust = ObservedTrust()
+    control_plane: ObservedControlPlane | None = None
+    token_secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterTrust:
+    """Certificates and tokens in one cluster; `unreachable` says why nothing else is known.
+
+    `reader_tokens` has the creation time of each generation of the reader's token, `remote_tokens` the
+    generation with which this cluster reads each remote cluster. `proxies` counts proxies by the common names
+    of the intermediate and the root of their certificate.
+    """
+
+    unreachable: str | None = None
+    trust: ObservedTrust = ObservedTrust()
+    reader_tokens: Mapping[int, datetime] = field(default_factory=dict[int, datetime])
+    remote_tokens: Mapping[str, int] = field(default_factory=dict[str, int])
+    proxies: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteSecret:
+    """A Secret by which istiod finds other clusters; `kubeconfigs` by data key."""
+
+    name: str
+    labelled: bool
+    kubeconfigs: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
-    """The east-west gateway: its pods, the addresses of its Service, and whether it lets others in.
+    """The east-west gateway: its pods, the addresses of its Service, and whether it exposes services.
 
-    `service` is the Service's type, such as `LoadBalancer`, and None where there is no Service. `exposes` is
-    false where no Gateway of Istio's passes TLS through on 15443.
+    `service` is the Service's type, such as `LoadBalancer`, and None where the Service does not exist.
+    `exposes` is false where no Istio Gateway passes TLS through on the gateway's port.
     """
 
     workload: Workload = Workload()
@@ -46,7 +110,7 @@ class Gateway:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """HelloWorld in a cluster; `dns_capture` is what the client's proxy was told about names."""
+    """HelloWorld in a cluster; `dns_capture` is whether the client's proxy answers DNS queries."""
 
     service: bool = False
     server: Workload = Workload()
@@ -59,9 +123,8 @@ class Sample:
 class ClusterFacts:
     """One cluster; `unreachable` says why nothing else is known.
 
-    `network` is the one that is configured, `network_label` the one that istio-system carries. `remotes`
-    are the states of the clusters that istiod knows, by name, as its debug page has them; None where that
-    page could not be read.
+    `network` is the configured network, `network_label` the label of istio-system. `remotes` has istiod's
+    sync status of each remote cluster, None where istiod's debug page could not be read.
     """
 
     name: str
@@ -70,26 +133,18 @@ class ClusterFacts:
     network_label: str | None = None
     istiod: Workload = Workload()
     remotes: Mapping[str, str] | None = None
-    gateway: Gateway = field(default_factory=Gateway)
-    trust: Trust = field(default_factory=Trust)
-    sample: Sample = field(default_factory=Sample)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RemoteSecret:
-    """A Secret by which istiod finds other clusters: its name and the names of its data keys."""
-
-    name: str
-    keys: tuple[str, ...]
-    labelled: bool
+    gateway: Gateway = Gateway()
+    trust: ObservedTrust = ObservedTrust()
+    remote_secrets: tuple[RemoteSecret, ...] = ()
+    sample: Sample = Sample()
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenCheck:
-    """What the target's API server said to the token of a remote secret.
+    """What the remote API server answered to the token of a remote secret.
 
-    `refused` where it does not know the token (HTTP 401), `denied` lists what the token may not do, such as
-    `list services`; `problem` where the server could not be asked from here, or the kubeconfig not be read.
+    `refused` is HTTP 401. `denied` lists what the token may not do, such as `list services`. `problem` says
+    why the server could not be asked from here.
     """
 
     refused: bool = False
@@ -99,7 +154,7 @@ class TokenCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkFacts:
-    """What the caller's cluster has to find the target: the Secrets for it, and what their token is worth."""
+    """What a cluster has to find a remote one: the remote secrets for it, and what their token may do."""
 
     secrets: tuple[RemoteSecret, ...] = ()
     token: TokenCheck | None = None
@@ -107,10 +162,10 @@ class LinkFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class PathFacts:
-    """What the caller's own proxy sees of the way; looked at only for pairs that were not answered.
+    """How the caller's proxy reaches the target; read only for pairs without an answer.
 
-    `endpoints` are the addresses with ports that it would call. `probe` is what came of a connection to the
-    target's gateway, past the proxy; None where it stood.
+    `endpoints` are the addresses with ports that the proxy would call. `probed` is the gateway address that a
+    connection was tried to, and `probe` why it failed; None where it was established.
     """
 
     endpoints: tuple[str, ...] = ()
@@ -120,12 +175,33 @@ class PathFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Calls from the client in cluster `caller` that the service in cluster `target` should answer."""
+
+    caller: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """The outcome of one client's calls.
+
+    `by` counts answers by the cluster that gave them, `failures` failed calls by reason. `problem` says why
+    no call could be made.
+    """
+
+    calls: int = 0
+    by: Mapping[str, int] = field(default_factory=dict[str, int])
+    failures: Mapping[str, int] = field(default_factory=dict[str, int])
+    problem: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PairFacts:
-    """All that is known of a pair; of one cluster with itself there is no link."""
+    """All that is known of a pair; a cluster has no `link` to itself."""
 
     caller: ClusterFacts
     target: ClusterFacts
     link: LinkFacts | None = None
     path: PathFacts | None = None
-    failures: Mapping[str, int] = field(default_factory=dict[str, int])
-    call_problem: str | None = None
+    answers: Answers = Answers()

@@ -1,5 +1,10 @@
-"""A cluster's API server, as far as a look at the mesh needs it: read an object, run a command in a pod."""
+"""A client for one Kubernetes API server: read objects, run a command in a pod.
 
+It does not know Istio, and it changes nothing in the cluster.
+"""
+
+import base64
+import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,31 +43,31 @@ class ApiError(Exception):
 
 
 class UnreachableError(Exception):
-    """There was no answer at all; the message never repeats credentials."""
+    """The API server gave no answer; the message never repeats credentials."""
 
 
 class ExecError(Exception):
-    """A command could not be run in a pod."""
+    """A command could not run in a pod."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Output:
-    """What a command in a pod said, on both of its streams."""
+class CommandOutput:
+    """What a command in a pod wrote on both of its streams."""
 
     stdout: str
     stderr: str
 
 
-class Api:
-    """One API server; may be used by several threads at once."""
+class KubernetesApi:
+    """One API server; several threads may use it at once."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._client: Any = ApiClient(configuration)
 
     @classmethod
-    def connect(cls, connection: Connection) -> "Api":
-        """The API server of a stack's cluster.
+    def connect(cls, connection: Connection) -> "KubernetesApi":
+        """A client for the API server of one of the stack's clusters.
 
         Raises:
             UnreachableError: the kubeconfig cannot be used, for example because its login command fails.
@@ -81,11 +86,11 @@ class Api:
         return cls(configuration)
 
     @classmethod
-    def from_kubeconfig(cls, text: str) -> "Api":
-        """The API server that the kubeconfig in a remote secret leads to.
+    def from_kubeconfig(cls, text: str) -> "KubernetesApi":
+        """A client for the API server in a remote secret's kubeconfig.
 
         Raises:
-            ValueError: the text is no kubeconfig, or one that runs commands or reads files.
+            ValueError: the text is not a kubeconfig, or istiod would refuse it.
         """
         document = harmless(text)
         configuration = _configuration()
@@ -95,7 +100,7 @@ class Api:
             )
             return cls(configuration)
         except (ConfigException, ValueError, TypeError, AttributeError, KeyError, OSError) as error:
-            raise ValueError("it is no kubeconfig with a server, its CA and a user") from error
+            raise ValueError("it is not a kubeconfig with a server, its CA and a user") from error
 
     @property
     def server(self) -> str:
@@ -106,13 +111,13 @@ class Api:
         """The object or list at a path such as `/api/v1/namespaces/istio-system`.
 
         Raises:
-            ApiError: the server refuses, or there is no such object.
-            UnreachableError: the server does not answer.
+            ApiError: the server refuses, or the object does not exist.
+            UnreachableError: the server gives no answer.
         """
         return self._request("GET", path, query, None)
 
     def find(self, path: str, **query: str) -> Json | None:
-        """Like `get`, but None where there is no such object, or no such kind."""
+        """Like `get`, but None where the object or its kind does not exist."""
         try:
             return self.get(path, **query)
         except ApiError as error:
@@ -121,27 +126,27 @@ class Api:
             raise
 
     def list(self, path: str, **query: str) -> Sequence[Json]:
-        """The items of the list at a path; none where the kind is unknown."""
+        """The items of the list at a path; empty where the kind does not exist."""
         return cast(Sequence[Json], (self.find(path, **query) or {}).get("items") or [])
 
     def post(self, path: str, body: Json) -> Json:
-        """Ask a question that is put as an object, such as a SelfSubjectAccessReview; errors as in `get`."""
+        """The answer to a review, such as a SelfSubjectAccessReview; raises what `get` raises."""
         return self._request("POST", path, {}, body)
 
     def execute(
         self, namespace: str, pod: str, container: str, command: Sequence[str], *, timeout: float
-    ) -> Output:
-        """Run a command in a pod to its end.
+    ) -> CommandOutput:
+        """Run a command in a pod and wait until it exits.
 
         Args:
-            namespace: of the pod.
-            pod: its name.
-            container: one that runs in it.
-            command: with its arguments; no shell in between.
-            timeout: seconds that it may take.
+            namespace: the pod's namespace.
+            pod: the pod's name.
+            container: a running container of the pod.
+            command: the program and its arguments; no shell is involved.
+            timeout: seconds that the command may take.
 
         Raises:
-            ExecError: it cannot be started, or takes too long.
+            ExecError: the command cannot start, or takes too long.
         """
         # Not at the top: it loads 250 modules, and the program, which runs no commands, does without them.
         from kubernetes.client import CoreV1Api
@@ -166,7 +171,7 @@ class Api:
             if process.is_open():
                 process.close()
                 raise ExecError(f"the command in {namespace}/{pod} took longer than {timeout:.0f} s")
-            return Output(stdout=process.read_stdout(timeout=0), stderr=process.read_stderr(timeout=0))
+            return CommandOutput(stdout=process.read_stdout(timeout=0), stderr=process.read_stderr(timeout=0))
         except (ApiException, WebSocketException, OSError) as error:
             raise ExecError(f"no command can be run in {namespace}/{pod}: {_first_line(error)}") from error
 
@@ -185,16 +190,27 @@ class Api:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise UnreachableError(f"no answer from {self.server}: {_cause(error)}") from error
         if not 200 <= answer.status < 300:
-            raise ApiError(answer.status, _said(text) or f"HTTP {answer.status}")
+            raise ApiError(answer.status, _message(text) or f"HTTP {answer.status}")
         return cast(Json, json.loads(text))
 
 
 def at(document: Mapping[str, Any] | None, *path: str) -> Any:
-    """What stands at a path of keys in a JSON document; None where one of them is missing."""
+    """The value at a path of keys in a JSON document; None where a key is missing."""
     inner: Any = document
     for key in path:
         inner = cast(Json, inner).get(key) if isinstance(inner, Mapping) else None
     return inner
+
+
+def secret_texts(secret: Json | None) -> dict[str, str]:
+    """The data of a Secret, decoded; a value that is not base64 or not UTF-8 becomes an empty text."""
+    texts: dict[str, str] = {}
+    for key, value in cast(Mapping[str, str], at(secret, "data") or {}).items():
+        try:
+            texts[key] = base64.b64decode(value).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            texts[key] = ""
+    return texts
 
 
 def _configuration() -> Configuration:
@@ -215,7 +231,7 @@ def _cause(error: Exception) -> str:
     return type(reason).__name__
 
 
-def _said(text: bytes) -> str:
+def _message(text: bytes) -> str:
     try:
         document: Any = json.loads(text)
     except ValueError:

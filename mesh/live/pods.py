@@ -1,38 +1,48 @@
-"""Reading pods as the API server gives them. Pure."""
+"""Reads pods in the form in which the API server gives them. Pure."""
 
 from collections.abc import Iterable, Sequence
 
+from mesh.istio.names import PROXY_CONTAINER
 from mesh.live.facts import Workload
 from mesh.live.kubernetes_api import Json, at
 
-PROXY = "istio-proxy"
-
 
 def runs(pod: Json) -> bool:
-    """Whether all containers of a pod are ready, and nobody has told it to go."""
+    """Whether all containers of a pod are ready, and the pod is not being deleted."""
     conditions: Sequence[Json] = at(pod, "status", "conditions") or []
     ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
     return ready and "deletionTimestamp" not in pod["metadata"]
 
 
 def containers(pod: Json) -> dict[str, Json]:
-    """The containers of a pod by name, those included that run all the time as init containers do."""
-    always: Sequence[Json] = at(pod, "spec", "containers") or []
-    before: Sequence[Json] = at(pod, "spec", "initContainers") or []
-    return {str(container["name"]): container for container in (*always, *before)}
+    """The containers of a pod by name, init containers included: a native sidecar is one of them."""
+    main: Sequence[Json] = at(pod, "spec", "containers") or []
+    init: Sequence[Json] = at(pod, "spec", "initContainers") or []
+    return {str(container["name"]): container for container in (*main, *init)}
 
 
 def environment(pod: Json, container: str) -> dict[str, str]:
-    """The variables of a container that stand in the pod itself."""
+    """The variables of a container that the pod itself states."""
     entries: Sequence[Json] = at(containers(pod), container, "env") or []
     return {str(entry["name"]): str(entry.get("value", "")) for entry in entries}
 
 
 def workload(pods: Iterable[Json]) -> Workload:
-    """How the pods of a workload are; those that are on their way out do not count."""
+    """Counts of the pods that are not being deleted."""
     staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
     return Workload(
         pods=len(staying),
         ready=sum(runs(pod) for pod in staying),
-        injected=sum(PROXY in containers(pod) for pod in staying),
+        injected=sum(PROXY_CONTAINER in containers(pod) for pod in staying),
     )
+
+
+def injected(pods: Iterable[Json]) -> list[tuple[str, str]]:
+    """Namespace and name of the running pods that have a proxy."""
+    return [
+        (str(pod["metadata"]["namespace"]), str(pod["metadata"]["name"]))
+        for pod in pods
+        if at(pod, "status", "phase") == "Running"
+        and "deletionTimestamp" not in pod["metadata"]
+        and PROXY_CONTAINER in containers(pod)
+    ]

@@ -1,27 +1,34 @@
-"""Certificates that proxies use now, read from the proxies themselves."""
+"""Reads what a pod's proxy uses: certificates, endpoints, and whether it can connect to a gateway."""
 
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from cryptography import x509
 
-from mesh.live.kubernetes_api import Api, ExecError, Json, at
-from mesh.live.pods import PROXY, containers
-from mesh.pki.validation import issued
+from mesh.istio.names import GATEWAY_PORT, PROXY_CONTAINER
+from mesh.live.concurrent import for_each
+from mesh.live.facts import PathFacts
+from mesh.live.kubernetes_api import ExecError, Json, KubernetesApi, at
+from mesh.live.pods import injected
+from mesh.pki.validation import issued, name
 
 _SECONDS = 10.0
-# Private keys are not in it: Envoy leaves them out.
+# Envoy leaves private keys out of it.
 _SECRETS = ("pilot-agent", "request", "GET", "config_dump?resource=dynamic_active_secrets")
+_CLUSTERS = ("pilot-agent", "request", "GET", "clusters?format=json")
+_UNKNOWN = ("unknown", "unknown")
 
 
 @dataclass(frozen=True, kw_only=True)
 class WorkloadTrust:
-    """What one proxy shows (`chain`, its own certificate first) and what it trusts (`roots`).
+    """The certificates that one proxy presents (`chain`, its own first) and those that it trusts (`roots`).
 
-    Istio puts the whole bundle of roots behind the chain, those included that have not signed it.
+    Istio puts the whole trust bundle behind the chain, also the roots that have not signed it.
     """
 
     chain: tuple[x509.Certificate, ...]
@@ -29,28 +36,106 @@ class WorkloadTrust:
 
     @property
     def path(self) -> tuple[x509.Certificate, ...]:
-        """The certificates from its own up to the root that it leads to, each signed by the next."""
+        """The certificates from the proxy's own up to its root, each signed by the next."""
         path: list[x509.Certificate] = [self.chain[0]]
         while issuer := next((c for c in self.chain if c not in path and issued(path[-1], c)), None):
             path.append(issuer)
         return tuple(path)
 
 
-def workload_trust(api: Api, namespace: str, pod: str) -> WorkloadTrust:
-    """What the proxy in a pod shows and trusts.
+def workload_trust(api: KubernetesApi, namespace: str, pod: str) -> WorkloadTrust:
+    """The certificates of the proxy in a pod.
 
     Raises:
-        ExecError: it cannot be asked, or has no certificate yet.
+        ExecError: the proxy cannot be asked, or has no certificate yet.
     """
-    said = api.execute(namespace, pod, PROXY, _SECRETS, timeout=_SECONDS).stdout
+    dump = api.execute(namespace, pod, PROXY_CONTAINER, _SECRETS, timeout=_SECONDS).stdout
     try:
-        secrets = {str(entry["name"]): entry["secret"] for entry in json.loads(said)["configs"]}
+        secrets = {str(entry["name"]): entry["secret"] for entry in json.loads(dump)["configs"]}
         return WorkloadTrust(
             chain=_certificates(secrets["default"], "tls_certificate", "certificate_chain"),
             roots=_certificates(secrets["ROOTCA"], "validation_context", "trusted_ca"),
         )
-    except (ValueError, KeyError, TypeError, binascii.Error) as broken:
-        raise ExecError(f"the proxy of {namespace}/{pod} has no certificate yet") from broken
+    except (ValueError, KeyError, TypeError, binascii.Error) as error:
+        raise ExecError(f"the proxy of {namespace}/{pod} has no certificate yet") from error
+
+
+def count_issuers(api: KubernetesApi) -> Counter[tuple[str, str]]:
+    """How many proxies of a cluster have a certificate of which intermediate and root, by common names."""
+    pods = injected(api.list("/api/v1/pods"))
+    return Counter(for_each(pods, lambda pod: _issuers(api, *pod)).values())
+
+
+def read_path(
+    api: KubernetesApi, namespace: str, pod: str, *, service: str, port: int, gateways: Iterable[str]
+) -> PathFacts:
+    """How a pod's proxy reaches a service, and whether it can connect to the first of some gateways.
+
+    Args:
+        api: of the pod's cluster.
+        namespace: of the pod.
+        pod: one with a proxy.
+        service: host name of the service without the cluster domain, such as `helloworld.sample`.
+        port: of the service.
+        gateways: addresses of the east-west gateway in the other cluster.
+    """
+    try:
+        endpoints = _endpoints(
+            api.execute(namespace, pod, PROXY_CONTAINER, _CLUSTERS, timeout=_SECONDS).stdout, service, port
+        )
+        address = next(iter(gateways), None)
+        if address is None:
+            return PathFacts(endpoints=endpoints)
+        host = f"[{address}]" if ":" in address else address
+        probed = f"{host}:{GATEWAY_PORT}"
+        output = _probe(api, namespace, pod, probed)
+        return PathFacts(endpoints=endpoints, probed=probed, probe=connection_failure(output))
+    except ExecError as error:
+        return PathFacts(problem=str(error))
+
+
+def connection_failure(output: str) -> str | None:
+    """Why no connection was established, from the output of the probe; None where one was. Pure.
+
+    The gateway closes every connection that is not mutual TLS, so a connection that it closes was
+    established.
+    """
+    last = (output.strip().splitlines() or [""])[-1].rpartition("Last error: ")[2]
+    for sign, reason in (
+        ("connection refused", "connection refused"),
+        ("no route to host", "no route to host"),
+        ("network is unreachable", "network is unreachable"),
+        ("no such host", "its name cannot be resolved"),
+        ("context deadline exceeded", "timed out"),
+        ("i/o timeout", "timed out"),
+    ):
+        if sign in last:
+            return reason
+    return None
+
+
+def _probe(api: KubernetesApi, namespace: str, pod: str, address: str) -> str:
+    """Connect from the proxy's container, whose own connections bypass the proxy."""
+    arguments = ("--timeoutSeconds", "2", "--requestTimeoutMillis", "1500", "--periodMillis", "100")
+    command = ["pilot-agent", "wait", "--url", f"http://{address}/", *arguments]
+    return api.execute(namespace, pod, PROXY_CONTAINER, command, timeout=_SECONDS).stderr
+
+
+def _endpoints(admin: str, service: str, port: int) -> tuple[str, ...]:
+    """Addresses with ports of a service, from Envoy's admin page `clusters` as JSON."""
+    try:
+        statuses = cast(Iterable[Json], json.loads(admin)["cluster_statuses"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ExecError("the proxy's list of endpoints cannot be read") from error
+    prefix = f"outbound|{port}||{service}.svc."
+    hosts = (
+        host["address"]["socket_address"]
+        for status in statuses
+        if str(status.get("name", "")).startswith(prefix)
+        for host in status.get("host_statuses", [])
+        if "socket_address" in host.get("address", {})
+    )
+    return tuple(f"{host['address']}:{host['port_value']}" for host in hosts)
 
 
 def _certificates(secret: Json, *path: str) -> tuple[x509.Certificate, ...]:
@@ -58,12 +143,10 @@ def _certificates(secret: Json, *path: str) -> tuple[x509.Certificate, ...]:
     return tuple(x509.load_pem_x509_certificates(base64.b64decode(inline)))
 
 
-def injected(pods: Sequence[Json]) -> list[tuple[str, str]]:
-    """Namespace and name of the pods that have a proxy and run."""
-    return [
-        (str(pod["metadata"]["namespace"]), str(pod["metadata"]["name"]))
-        for pod in pods
-        if at(pod, "status", "phase") == "Running"
-        and "deletionTimestamp" not in pod["metadata"]
-        and PROXY in containers(pod)
-    ]
+def _issuers(api: KubernetesApi, namespace: str, pod: str) -> tuple[str, str]:
+    try:
+        path = workload_trust(api, namespace, pod).path
+    except ExecError:
+        return _UNKNOWN
+    *_, root = path
+    return (name(path[1]) if len(path) > 1 else "unknown"), name(root)

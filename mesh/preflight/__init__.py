@@ -1,1 +1,1 @@
-"""Refuses an update that must not follow what is in the clusters now, before any resource is registered."""
+"""Refuses, before any resource is registered, what must not follow what is in the clusters now."""

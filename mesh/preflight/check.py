@@ -1,32 +1,38 @@
-"""What is refused before any resource is registered, though the configuration by itself is right."""
+"""The checks before an update: the stack's encryption, and what is in the clusters.
+
+It changes nothing, and it does not check the configuration by itself: `mesh.load` has done that.
+"""
 
 from datetime import UTC, datetime
 
 import pulumi
 
-from mesh.config.problems import ConfigurationError, Problem
+from mesh.config.problems import Problem, summary
 from mesh.config.resolved import StackConfig
-from mesh.live import in_place
-from mesh.preflight import encryption
-from mesh.preflight import transitions as preconditions
+from mesh.live import istio_system
+from mesh.preflight import encryption, ownership, transitions
 
 
-def check(config: StackConfig) -> None:
-    """Look at the stack's encryption, and at the trust and the tokens that are in place in the clusters.
+def preflight(config: StackConfig) -> None:
+    """Refuse an update of the clusters as they are.
 
-    A cluster that does not answer is in nobody's way, unless roots are to move.
+    A cluster that cannot be reached stops only the steps of a root rotation.
 
     Raises:
-        pulumi.RunError: with one line for each reason; Pulumi shows it without a traceback.
+        pulumi.RunError: with one line for each problem; Pulumi shows it without a traceback.
     """
-    found = in_place.read_all(config)
+    clusters = istio_system.read_clusters(config)
+    members = ownership.members(config, clusters)
     prefix = f"{pulumi.get_project()}:"
-    problems = [
-        *encryption.problems(encryption.settings(encryption.stack_file(pulumi.get_stack()))),
-        *(
-            Problem(path=prefix + problem.path, message=problem.message)
-            for problem in preconditions.problems(config, found, datetime.now(UTC))
-        ),
+    found = [
+        *ownership.problems(config, clusters),
+        *transitions.problems(config, members, datetime.now(UTC)),
     ]
-    if problems:
-        raise pulumi.RunError(str(ConfigurationError(dict.fromkeys(problems))))
+    groups = {
+        "the stack": list(
+            encryption.problems(encryption.settings(encryption.stack_file(pulumi.get_stack())))
+        ),
+        "the clusters": [Problem(path=prefix + p.path, message=p.message) for p in dict.fromkeys(found)],
+    }
+    if refusals := [summary(problems, where) for where, problems in groups.items() if problems]:
+        raise pulumi.RunError("\n".join(refusals))

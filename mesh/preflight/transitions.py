@@ -10,7 +10,7 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.schema import RootSection, TrustSection
 from mesh.config.types import Phase
 from mesh.istio.names import token_generation, token_name
-from mesh.live.in_place import Cacerts, InPlace
+from mesh.live.facts import Cacerts, ObservedCluster
 from mesh.pki import profile as plan
 from mesh.pki.rotation import STEPS, roots, step
 from mesh.pki.validation import certificates, intermediate_problems, name
@@ -21,25 +21,33 @@ _BEFORE = "no rotation"
 _WAIT = "the kubelet hands it over within two minutes; wait, and run the same again"
 
 
-def problems(config: StackConfig, in_place: Mapping[str, InPlace], now: datetime) -> Iterator[Problem]:
+def problems(
+    config: StackConfig, clusters: Mapping[str, ObservedCluster], now: datetime
+) -> Iterator[Problem]:
     """Everything that must not be done to the clusters as they are, each with what to do instead."""
     for cluster in config.clusters.values():
-        if cluster.intermediate.existing:
-            yield from _existing(cluster, config.trust, in_place[cluster.name], now)
-    bundles = {name: _letters(config, found) for name, found in in_place.items() if found.published}
+        if cluster.intermediate.existing and cluster.name in clusters:
+            yield from _existing(cluster, config.trust, clusters[cluster.name], now)
+    bundles = {
+        name: _letters(config, found) for name, found in clusters.items() if found.trust.published_roots
+    }
     if config.trust.next_root is None:
-        yield from _steady(config.trust.root, in_place, bundles)
+        yield from _steady(config.trust.root, clusters, bundles)
     else:
-        yield from _rotation(config.trust.phase, in_place, bundles)
-    yield from _tokens(config, in_place)
+        yield from _rotation(config.trust.phase, clusters, bundles)
+    yield from _tokens(config, clusters)
 
 
-def _letters(config: StackConfig, found: InPlace) -> tuple[str, str]:
+def _letters(config: StackConfig, found: ObservedCluster) -> tuple[str, str]:
     """What istiod works with, and what `cacerts` holds, spelt as in `roots.step`."""
-    handed = found.cacerts.roots if found.cacerts and found.cacerts.roots else found.published
+    handed = (
+        found.trust.cacerts.roots
+        if found.trust.cacerts and found.trust.cacerts.roots
+        else found.trust.published_roots
+    )
     published, held = (
         "".join(_is(config, certificate) for certificate in _parsed(text))
-        for text in (found.published or "", handed or "")
+        for text in (found.trust.published_roots, handed)
     )
     return published, held
 
@@ -67,7 +75,7 @@ def _parsed(pem: str) -> Sequence[x509.Certificate]:
 
 
 def _steady(
-    root: RootSection, in_place: Mapping[str, InPlace], bundles: Mapping[str, tuple[str, str]]
+    root: RootSection, clusters: Mapping[str, ObservedCluster], bundles: Mapping[str, tuple[str, str]]
 ) -> Iterator[Problem]:
     """One root: it must be the one that is there, alone, or with another that is on its way in or out.
 
@@ -79,7 +87,7 @@ def _steady(
         for bundle in dict.fromkeys((taken, held)):
             if bundle in ("o", "o?") or (at_home and "o" not in bundle):
                 continue
-            there = ", ".join(repr(name(c)) for c in _parsed(in_place[cluster].published or ""))
+            there = ", ".join(repr(name(c)) for c in _parsed(clusters[cluster].trust.published_roots))
             if bundle == "?oo" and held == "o":
                 message = (
                     f"istiod in {cluster} still trusts the root before generation {root.generation}, though "
@@ -94,14 +102,15 @@ def _steady(
             else:
                 message = (
                     f"{cluster} trusts {there}, which is not the root of generation {root.generation} as "
-                    "configured: workloads would refuse each other; keep root as it was and add the other as "
-                    "nextRoot, with the phase trust-both"
+                    "configured: workloads would refuse each other. If you have changed the root, keep root "
+                    "as it was and add the other as nextRoot, with the phase trust-both. If someone else has "
+                    "replaced cacerts, follow docs/runbooks/replaced-cacerts.md"
                 )
             yield Problem(path=_ROOT, message=message)
 
 
 def _rotation(
-    phase: Phase | None, in_place: Mapping[str, InPlace], bundles: Mapping[str, tuple[str, str]]
+    phase: Phase | None, clusters: Mapping[str, ObservedCluster], bundles: Mapping[str, tuple[str, str]]
 ) -> Iterator[Problem]:
     target = STEPS.index(phase)
     places = {cluster: (step(taken), step(held)) for cluster, (taken, held) in bundles.items()}
@@ -117,7 +126,7 @@ def _rotation(
         )
     moving = [cluster for cluster, place in places.items() if place[1] != target]
     if moving:
-        yield from _able(phase, in_place, moving)
+        yield from _able(phase, clusters, moving)
 
 
 def _one(cluster: str, place: tuple[int | None, int | None], target: int) -> Iterator[Problem]:
@@ -143,23 +152,25 @@ def _one(cluster: str, place: tuple[int | None, int | None], target: int) -> Ite
         )
 
 
-def _able(phase: Phase | None, in_place: Mapping[str, InPlace], moving: Sequence[str]) -> Iterator[Problem]:
+def _able(
+    phase: Phase | None, clusters: Mapping[str, ObservedCluster], moving: Sequence[str]
+) -> Iterator[Problem]:
     """What a phase needs besides the one before it."""
-    for cluster, found in in_place.items():
+    for cluster, found in clusters.items():
         if found.unreachable:
             yield Problem(
                 path=_PHASE,
                 message=f"{_word(STEPS.index(phase))} moves {', '.join(moving)}, and {cluster} cannot be "
                 f"asked how far it is: {found.unreachable}; expected every cluster to answer",
             )
-        elif cluster in moving and found.istiod and not found.multi_root:
+        elif cluster in moving and found.control_plane and not found.control_plane.multi_root:
             yield Problem(
                 path=_PHASE,
                 message=f"istiod in {cluster} runs without ISTIO_MULTIROOT_MESH=true and would ignore "
                 "another root; first run `pulumi up` without nextRoot and with that in "
                 "istio.values.istiod.env",
             )
-        elif cluster in moving and found.istiod and not found.xds_agent:
+        elif cluster in moving and found.control_plane and not found.control_plane.xds_agent:
             yield Problem(
                 path=_PHASE,
                 message=f"the proxies in {cluster} run without PROXY_CONFIG_XDS_AGENT=true and would not "
@@ -175,14 +186,14 @@ def _word(place: int | None) -> str:
 
 
 def _existing(
-    cluster: ClusterConfig, trust: TrustSection, found: InPlace, now: datetime
+    cluster: ClusterConfig, trust: TrustSection, found: ObservedCluster, now: datetime
 ) -> Iterator[Problem]:
     path = f"clusters.{cluster.name}.trust.intermediate.existing"
     if found.unreachable:
         if not cluster.skip_unreachable:
             yield Problem(path=path, message=f"its cacerts cannot be checked: {found.unreachable}")
         return
-    if found.cacerts is None:
+    if found.trust.cacerts is None:
         yield Problem(
             path=path,
             message="the cluster has no Secret istio-system/cacerts; expected it there before the mesh, with "
@@ -195,7 +206,7 @@ def _existing(
             message=f"the namespace istio-system has the network {found.network or '(none)'!r}; expected "
             f"`kubectl label namespace istio-system topology.istio.io/network={cluster.network}`",
         )
-    for message in _cacerts_problems(found.cacerts, trust, now):
+    for message in _cacerts_problems(found.trust.cacerts, trust, now):
         yield Problem(path=path, message=f"cacerts in {cluster.name}: {message}")
 
 
@@ -222,14 +233,14 @@ def _cacerts_problems(cacerts: Cacerts, trust: TrustSection, now: datetime) -> I
         yield "root-cert.pem: the root of the mesh is not in it"
 
 
-def _tokens(config: StackConfig, in_place: Mapping[str, InPlace]) -> Iterator[Problem]:
+def _tokens(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Iterator[Problem]:
     """A token may go only after every remote secret carries another one."""
     for target, cluster in config.clusters.items():
         if cluster.reader.kubeconfig is not None:
             continue
         alive = [token_name(generation) for generation in cluster.reader.token_generations]
-        for reader, found in in_place.items():
-            used = found.tokens.get(target)
+        for reader, found in clusters.items():
+            used = found.token_secrets.get(target)
             generation = token_generation(used) if used else None
             if generation is not None and used not in alive and reader in config.clusters:
                 yield Problem(

@@ -39,14 +39,14 @@ class HelloWorld(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        *,
         cluster: ClusterConfig,
+        *,
         control_plane: ControlPlane,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mesh:index:HelloWorld", name, None, opts)
         # Pods made before istiod's injector is ready would have no proxy.
-        child = pulumi.ResourceOptions(parent=self, depends_on=[control_plane.istiod])
+        child = pulumi.ResourceOptions(parent=self, depends_on=control_plane.ready)
         namespace = kubernetes.core.v1.Namespace(
             f"{name}-namespace",
             metadata={"name": NAMESPACE, "labels": {"istio-injection": "enabled"}},

@@ -1,1 +1,1 @@
-"""What the stacks of one mesh tell each other."""
+"""What the stacks of one mesh state to each other, and how one stack reads another."""

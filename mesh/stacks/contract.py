@@ -1,68 +1,144 @@
-"""What the stacks of one mesh tell each other by a secret output. Pure.
+"""The secret output by which the stacks of one mesh know each other: versioned and typed. Pure.
 
-mesh:     {id, trustDomain}
-trust:    {signing: generation, trusted: [generation, …]}
-roots:    {generation: {certificate, privateKey, expires}}    roots made here, where others may sign
-clusters: {name: {network, kubeconfig}}                       how peers read the clusters of this stack
+A stack that was updated by an older program states no version; its output has the form of version 1.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import StackConfig
 from mesh.pki.rotation import roots
 
 OUTPUT = "shared"
+VERSION: Final = 1
 
 
-def facts(config: StackConfig) -> dict[str, Any]:
-    """What does not depend on any resource: which mesh it is, and which roots its clusters go by."""
-    trust = roots(config.trust)
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True
+    )
+
+
+class MeshIdentity(_Part):
+    """What all stacks of a mesh have in common."""
+
+    id: str
+    trust_domain: str
+
+
+class TrustedRoots(_Part):
+    """Generations of the roots that a stack's clusters sign with and trust."""
+
+    signing: int
+    trusted: tuple[int, ...]
+
+
+class StatedRoot(_Part):
+    """A root that the stack has generated for the others."""
+
+    certificate: str
+    private_key: str = Field(repr=False)
+    expires: str
+
+
+class StatedCluster(_Part):
+    """A cluster of the stack, and the kubeconfig by which peers read it."""
+
+    network: str
+    kubeconfig: str = Field(repr=False)
+
+
+class Contract(_Part):
+    """All that a stack states: `roots` by generation, `clusters` by name."""
+
+    version: int = 1
+    mesh: MeshIdentity
+    trust: TrustedRoots
+    roots: Mapping[str, StatedRoot]
+    clusters: Mapping[str, StatedCluster]
+
+
+def identity(config: StackConfig) -> dict[str, Any]:
+    """The part of the output that does not depend on any resource."""
+    plan = roots(config.trust)
     return {
-        "mesh": {"id": config.mesh.id, "trustDomain": config.mesh.trust_domain},
-        "trust": {
-            "signing": trust.signing.generation,
-            "trusted": [root.generation for root in trust.bundle],
-        },
+        "version": VERSION,
+        "mesh": MeshIdentity(id=config.mesh.id, trust_domain=config.mesh.trust_domain).model_dump(
+            by_alias=True
+        ),
+        "trust": TrustedRoots(
+            signing=plan.signing.generation, trusted=tuple(root.generation for root in plan.bundle)
+        ).model_dump(mode="json"),
     }
 
 
-def problems(config: StackConfig, stack: str, said: Mapping[str, Any]) -> Iterator[Problem]:
-    """Why this stack cannot be in one mesh with another stack, from what that one said."""
-    own = facts(config)
+def parse(stack: str, output: Mapping[str, Any]) -> Contract:
+    """The output of another stack.
+
+    Raises:
+        ValueError: it has another version, or lacks something; the message repeats no value of it.
+    """
+    version = output.get("version", VERSION)
+    if version != VERSION:
+        raise ValueError(
+            f"{stack} was updated by a program with version {version:g} of the output {OUTPUT!r}, and this "
+            f"program reads version {VERSION}; expected the same program for all stacks of a mesh: use the "
+            "newer one here too"
+        )
+    try:
+        return Contract.model_validate(output)
+    except ValidationError as invalid:
+        missing = ", ".join(".".join(str(part) for part in error["loc"]) for error in invalid.errors())
+        raise ValueError(
+            f"the output {OUTPUT!r} of {stack} is incomplete or has another form: {missing}; run `pulumi up` "
+            "there with this version of the program"
+        ) from None
+
+
+def problems(config: StackConfig, stack: str, other: Contract) -> Iterator[Problem]:
+    """Why this stack cannot be in one mesh with another stack."""
+    own = Contract.model_validate({**identity(config), "roots": {}, "clusters": {}})
     peers = [name for name, place in config.peers.items() if place == stack]
     path = f"peers.{peers[0]}.stack" if peers else "trust.stack"
-    if said["mesh"] != own["mesh"]:
+    if other.mesh != own.mesh:
         yield Problem(
             path=path,
-            message=f"{stack} is of the mesh {said['mesh']}, and this stack of {own['mesh']}; "
-            "expected the same mesh.id and mesh.trustDomain in both",
+            message=f"{stack} has mesh.id {other.mesh.id} and mesh.trustDomain {other.mesh.trust_domain}, "
+            f"and this stack {own.mesh.id} and {own.mesh.trust_domain}; expected the same mesh.id and "
+            "mesh.trustDomain in both",
         )
     if peers:
-        yield from _roots(stack, own["trust"], said["trust"])
+        yield from _roots(stack, own.trust, other.trust)
     networks = {cluster.network: name for name, cluster in config.clusters.items()}
-    for name, cluster in said["clusters"].items():
-        if name in peers and cluster["network"] in networks:
+    for name, cluster in other.clusters.items():
+        if name in peers and cluster.network in networks:
             yield Problem(
-                path=f"clusters.{networks[cluster['network']]}.network",
-                message=f"{cluster['network']!r} is the network of {name} in {stack} too; "
-                "expected one of its own",
+                path=f"clusters.{networks[cluster.network]}.network",
+                message=f"{cluster.network!r} is the network of {name} in {stack}, too; expected a network "
+                f"of its own, for example net-{networks[cluster.network]}",
             )
 
 
-def _roots(stack: str, own: Mapping[str, Any], there: Mapping[str, Any]) -> Iterator[Problem]:
+def _roots(stack: str, own: TrustedRoots, other: TrustedRoots) -> Iterator[Problem]:
     """Each must trust the root that the other signs with; a rotation may be one phase ahead."""
-    if int(there["signing"]) not in own["trusted"]:
+    expected = "expected all stacks in one phase before any of them goes to the next"
+    if other.signing not in own.trusted:
         yield Problem(
             path="trust.phase",
-            message=f"{stack} signs with the root of generation {int(there['signing'])}, and this stack "
-            f"would trust {own['trusted']} only; expected every stack at one phase before any goes on",
+            message=f"{stack} signs with the root of generation {other.signing}, and this stack would trust "
+            f"{_listed(own.trusted)} only; {expected}",
         )
-    if own["signing"] not in there["trusted"]:
+    if own.signing not in other.trusted:
         yield Problem(
             path="trust.phase",
-            message=f"this stack would sign with the root of generation {own['signing']}, and {stack} trusts "
-            f"{[int(number) for number in there['trusted']]} only; expected every stack at one phase before "
-            "any goes on",
+            message=f"this stack would sign with the root of generation {own.signing}, and {stack} trusts "
+            f"{_listed(other.trusted)} only; {expected}",
         )
+
+
+def _listed(generations: Sequence[int]) -> str:
+    return ", ".join(str(generation) for generation in dict.fromkeys(generations))

@@ -1,4 +1,4 @@
-"""The other stacks of the same mesh: the roots and the clusters that they look after."""
+"""The other stacks of the same mesh: the roots and the clusters that they declare."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,61 +6,72 @@ from typing import Any
 import pulumi
 
 from mesh.config.resolved import StackConfig
-from mesh.discovery.remote_secret import Target
-from mesh.stacks import contract as shared
+from mesh.discovery.remote_secret import RemoteCluster
+from mesh.stacks import contract
+from mesh.stacks.contract import Contract
 from mesh.trust.root_ca import Authority
 
-Said = Mapping[str, Any]
 
-
-class OtherStacks:
-    """What the other stacks said when they were last updated; each is read once."""
+class StackReferences:
+    """The outputs of the other stacks as of their last update; each stack is read once."""
 
     def __init__(self, config: StackConfig, opts: pulumi.ResourceOptions) -> None:
         self._config = config
         names = dict.fromkeys((*filter(None, [config.trust.stack]), *config.peers.values()))
-        self._said = {name: self._read(name, opts) for name in names}
+        self._contracts = {name: self._read(name, opts) for name in names}
 
     def root(self, generation: int) -> Authority:
-        """A root that the stack of the trust has made."""
+        """A root that the stack in `trust.stack` has generated."""
         stack = self._config.trust.stack or ""
 
-        def root(said: Said | None) -> dict[str, str]:
-            found = (said or {}).get("roots", {}).get(str(generation))
-            if found is None:
+        def root(found: Contract | None) -> dict[str, str]:
+            stated = found.roots.get(str(generation)) if found else None
+            if stated is None:
                 raise pulumi.RunError(
-                    f"trust.stack: {stack} has no root of generation {generation}; expected it there first: "
-                    "`trust.shared: true` in its configuration, then `pulumi up`"
+                    f"trust.stack: {stack} has no root of generation {generation}; expected "
+                    "`trust.shared: true` in its configuration, and `pulumi up` there before this one"
                 )
-            return found
+            return {
+                "certificate": stated.certificate,
+                "private_key": stated.private_key,
+                "expires": stated.expires,
+            }
 
-        found = self._said[stack].apply(root)
+        stated = self._contracts[stack].apply(root)
         return Authority(
-            certificate_pem=pulumi.Output.unsecret(found["certificate"]),
-            private_key_pem=pulumi.Output.secret(found["privateKey"]),
-            expires=pulumi.Output.unsecret(found["expires"]),
+            certificate_pem=pulumi.Output.unsecret(stated["certificate"]),
+            private_key_pem=pulumi.Output.secret(stated["private_key"]),
+            expires=pulumi.Output.unsecret(stated["expires"]),
         )
 
-    def target(self, name: str) -> Target:
-        """A cluster of another stack; there is no kubeconfig for it before that stack's first update."""
+    def remote_cluster(self, name: str) -> RemoteCluster:
+        """A cluster of another stack; it has no kubeconfig before that stack's first update."""
         stack = self._config.peers[name]
 
-        def kubeconfigs(said: Said | None) -> dict[str, str]:
-            found = (said or {}).get("clusters", {}).get(name)
-            if found is None:
+        def kubeconfigs(found: Contract | None) -> dict[str, str]:
+            stated = found.clusters.get(name) if found else None
+            if stated is None:
                 pulumi.log.warn(
-                    f"{stack} has no cluster {name} yet: nothing in this stack sees it. "
-                    "Run `pulumi up` there, and then here again."
+                    f"{stack} has no cluster {name} yet, so no cluster of this stack sees it. Run `pulumi "
+                    "up` there, and then here again."
                 )
                 return {}
-            return {name: found["kubeconfig"]}
+            return {name: stated.kubeconfig}
 
-        return Target(name=name, kubeconfigs=pulumi.Output.secret(self._said[stack].apply(kubeconfigs)))
+        return RemoteCluster(
+            name=name, kubeconfigs=pulumi.Output.secret(self._contracts[stack].apply(kubeconfigs))
+        )
 
-    def _read(self, stack: str, opts: pulumi.ResourceOptions) -> pulumi.Output[Said | None]:
-        def checked(said: Said | None) -> Said | None:
-            for problem in shared.problems(self._config, stack, said) if said else ():
+    def _read(self, stack: str, opts: pulumi.ResourceOptions) -> pulumi.Output[Contract | None]:
+        def parsed(output: Mapping[str, Any] | None) -> Contract | None:
+            if output is None:
+                return None
+            try:
+                found = contract.parse(stack, output)
+            except ValueError as invalid:
+                raise pulumi.RunError(str(invalid)) from invalid
+            for problem in contract.problems(self._config, stack, found):
                 raise pulumi.RunError(str(problem))
-            return said
+            return found
 
-        return pulumi.StackReference(stack, opts=opts).get_output(shared.OUTPUT).apply(checked)
+        return pulumi.StackReference(stack, opts=opts).get_output(contract.OUTPUT).apply(parsed)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mesh.istio.values import GATEWAY_NAME, GATEWAY_PORT
+from mesh.istio.names import GATEWAY, GATEWAY_PORT
 from tests.e2e.faults import SYSTEM, deleted, passes, patched, sees
 from tests.e2e.kube import Kube
 from tests.e2e.stack import Stack
@@ -23,18 +23,18 @@ def _repaired(mesh: Stack) -> Iterator[None]:
 def test_a_gateway_scaled_to_zero_is_named(mesh: Stack, kube: View) -> None:
     """Its Service and address are there, its pods are not."""
     west = kube("west")
-    west.kubectl("scale", f"--namespace={SYSTEM}", f"deployment/{GATEWAY_NAME}", "--replicas=0")
+    west.kubectl("scale", f"--namespace={SYSTEM}", f"deployment/{GATEWAY}", "--replicas=0")
     try:
         verdict = sees(mesh, "east", "west", "gateway-down")
         assert set(verdict.failed()) == {("east", "west")}, verdict
     finally:
-        west.kubectl("scale", f"--namespace={SYSTEM}", f"deployment/{GATEWAY_NAME}", "--replicas=1")
+        west.kubectl("scale", f"--namespace={SYSTEM}", f"deployment/{GATEWAY}", "--replicas=1")
 
 
 def test_a_gateway_without_an_address_is_named(mesh: Stack, kube: View) -> None:
     """The load balancer is asked for an address that it does not have; connections that stand go on."""
     broken, right = ({"spec": {"loadBalancerIP": address}} for address in ("192.0.2.9", None))
-    with patched(kube("west"), "service", GATEWAY_NAME, broken, right):
+    with patched(kube("west"), "service", GATEWAY, broken, right):
         verdict = sees(mesh, "east", "west", "gateway-without-address")
         assert set(verdict.failed()) == {("east", "west")}, verdict
 
@@ -83,5 +83,5 @@ def _labels(labels: Mapping[str, str | None]) -> dict[str, Any]:
 
 
 def _address(kube: Kube) -> str:
-    service = kube.get("service", GATEWAY_NAME, f"--namespace={SYSTEM}")
+    service = kube.get("service", GATEWAY, f"--namespace={SYSTEM}")
     return str(service["status"]["loadBalancer"]["ingress"][0]["ip"])

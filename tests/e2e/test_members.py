@@ -44,7 +44,7 @@ OWN = {
 LINKS = {
     (type_, name + suffix)
     for name in ("south-sees-east", "south-sees-west", "east-sees-south", "west-sees-south")
-    for type_, suffix in (("mesh:index:Link", ""), ("kubernetes:core/v1:Secret", "-remote-secret"))
+    for type_, suffix in (("mesh:index:RemoteSecret", ""), ("kubernetes:core/v1:Secret", "-remote-secret"))
 }
 # Read from the cluster for its addresses, not made: it goes out of the state and no further.
 READ = {("kubernetes:core/v1:Service", "south-east-west-gateway-service")}

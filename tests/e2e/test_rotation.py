@@ -18,8 +18,9 @@ import yaml
 from cryptography import x509
 
 from mesh.config.resolved import Connection
-from mesh.live.kubernetes_api import Api, ApiError, ExecError
-from mesh.live.proxies import WorkloadTrust, injected, workload_trust
+from mesh.live.kubernetes_api import KubernetesApi, ApiError, ExecError
+from mesh.live.pods import injected
+from mesh.live.proxies import WorkloadTrust, workload_trust
 from sandbox import cluster
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.load import Load
@@ -47,7 +48,7 @@ class Mesh:
         self.stack = stack
         self.kubes = kubes
         self.apis = {
-            name: Api.connect(Connection(context=context, path=str(cluster.merged_kubeconfig())))
+            name: KubernetesApi.connect(Connection(context=context, path=str(cluster.merged_kubeconfig())))
             for name, context in CONTEXTS.items()
         }
 
@@ -283,7 +284,7 @@ def _status(mesh: Mesh, name: str, token: str) -> int:
         entry["user"] = {"token": token}
     contents = yaml.safe_dump(kubeconfig)
     try:
-        Api.connect(Connection(context=CONTEXTS[name], path="", contents=contents)).get("/api/v1/namespaces")
+        KubernetesApi.connect(Connection(context=CONTEXTS[name], path="", contents=contents)).get("/api/v1/namespaces")
     except ApiError as error:
         return error.status
     return 200

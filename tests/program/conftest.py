@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from mesh.config.resolved import StackConfig
-from mesh.live import in_place
+from mesh.live import istio_system
+from mesh.live.facts import ObservedCluster
 
 
 def kubeconfig(servers: Mapping[str, str]) -> str:
@@ -48,7 +49,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def clusters_with_nothing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the program reads from the clusters beforehand: they are new."""
 
-    def read_all(config: StackConfig) -> dict[str, in_place.InPlace]:
-        return {name: in_place.InPlace() for name in config.clusters}
+    def read_clusters(config: StackConfig) -> dict[str, ObservedCluster]:
+        return {name: ObservedCluster() for name in config.clusters}
 
-    monkeypatch.setattr(in_place, "read_all", read_all)
+    monkeypatch.setattr(istio_system, "read_clusters", read_clusters)

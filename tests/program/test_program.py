@@ -43,7 +43,7 @@ def _cluster_of(recording: Recording, registration: Registration) -> str:
     for parent in _lineage(recording, registration):
         if parent.type == "mesh:index:Cluster":
             return parent.name
-        if parent.type == "mesh:index:Link":
+        if parent.type == "mesh:index:RemoteSecret":
             return parent.name.split("-sees-")[0]
     raise AssertionError(f"{registration.urn} is in no cluster")
 
@@ -135,7 +135,7 @@ def test_clusters_depend_on_each_other_by_links_only(stack_file: Path) -> None:
 def test_there_is_a_link_for_each_ordered_pair(stack_file: Path) -> None:
     """Each cluster reads all others, and not itself."""
     names = list(_clusters(stack_file))
-    links = {r.name for r in _run(stack_file).of_type("mesh:index:Link")}
+    links = {r.name for r in _run(stack_file).of_type("mesh:index:RemoteSecret")}
     assert links == {f"{reader}-sees-{target}" for reader in names for target in names if reader != target}
 
 
@@ -304,9 +304,9 @@ def test_per_cluster_settings_override_those_of_all() -> None:
 
 
 def test_outputs_tell_what_the_mesh_is() -> None:
-    """Mesh, clusters with their gateways' addresses, the root's fingerprint, the first end, a picture."""
+    """Mesh, clusters with their gateways' addresses, the root's fingerprint, the first expiry, a diagram."""
     outputs = _run(PROJECT / "examples/two-clusters.yaml").outputs
-    assert set(outputs) == {"meshId", "clusters", "rootFingerprint", "firstExpiry", "picture"}
+    assert set(outputs) == {"meshId", "clusters", "rootFingerprint", "firstExpiry", "diagram"}
     assert outputs["clusters"]["east"] == {
         "network": "net-east",
         "apiServer": "https://east.example.com:6443",
@@ -314,4 +314,4 @@ def test_outputs_tell_what_the_mesh_is() -> None:
         "gatewayAddresses": ["203.0.113.7", "gateway.example.com"],
     }
     assert outputs["firstExpiry"] == "2028-11-20T10:00:00+00:00"
-    assert outputs["picture"].startswith("flowchart LR\n")
+    assert outputs["diagram"].startswith("flowchart LR\n")

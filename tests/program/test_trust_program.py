@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mesh.live import in_place
-from mesh.live.in_place import Cacerts, InPlace
+from mesh.live import istio_system
+from mesh.live.facts import Cacerts, ObservedCluster, ObservedTrust
 from tests.authorities import authority
 from tests.program.conftest import kubeconfig, write_kubeconfigs
 from tests.program.recording import PRIVATE_KEY, Recording, run_config
@@ -91,8 +91,8 @@ def test_existing_cacerts_are_not_written(monkeypatch: pytest.MonkeyPatch) -> No
     """The control plane comes up without the program's Secret."""
     chain = OWN.pem + ROOT.pem
     cacerts = Cacerts(certificate=OWN.pem, private_key=OWN.key_pem, chain=chain, roots=ROOT.pem)
-    there = {"east": InPlace(cacerts=cacerts, network="net-east")}
-    monkeypatch.setattr(in_place, "read_all", lambda _: there)
+    observed = {"east": ObservedCluster(trust=ObservedTrust(cacerts=cacerts), network="net-east")}
+    monkeypatch.setattr(istio_system, "read_clusters", lambda _: observed)
     trust = {"root": {"certificate": ROOT.pem}, "intermediate": {"existing": True}}
     recording = program(trust=trust)
     names = [r.name for r in recording.resources]

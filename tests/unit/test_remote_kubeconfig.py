@@ -5,7 +5,7 @@ import yaml
 
 from mesh.kubeconfig.harmless import harmless
 from mesh.kubeconfig.write import remote_kubeconfig
-from mesh.live.kubernetes_api import Api
+from mesh.live.kubernetes_api import KubernetesApi
 from tests.unit.builders import stack_config
 
 
@@ -40,7 +40,7 @@ def test_what_the_program_writes_is_used() -> None:
 def test_a_login_by_command_or_file_is_refused(user: dict[str, object], named: str) -> None:
     """Nothing of it is run or read, and nothing but the key's name is repeated."""
     with pytest.raises(ValueError, match=named) as refused:
-        Api.from_kubeconfig(_kubeconfig(user))
+        KubernetesApi.from_kubeconfig(_kubeconfig(user))
     assert "opaque" not in str(refused.value)
     assert "shadow" not in str(refused.value)
 
@@ -52,4 +52,4 @@ def test_a_login_by_command_or_file_is_refused(user: dict[str, object], named: s
 def test_what_is_no_such_kubeconfig_is_refused_with_one_message(text: str) -> None:
     """Whatever stands in the Secret."""
     with pytest.raises(ValueError, match=r"^it"):
-        Api.from_kubeconfig(text)
+        KubernetesApi.from_kubeconfig(text)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mesh.live.in_place import Cacerts, InPlace
+from mesh.live.facts import Cacerts, ObservedCluster, ObservedControlPlane, ObservedTrust
 from mesh.preflight.transitions import problems
 from tests.authorities import authority
 from tests.unit.builders import stack_config
@@ -17,17 +17,19 @@ PHASES = {"both": "trust-both", "sign": "sign-with-new", "drop": "drop-old"}
 ROTATION = {"nextRoot": {"generation": 2}}
 
 
-def cluster(taken: str, held: str | None = None, **more: Any) -> InPlace:
-    """A cluster whose istiod works with one bundle, and whose `cacerts` may already hold another."""
-    cacerts = Cacerts(certificate="", chain="", private_key="", roots=BUNDLES[held or taken])
-    settings = {"istiod": True, "multi_root": True, "xds_agent": True, **more}
-    return InPlace(published=BUNDLES[taken], cacerts=cacerts, **settings)
+def cluster(loaded: str, configured: str | None = None, **more: Any) -> ObservedCluster:
+    """A cluster whose istiod has loaded one bundle, and whose `cacerts` may already have another."""
+    cacerts = Cacerts(certificate="", chain="", roots=BUNDLES[configured or loaded])
+    return ObservedCluster(
+        trust=ObservedTrust(published_roots=BUNDLES[loaded], cacerts=cacerts),
+        control_plane=ObservedControlPlane(**{"multi_root": True, "xds_agent": True, **more}),
+    )
 
 
-def refusals(trust: Mapping[str, Any], in_place: Mapping[str, InPlace], **sections: Any) -> list[str]:
-    """What is refused for a stack of the clusters in `in_place`."""
-    config = stack_config({name: {} for name in in_place}, trust=trust, **sections)
-    return [str(problem) for problem in problems(config, in_place, datetime.now(UTC))]
+def refusals(trust: Mapping[str, Any], clusters: Mapping[str, ObservedCluster], **sections: Any) -> list[str]:
+    """What is refused for a stack of these clusters."""
+    config = stack_config({name: {} for name in clusters}, trust=trust, **sections)
+    return [str(problem) for problem in problems(config, clusters, datetime.now(UTC))]
 
 
 def rotation(phase: str) -> dict[str, Any]:
@@ -74,7 +76,9 @@ def test_an_istiod_that_has_not_taken_over_yet_is_waited_for() -> None:
 
 def test_an_unreachable_cluster_stops_a_phase_that_moves_others() -> None:
     """Nobody knows how far it is."""
-    found = refusals(rotation("both"), {"east": cluster("none"), "west": InPlace(unreachable="timed out")})
+    found = refusals(
+        rotation("both"), {"east": cluster("none"), "west": ObservedCluster(unreachable="timed out")}
+    )
     assert found == [
         "trust.phase: trust-both moves east, and west cannot be asked how far it is: timed out; expected "
         "every cluster to answer"
@@ -83,7 +87,7 @@ def test_an_unreachable_cluster_stops_a_phase_that_moves_others() -> None:
 
 def test_an_unreachable_cluster_is_in_nobodys_way_while_nothing_moves() -> None:
     """Other changes go on, with one root and in the middle of a rotation."""
-    away = InPlace(unreachable="timed out")
+    away = ObservedCluster(unreachable="timed out")
     assert refusals(rotation("both"), {"east": cluster("both"), "west": away}) == []
     assert refusals({}, {"east": cluster("none"), "west": away}) == []
 
@@ -99,13 +103,20 @@ def test_a_mesh_that_cannot_learn_roots_is_prepared_first(lacks: str, name: str)
 
 def test_a_new_cluster_may_join_in_any_phase() -> None:
     """It has nothing that could be out of step."""
-    assert refusals(rotation("sign"), {"east": cluster("sign"), "west": InPlace()}) == []
+    assert refusals(rotation("sign"), {"east": cluster("sign"), "west": ObservedCluster()}) == []
 
 
 def test_another_root_without_a_rotation_is_refused() -> None:
     """The jump that would cut every workload off."""
     (line,) = refusals({"root": {"generation": 2}}, {"east": cluster("none")})
     assert "east trusts 'dev root CA 1', which is not the root of generation 2" in line
+
+
+def test_a_refusal_of_roots_names_both_ways_back() -> None:
+    """The configuration may have changed, or someone else has replaced `cacerts`: nothing shows which."""
+    (line,) = refusals({}, {"east": cluster("other")})
+    assert "keep root as it was and add the other as nextRoot" in line
+    assert "docs/runbooks/replaced-cacerts.md" in line
 
 
 def test_a_cluster_with_a_strange_root_may_be_repaired() -> None:
@@ -140,11 +151,11 @@ def test_roots_from_elsewhere_are_not_rotated() -> None:
 
 def test_a_token_in_use_is_not_deleted() -> None:
     """East still reads west with generation 1."""
-    reading = InPlace(tokens={"west": "istio-reader-token-g1"})
-    in_place = {"east": reading, "west": InPlace()}
-    (line,) = refusals({}, in_place, reader={"tokenGenerations": [2]})
+    reading = ObservedCluster(token_secrets={"west": "istio-reader-token-g1"})
+    clusters = {"east": reading, "west": ObservedCluster()}
+    (line,) = refusals({}, clusters, reader={"tokenGenerations": [2]})
     assert line.startswith("reader.tokenGenerations: [2] deletes the token of west of generation 1")
-    assert refusals({}, in_place, reader={"tokenGenerations": [1, 2]}) == []
+    assert refusals({}, clusters, reader={"tokenGenerations": [1, 2]}) == []
 
 
 ROOT = authority("root")
@@ -154,7 +165,7 @@ RIGHT = {"certificate": OWN.pem, "private_key": OWN.key_pem, "chain": OWN.pem + 
 
 def existing(network: str | None = "net-east", **changed: str) -> list[str]:
     """What is wrong with a cluster that has its `cacerts` from elsewhere."""
-    found = InPlace(cacerts=Cacerts(**{**RIGHT, **changed}), network=network)
+    found = ObservedCluster(trust=ObservedTrust(cacerts=Cacerts(**{**RIGHT, **changed})), network=network)
     trust = {"root": {"certificate": ROOT.pem}, "intermediate": {"existing": True}}
     return refusals(trust, {"east": found})
 
@@ -183,5 +194,5 @@ def test_cacerts_of_the_users_own_that_are_wrong_are_refused(changed: dict[str, 
 def test_missing_cacerts_are_asked_for() -> None:
     """The cluster must have them before the mesh."""
     trust = {"root": {"certificate": ROOT.pem}, "intermediate": {"existing": True}}
-    (line,) = refusals(trust, {"east": InPlace()})
+    (line,) = refusals(trust, {"east": ObservedCluster()})
     assert "has no Secret istio-system/cacerts" in line

@@ -1,30 +1,33 @@
 """What `mesh verify` makes of the facts: reasons and their order."""
 
 import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from mesh.health.diagnosis import diagnose
+from mesh.health.finding import Reason
 from mesh.live.facts import (
+    Answers,
+    Cacerts,
     ClusterFacts,
     Gateway,
     LinkFacts,
+    ObservedTrust,
     PairFacts,
     PathFacts,
     RemoteSecret,
     Sample,
     TokenCheck,
-    Trust,
     Workload,
 )
-from tests.unit.certificates import Authority
+from tests.authorities import Authority, authority
 
-_NOW = datetime(2026, 6, 1, tzinfo=UTC)
+_NOW = datetime.now(UTC)
 _RUNS = Workload(pods=1, ready=1, injected=1)
-_ROOT = Authority.root("dev root CA 1")
-_OTHER_ROOT = Authority.root("another root")
+_ROOT = authority("dev root CA 1")
+_OTHER_ROOT = authority("another root")
 
 
 def _cluster(name: str, **changes: Any) -> ClusterFacts:
@@ -42,14 +45,15 @@ def _cluster(name: str, **changes: Any) -> ClusterFacts:
     return dataclasses.replace(facts, **changes)
 
 
-def _trust(root: Authority, **changes: Any) -> Trust:
-    intermediate = root.intermediate("intermediate").pem
-    begin, end = _NOW - timedelta(days=1), _NOW + timedelta(days=1)
-    facts = Trust(intermediate=intermediate, bundle=root.pem, roots=root.pem, not_before=begin, not_after=end)
-    return dataclasses.replace(facts, **changes)
+def _trust(
+    root: Authority, *, days: tuple[float, float] = (-1, 1), bundle: str = "", published: str = ""
+) -> ObservedTrust:
+    intermediate = authority("intermediate", issuer=root, days=days).pem
+    cacerts = Cacerts(certificate=intermediate, chain="", roots=bundle or root.pem)
+    return ObservedTrust(cacerts=cacerts, published_roots=published or root.pem)
 
 
-_SECRET = RemoteSecret(name="istio-remote-secret-west", keys=("west",), labelled=True)
+_SECRET = RemoteSecret(name="istio-remote-secret-west", labelled=True, kubeconfigs={"west": ""})
 
 
 def _pair(**changes: Any) -> PairFacts:
@@ -99,7 +103,7 @@ _FAULTS = {
     ),
     "no remote secret": (_pair(link=LinkFacts()), ("remote-secret-missing", "east")),
     "another data key": (
-        _pair(link=LinkFacts(secrets=(dataclasses.replace(_SECRET, keys=("wets",)),))),
+        _pair(link=LinkFacts(secrets=(dataclasses.replace(_SECRET, kubeconfigs={"wets": ""}),))),
         ("remote-secret-key", "east"),
     ),
     "no label": (
@@ -131,16 +135,20 @@ _FAULTS = {
     ),
     "no network label": (_west(network_label=None), ("network-label-missing", "west")),
     "another network label": (_west(network_label="net-east"), ("network-label-missing", "west")),
-    "intermediate ended": (_west(trust=_trust(_ROOT, not_after=_NOW)), ("intermediate-expired", "west")),
+    "intermediate ended": (_west(trust=_trust(_ROOT, days=(-2, -0.01))), ("intermediate-expired", "west")),
     "intermediate begins later": (
-        _east(trust=_trust(_ROOT, not_before=_NOW + timedelta(hours=1))),
+        _east(trust=_trust(_ROOT, days=(0.04, 1))),
         ("intermediate-not-yet-valid", "east"),
     ),
-    "no cacerts": (_east(trust=Trust(problem="the Secret is missing")), ("cacerts-unusable", "east")),
+    "no cacerts": (_east(trust=ObservedTrust()), ("cacerts-unusable", "east")),
+    "cacerts that are not PEM": (
+        _west(trust=ObservedTrust(cacerts=Cacerts(certificate="x", chain="", roots="x"))),
+        ("cacerts-unusable", "west"),
+    ),
     "another root": (_west(trust=_trust(_OTHER_ROOT)), ("different-roots", "west")),
     "root not handed out": (
-        _east(trust=_trust(_ROOT, roots=_OTHER_ROOT.pem)),
-        ("root-not-taken-over", "east"),
+        _east(trust=_trust(_ROOT, published=_OTHER_ROOT.pem)),
+        ("root-not-loaded", "east"),
     ),
 }
 
@@ -155,7 +163,7 @@ def test_a_fault_fails_a_pair_even_while_it_is_answered(
 
 
 _GOES_ANOTHER_WAY = dataclasses.replace(_cluster("west").gateway, service="ClusterIP", addresses=())
-_UNRESOLVED = {"curl: (6) Could not resolve host: helloworld.sample": 30}
+_UNRESOLVED = Answers(failures={"curl: (6) Could not resolve host: helloworld.sample": 30})
 _CALLS_NOBODY = dataclasses.replace(_cluster("east").sample, service=False, dns_capture=False)
 
 _EXPLANATIONS = {
@@ -168,21 +176,21 @@ _EXPLANATIONS = {
     ),
     "no endpoint": (_pair(path=PathFacts(endpoints=("10.0.0.4:5000",))), ("endpoints-missing", "east")),
     "name not resolved": (
-        _pair(caller=_cluster("east", sample=_CALLS_NOBODY), failures=_UNRESOLVED),
+        _pair(caller=_cluster("east", sample=_CALLS_NOBODY), answers=_UNRESOLVED),
         ("dns-not-captured", "east"),
     ),
-    "DNS does not answer": (_pair(failures=_UNRESOLVED), ("name-not-resolved", "east")),
+    "DNS does not answer": (_pair(answers=_UNRESOLVED), ("name-not-resolved", "east")),
     "no service": (
         _west(sample=dataclasses.replace(_cluster("west").sample, service=False)),
         ("service-missing", "west"),
     ),
     "TLS": (
-        _pair(failures={"HTTP 503: TLS_error:|268435581:CERTIFICATE_VERIFY_FAILED": 12}),
+        _pair(answers=Answers(failures={"HTTP 503: TLS_error:|268435581:CERTIFICATE_VERIFY_FAILED": 12})),
         ("tls-refused", "west"),
     ),
     "API server not asked": (
         _pair(link=LinkFacts(secrets=(_SECRET,), token=TokenCheck(problem="timed out"))),
-        ("peer-api-server-unasked", "east"),
+        ("peer-api-server-not-checked", "east"),
     ),
     "nothing at all": (_pair(), ("no-answer", "west")),
 }
@@ -213,8 +221,8 @@ def test_two_roots_are_one_trust_while_the_root_is_rotated() -> None:
     """A cluster whose bundle has both roots trusts the intermediates of both."""
     both = _ROOT.pem + _OTHER_ROOT.pem
     facts = _pair(
-        caller=_cluster("east", trust=_trust(_ROOT, bundle=both, roots=both)),
-        target=_cluster("west", trust=_trust(_OTHER_ROOT, bundle=both, roots=both)),
+        caller=_cluster("east", trust=_trust(_ROOT, bundle=both, published=both)),
+        target=_cluster("west", trust=_trust(_OTHER_ROOT, bundle=both, published=both)),
     )
     assert _reasons(facts, answered=True) == []
 
@@ -225,3 +233,9 @@ def test_every_finding_has_a_hint() -> None:
         for finding in diagnose(facts, answered=False, now=_NOW):
             assert finding.hint
             assert finding.message
+
+
+def test_every_reason_is_found_by_one_of_these_tests() -> None:
+    """A reason that no facts lead to would be dead."""
+    tested = {reason for _, (reason, _) in [*_FAULTS.values(), *_EXPLANATIONS.values()]}
+    assert tested == {*Reason}

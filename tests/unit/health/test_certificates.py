@@ -4,12 +4,11 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mesh.cli.trust.model import Report
-from mesh.cli.trust.state import Declared, declared
-from mesh.cli.trust.text import document, table
-from mesh.health.trust_report import judged
+from mesh.cli.trust import table
+from mesh.health.certificates import TrustReport, trust_report
+from mesh.health.declared import DeclaredCertificate, declared_certificates
+from mesh.live.facts import Cacerts, ClusterTrust, ObservedTrust
 from mesh.live.proxies import WorkloadTrust
-from mesh.live.trust import ClusterTrust
 from tests.authorities import Authority, authority
 from tests.unit.builders import stack_config
 
@@ -17,32 +16,27 @@ ROOT = authority("root", days=(-1, 400))
 EAST = authority("east's", issuer=ROOT, days=(-1, 90.5))
 STRANGER = authority("stranger", issuer=ROOT)
 DECLARED = (
-    Declared(what="root 1", certificate=ROOT.certificate),
-    Declared(what="intermediate of east", certificate=EAST.certificate),
+    DeclaredCertificate(what="root 1", certificate=ROOT.certificate),
+    DeclaredCertificate(what="intermediate of east", certificate=EAST.certificate),
 )
 NOW = datetime.now(UTC)
 
 
-def cluster(own: Authority = EAST, **changed: Any) -> ClusterTrust:
-    """A cluster in which everything is as the stack says."""
-    settings = {
-        "published": (ROOT.certificate,),
-        "handed": (ROOT.certificate,),
-        "chain": (own.certificate, ROOT.certificate),
-        "tokens": {1: NOW - timedelta(days=40)},
-        "reads_with": {},
-    }
-    return ClusterTrust(**{**settings, **changed})
+def cluster(own: Authority = EAST, published: str = ROOT.pem, **changed: Any) -> ClusterTrust:
+    """A cluster in which everything is as the stack states."""
+    cacerts = Cacerts(certificate=own.pem, chain=own.pem + ROOT.pem, roots=ROOT.pem)
+    settings: dict[str, Any] = {"reader_tokens": {1: NOW - timedelta(days=40)}, **changed}
+    return ClusterTrust(trust=ObservedTrust(cacerts=cacerts, published_roots=published), **settings)
 
 
-def report(**clusters: ClusterTrust) -> Report:
+def report(**clusters: ClusterTrust) -> TrustReport:
     """The report on a stack of these clusters."""
-    return judged("dev", stack_config({name: {} for name in clusters}), DECLARED, clusters, NOW)
+    return trust_report("dev", stack_config({name: {} for name in clusters}), DECLARED, clusters, NOW)
 
 
 def test_a_mesh_as_the_stack_says_has_no_findings() -> None:
     """Each certificate with its use, each token with its age and its readers."""
-    found = report(east=cluster(), west=cluster(reads_with={"east": 1}))
+    found = report(east=cluster(), west=cluster(remote_tokens={"east": 1}))
     assert found.findings == ()
     root, own = found.certificates
     assert root.used == (
@@ -61,8 +55,8 @@ def test_a_mesh_as_the_stack_says_has_no_findings() -> None:
 def test_certificates_that_end_soon_are_told() -> None:
     """Strictly fewer days than asked for."""
     found = report(east=cluster())
-    assert [row.what for row in found.ending_within(91)] == ["intermediate of east"]
-    assert found.ending_within(90) == ()
+    assert [row.what for row in found.expiring_within(91)] == ["intermediate of east"]
+    assert found.expiring_within(90) == ()
 
 
 def test_an_intermediate_that_is_not_the_stacks_is_a_finding() -> None:
@@ -75,32 +69,32 @@ def test_an_intermediate_that_is_not_the_stacks_is_a_finding() -> None:
 
 def test_an_istiod_that_has_not_taken_over_is_a_finding() -> None:
     """Its roots are not those of the Secret."""
-    (finding,) = report(east=cluster(published=(STRANGER.certificate, ROOT.certificate))).findings
-    assert "istiod in east works with other roots" in finding
+    (finding,) = report(east=cluster(published=STRANGER.pem + ROOT.pem)).findings
+    assert "istiod in east has not loaded the roots in its cacerts" in finding
 
 
 def test_a_cluster_that_does_not_answer_is_a_finding() -> None:
     """The others are reported all the same."""
     found = report(east=cluster(), west=ClusterTrust(unreachable="timed out"))
-    assert found.findings == ("west could not be looked at: timed out",)
+    assert found.findings == ("cannot read west: timed out",)
 
 
 def test_a_token_that_is_gone_is_a_finding() -> None:
     """Once for the cluster, and once for whoever still carries it."""
-    found = report(east=cluster(tokens={}), west=cluster(reads_with={"east": 1}))
-    assert "east has reader tokens of the generations [], and the stack says [1]" in found.findings[0]
-    assert "west reads east with the token of generation 1, which is gone" in found.findings[1]
+    found = report(east=cluster(reader_tokens={}), west=cluster(remote_tokens={"east": 1}))
+    assert "east has reader tokens of the generations [], and the stack has [1]" in found.findings[0]
+    assert "west reads east with the token of generation 1, which was deleted" in found.findings[1]
 
 
 def test_both_forms_have_all_of_it() -> None:
     """JSON in camelCase; the table ends with the verdict."""
-    found = report(east=cluster(shown={("east's", "root"): 3}))
-    parsed = json.loads(document(found))
+    found = report(east=cluster(proxies={("east's", "root"): 3}))
+    parsed = json.loads(found.model_dump_json(by_alias=True))
     assert parsed["certificates"][1]["daysLeft"] == 90
     assert parsed["workloads"] == [
         {"cluster": "east", "intermediate": "east's", "root": "root", "proxies": 3}
     ]
-    assert table(found).endswith("what runs is what the stack says")
+    assert table(found).endswith("the clusters match the stack")
 
 
 def test_certificates_of_the_state_are_found_by_their_names() -> None:
@@ -115,7 +109,7 @@ def test_certificates_of_the_state_are_found_by_their_names() -> None:
         resource("selfSignedCert:SelfSignedCert", "mesh-root-g2-certificate", ROOT),
         resource("selfSignedCert:SelfSignedCert", "mesh-root-g1-certificate", ROOT, delete=True),
     ]
-    found = declared(stack_config({"east": {}}), {"deployment": {"resources": resources}})
+    found = declared_certificates(stack_config({"east": {}}), {"deployment": {"resources": resources}})
     assert [entry.what for entry in found] == ["root 2", "intermediate of east"]
 
 
@@ -131,9 +125,10 @@ def test_a_proxys_certificate_is_followed_to_the_root_that_signed_it() -> None:
 def test_a_root_of_another_stack_is_told_as_such() -> None:
     """In a split mesh the roots are made elsewhere; their names say which they are."""
     root = authority("dev root CA 1")
-    east = cluster(published=(root.certificate,), handed=(root.certificate,))
+    cacerts = Cacerts(certificate=EAST.pem, chain="", roots=root.pem)
+    east = ClusterTrust(trust=ObservedTrust(cacerts=cacerts, published_roots=root.pem))
     config = stack_config({"east": {}}, trust={"stack": "o/p/trust"})
-    found = judged("east", config, DECLARED[1:], {"east": east}, NOW)
+    found = trust_report("east", config, DECLARED[1:], {"east": east}, NOW)
     assert [row.what for row in found.certificates if row.used == ("trusted in east",)] == [
         "root 1, of o/p/trust"
     ]

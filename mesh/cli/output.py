@@ -1,0 +1,31 @@
+"""How commands print: reports as tables or JSON, and errors."""
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+
+from pydantic import BaseModel
+
+
+class OutputFormat(StrEnum):
+    """Form of a report."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+class CommandError(Exception):
+    """A command cannot run; the message says what is wrong, where, and what to do."""
+
+
+def print_report(report: BaseModel, table: str, output: OutputFormat) -> None:
+    """Print a report as JSON (keys in camelCase, times in RFC 3339), or its table."""
+    print(report.model_dump_json(by_alias=True, indent=2) if output is OutputFormat.JSON else table)
+
+
+def columns(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lines of aligned columns; none where there are no rows."""
+    if not rows:
+        return
+    widths = [max(len(row[i]) for row in (heading, *rows)) for i in range(len(heading))]
+    for row in (heading, *rows):
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

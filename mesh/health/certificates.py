@@ -1,0 +1,227 @@
+"""The report on a stack's certificates and tokens: where each is used, and what differs. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from mesh.config.resolved import StackConfig
+from mesh.health.declared import DeclaredCertificate
+from mesh.live.facts import ClusterTrust
+from mesh.pki.profile import fingerprint, root_common_name
+from mesh.pki.validation import certificates, name
+
+_REFRESH = "run `pulumi up --refresh`"
+
+
+class _Row(BaseModel):
+    """A part of the report; nothing in it is secret."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class CertificateRow(_Row):
+    """A CA certificate of the stack, or one that only a cluster has; `used` says where and for what."""
+
+    what: str
+    subject: str
+    issuer: str
+    fingerprint: str
+    serial: str
+    expires: datetime
+    days_left: int
+    in_stack: bool
+    used: tuple[str, ...]
+
+
+class TokenRow(_Row):
+    """A token of a cluster's reader: its age in days, and the clusters that use it."""
+
+    cluster: str
+    generation: int
+    age_days: int
+    used_by: tuple[str, ...]
+
+
+class WorkloadRow(_Row):
+    """How many proxies of a cluster have a certificate of an intermediate, under a root."""
+
+    cluster: str
+    intermediate: str
+    root: str
+    proxies: int
+
+
+class TrustReport(_Row):
+    """The whole report; `findings` are the differences between the clusters and the stack."""
+
+    stack: str
+    phase: str | None
+    certificates: tuple[CertificateRow, ...]
+    tokens: tuple[TokenRow, ...]
+    workloads: tuple[WorkloadRow, ...]
+    findings: tuple[str, ...]
+
+    def expiring_within(self, days: int) -> tuple[CertificateRow, ...]:
+        """The certificates that have fewer days left than that."""
+        return tuple(row for row in self.certificates if row.days_left < days)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cluster:
+    """The certificates in one cluster: `chain` from the signing certificate up to its root."""
+
+    facts: ClusterTrust
+    published: tuple[x509.Certificate, ...]
+    configured: tuple[x509.Certificate, ...]
+    chain: tuple[x509.Certificate, ...]
+
+
+def trust_report(
+    stack: str,
+    config: StackConfig,
+    declared: Sequence[DeclaredCertificate],
+    facts: Mapping[str, ClusterTrust],
+    now: datetime,
+) -> TrustReport:
+    """The report on one stack."""
+    clusters = {cluster: _parsed_cluster(found) for cluster, found in facts.items()}
+    known = [entry.certificate for entry in declared]
+    found = [
+        c for cluster in clusters.values() for c in (*cluster.configured, *cluster.published, *cluster.chain)
+    ]
+    others = [
+        DeclaredCertificate(what=_origin(config, c), certificate=c)
+        for c in dict.fromkeys(found)
+        if c not in known
+    ]
+    rows = (_row(entry, clusters, now, in_stack=entry.certificate in known) for entry in (*declared, *others))
+    return TrustReport(
+        stack=stack,
+        phase=config.trust.phase,
+        certificates=tuple(rows),
+        tokens=tuple(_tokens(facts, now)),
+        workloads=tuple(
+            WorkloadRow(cluster=cluster, intermediate=intermediate, root=root, proxies=proxies)
+            for cluster, found in facts.items()
+            for (intermediate, root), proxies in sorted(found.proxies.items())
+        ),
+        findings=tuple(_findings(config, declared, clusters)),
+    )
+
+
+def _parsed_cluster(facts: ClusterTrust) -> _Cluster:
+    cacerts = facts.trust.cacerts
+    return _Cluster(
+        facts=facts,
+        published=_parsed(facts.trust.published_roots),
+        configured=_parsed(cacerts.roots) if cacerts else (),
+        chain=_parsed(cacerts.certificate + cacerts.chain) if cacerts else (),
+    )
+
+
+def _parsed(pem: str) -> tuple[x509.Certificate, ...]:
+    try:
+        return tuple(dict.fromkeys(certificates(pem)))
+    except ValueError:
+        return ()
+
+
+def _origin(config: StackConfig, certificate: x509.Certificate) -> str:
+    """What a certificate is that this stack has not made."""
+    trust = config.trust
+    for root in (trust.root, trust.next_root) if trust.stack else ():
+        if root is not None and name(certificate) == root_common_name(config.mesh.id, root.generation):
+            return f"root {root.generation}, of {trust.stack}"
+    return "not of the stack"
+
+
+def _row(
+    entry: DeclaredCertificate, clusters: Mapping[str, _Cluster], now: datetime, *, in_stack: bool
+) -> CertificateRow:
+    certificate = entry.certificate
+    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    return CertificateRow(
+        what=entry.what,
+        subject=certificate.subject.rfc4514_string(),
+        issuer=certificate.issuer.rfc4514_string(),
+        fingerprint=fingerprint(pem),
+        serial=f"{certificate.serial_number:x}",
+        expires=certificate.not_valid_after_utc,
+        days_left=(certificate.not_valid_after_utc - now).days,
+        in_stack=in_stack,
+        used=tuple(_uses(certificate, clusters)),
+    )
+
+
+def _uses(certificate: x509.Certificate, clusters: Mapping[str, _Cluster]) -> Iterator[str]:
+    for cluster, found in clusters.items():
+        if found.chain and certificate == found.chain[0]:
+            yield f"signs workloads in {cluster}"
+        elif certificate in found.chain:
+            yield f"signs the intermediate of {cluster}"
+        if certificate in found.published:
+            yield f"trusted in {cluster}"
+
+
+def _tokens(clusters: Mapping[str, ClusterTrust], now: datetime) -> Iterator[TokenRow]:
+    for cluster, found in clusters.items():
+        for generation, created in sorted(found.reader_tokens.items()):
+            yield TokenRow(
+                cluster=cluster,
+                generation=generation,
+                age_days=(now - created).days,
+                used_by=tuple(
+                    other
+                    for other, facts in clusters.items()
+                    if facts.remote_tokens.get(cluster) == generation
+                ),
+            )
+
+
+def _findings(
+    config: StackConfig, declared: Sequence[DeclaredCertificate], clusters: Mapping[str, _Cluster]
+) -> Iterator[str]:
+    intermediates = {entry.what: entry.certificate for entry in declared}
+    for cluster, found in clusters.items():
+        if found.facts.unreachable:
+            yield f"cannot read {cluster}: {found.facts.unreachable}"
+            continue
+        if not found.chain:
+            yield f"{cluster} has no cacerts: istiod there signs with a root of its own; {_REFRESH}"
+            continue
+        own = intermediates.get(f"intermediate of {cluster}")
+        if own is not None and found.chain[0] != own:
+            yield (
+                f"{cluster} signs with {name(found.chain[0])!r} ({found.chain[0].serial_number:x}), which is "
+                f"not the intermediate in the stack's state; {_REFRESH}"
+            )
+        if set(found.published) != set(found.configured):
+            yield (
+                f"istiod in {cluster} has not loaded the roots in its cacerts: wait two minutes, and if that "
+                "does not help, restart istiod"
+            )
+        yield from _token_findings(config, cluster, clusters)
+
+
+def _token_findings(config: StackConfig, cluster: str, clusters: Mapping[str, _Cluster]) -> Iterator[str]:
+    """Generations that differ between configuration and cluster, and tokens in use that were deleted."""
+    section = config.clusters[cluster].reader
+    if section.kubeconfig is not None:
+        return
+    tokens = clusters[cluster].facts.reader_tokens
+    if set(section.token_generations) != set(tokens):
+        yield (
+            f"{cluster} has reader tokens of the generations {sorted(tokens)}, and the stack has "
+            f"{list(section.token_generations)}; {_REFRESH}"
+        )
+    for other, peer in clusters.items():
+        used = peer.facts.remote_tokens.get(cluster)
+        if used is not None and used not in tokens:
+            yield (
+                f"{other} reads {cluster} with the token of generation {used}, which was deleted; {_REFRESH}"
+            )

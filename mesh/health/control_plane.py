@@ -1,0 +1,37 @@
+"""What can be wrong with the API server and the control plane of a cluster. Pure."""
+
+from mesh.health.finding import Finding, Reason
+from mesh.istio.names import ISTIOD_PODS, NAMESPACE
+from mesh.live.facts import ClusterFacts, PairFacts
+
+
+def api_server_unreachable(facts: PairFacts) -> Finding | None:
+    """An API server that cannot be read: nothing else is known of its cluster."""
+    for cluster in _clusters(facts):
+        if cluster.unreachable:
+            return Finding(
+                reason=Reason.API_SERVER_UNREACHABLE,
+                cluster=cluster.name,
+                message=f"cannot read the API server of {cluster.name}: {cluster.unreachable}",
+                hint=f"run `kubectl get nodes` with the kubeconfig and context that the stack has for "
+                f"{cluster.name}",
+            )
+    return None
+
+
+def istiod_down(facts: PairFacts) -> Finding | None:
+    """A control plane without a ready pod, in one of the two clusters."""
+    for cluster in _clusters(facts):
+        if cluster.istiod.ready == 0:
+            return Finding(
+                reason=Reason.ISTIOD_DOWN,
+                cluster=cluster.name,
+                message=f"istiod has no ready pod in {cluster.name} (of {cluster.istiod.pods}): proxies get "
+                "no changes, and no new certificates when theirs expire",
+                hint=f"in {cluster.name}, run `kubectl -n {NAMESPACE} describe pods -l {ISTIOD_PODS}`",
+            )
+    return None
+
+
+def _clusters(facts: PairFacts) -> tuple[ClusterFacts, ...]:
+    return (facts.caller,) if facts.link is None else (facts.caller, facts.target)

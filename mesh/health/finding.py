@@ -1,0 +1,63 @@
+"""What a check reports: one thing that is wrong, where, and what to do."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+PUT_BACK = "run `pulumi up` (with `--refresh` if Pulumi does not know that it is missing)"
+"""The hint for everything that the program itself has made."""
+
+
+class Severity(StrEnum):
+    """How bad a finding is: an error fails the check, a warning does not."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Reason(StrEnum):
+    """A stable name for each kind of finding, for programs to read."""
+
+    API_SERVER_UNREACHABLE = "api-server-unreachable"
+    ISTIOD_DOWN = "istiod-down"
+
+    REMOTE_SECRET_MISSING = "remote-secret-missing"  # noqa: S105 - the name of a reason
+    REMOTE_SECRET_LABEL = "remote-secret-label"  # noqa: S105 - the name of a reason
+    REMOTE_SECRET_KEY = "remote-secret-key"  # noqa: S105 - the name of a reason
+    TOKEN_REFUSED = "token-refused"  # noqa: S105 - the name of a reason
+    READER_DENIED = "reader-denied"
+    REMOTE_CLUSTER_NOT_SYNCED = "remote-cluster-not-synced"
+    PEER_API_SERVER_NOT_CHECKED = "peer-api-server-not-checked"
+
+    GATEWAY_DOWN = "gateway-down"
+    GATEWAY_WITHOUT_ADDRESS = "gateway-without-address"
+    GATEWAY_PORT_UNREACHABLE = "gateway-port-unreachable"
+    CROSS_NETWORK_GATEWAY_MISSING = "cross-network-gateway-missing"
+    NETWORK_LABEL_MISSING = "network-label-missing"
+
+    CACERTS_UNUSABLE = "cacerts-unusable"
+    INTERMEDIATE_EXPIRED = "intermediate-expired"
+    INTERMEDIATE_NOT_YET_VALID = "intermediate-not-yet-valid"
+    DIFFERENT_ROOTS = "different-roots"
+    ROOT_NOT_LOADED = "root-not-loaded"
+
+    SIDECAR_MISSING = "sidecar-missing"
+    SAMPLE_NOT_RUNNING = "sample-not-running"
+    SERVICE_MISSING = "service-missing"
+    DNS_NOT_CAPTURED = "dns-not-captured"
+    NAME_NOT_RESOLVED = "name-not-resolved"
+    ENDPOINTS_MISSING = "endpoints-missing"
+    TLS_REFUSED = "tls-refused"
+    NO_ANSWER = "no-answer"
+
+
+class Finding(BaseModel):
+    """One thing that is wrong: `cluster` is where to look, `message` what was found, `hint` what to do."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reason: Reason
+    severity: Severity = Severity.ERROR
+    cluster: str
+    message: str
+    hint: str

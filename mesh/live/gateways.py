@@ -1,0 +1,36 @@
+"""Reads the east-west gateway of a cluster and what it exposes."""
+
+from collections.abc import Sequence
+
+from mesh.istio.addresses import gateway_addresses
+from mesh.istio.names import GATEWAY, GATEWAY_LABEL, GATEWAY_PORT, NAMESPACE
+from mesh.live.facts import Gateway
+from mesh.live.istio_system import SYSTEM
+from mesh.live.kubernetes_api import Json, KubernetesApi, at
+from mesh.live.pods import workload
+
+_GATEWAYS = f"/apis/networking.istio.io/v1/namespaces/{NAMESPACE}/gateways"
+
+
+def read_gateway(api: KubernetesApi) -> Gateway:
+    """The gateway's Service and pods, and the Istio Gateways beside it."""
+    service = api.find(f"{SYSTEM}/services/{GATEWAY}")
+    ingress: Sequence[Json] = at(service, "status", "loadBalancer", "ingress") or []
+    pods = api.list(f"{SYSTEM}/pods", labelSelector=f"istio={GATEWAY_LABEL}")
+    return Gateway(
+        service=at(service, "spec", "type"),
+        workload=workload(pods),
+        addresses=gateway_addresses(
+            ((entry.get("ip"), entry.get("hostname")) for entry in ingress),
+            at(service, "spec", "externalIPs") or (),
+        ),
+        exposes=any(_passes_through(gateway) for gateway in api.list(_GATEWAYS)),
+    )
+
+
+def _passes_through(gateway: Json) -> bool:
+    servers: Sequence[Json] = at(gateway, "spec", "servers") or []
+    return any(
+        at(server, "port", "number") == GATEWAY_PORT and at(server, "tls", "mode") == "AUTO_PASSTHROUGH"
+        for server in servers
+    )

@@ -1,0 +1,217 @@
+"""Reads what is in `istio-system`: the control plane, its CA, remote secrets and reader tokens."""
+
+import base64
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import yaml
+
+from mesh.config.resolved import Connection, StackConfig
+from mesh.istio.names import (
+    CACERTS,
+    ISTIOD,
+    ISTIOD_CONTAINER,
+    ISTIOD_PODS,
+    MESH_CONFIG,
+    NAMESPACE,
+    NETWORK_LABEL,
+    REMOTE_SECRET_LABEL,
+    ROOT_CERTIFICATE,
+    is_remote_secret_name,
+    token_generation,
+)
+from mesh.live.concurrent import for_each
+from mesh.live.facts import (
+    Cacerts,
+    ObservedCluster,
+    ObservedControlPlane,
+    ObservedTrust,
+    RemoteSecret,
+    TokenCheck,
+)
+from mesh.live.kubernetes_api import (
+    ApiError,
+    ExecError,
+    Json,
+    KubernetesApi,
+    UnreachableError,
+    at,
+    secret_texts,
+)
+from mesh.live.pods import runs
+from mesh.mappings import as_map
+
+SYSTEM = f"/api/v1/namespaces/{NAMESPACE}"
+_DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{ISTIOD}"
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_EXEC_SECONDS = 10.0
+# What istiod's informers list in a remote cluster (pilot/pkg/serviceregistry/kube in istio/istio).
+_LISTED_BY_ISTIOD = (
+    ("", "services"),
+    ("", "pods"),
+    ("", "nodes"),
+    ("", "namespaces"),
+    ("discovery.k8s.io", "endpointslices"),
+)
+
+
+def read_clusters(config: StackConfig) -> dict[str, ObservedCluster]:
+    """Every cluster of the stack by name, as an update will find it; all are read at once."""
+    return for_each(config.clusters, lambda name: read_cluster(config.clusters[name].connection))
+
+
+def read_cluster(connection: Connection) -> ObservedCluster:
+    """One cluster as an update will find it."""
+    try:
+        api = KubernetesApi.connect(connection)
+        namespace = api.find(SYSTEM)
+        if namespace is None:
+            return ObservedCluster()
+        return ObservedCluster(
+            network=network_label(namespace),
+            trust=read_trust(api, private_key=True),
+            control_plane=_control_plane(api),
+            token_secrets=token_secrets(read_remote_secrets(api)),
+        )
+    except (UnreachableError, ApiError) as error:
+        return ObservedCluster(unreachable=str(error))
+
+
+def network_label(namespace: Json | None) -> str | None:
+    """The network that istio-system is labelled with."""
+    return at(namespace, "metadata", "labels", NETWORK_LABEL)
+
+
+def read_trust(api: KubernetesApi, *, private_key: bool = False) -> ObservedTrust:
+    """The Secret `cacerts`, its private key only on request, and the roots that istiod has loaded.
+
+    istiod writes the ConfigMap `istio-ca-root-cert` itself: it changes only once istiod has loaded `cacerts`.
+    """
+    secret = api.find(f"{SYSTEM}/secrets/{CACERTS}")
+    published = at(api.find(f"{SYSTEM}/configmaps/{ROOT_CERTIFICATE}"), "data", "root-cert.pem")
+    if secret is None:
+        return ObservedTrust(published_roots=published or "")
+    texts = secret_texts(secret)
+    return ObservedTrust(
+        cacerts=Cacerts(
+            certificate=texts.get("ca-cert.pem", ""),
+            chain=texts.get("cert-chain.pem", ""),
+            roots=texts.get("root-cert.pem", ""),
+            private_key=texts.get("ca-key.pem", "") if private_key else "",
+        ),
+        published_roots=published or "",
+    )
+
+
+def read_istiod_pods(api: KubernetesApi) -> Sequence[Json]:
+    """The pods of istiod."""
+    return api.list(f"{SYSTEM}/pods", labelSelector=ISTIOD_PODS)
+
+
+def read_sync_status(api: KubernetesApi, istiod: Iterable[Json]) -> Mapping[str, str] | None:
+    """Istiod's sync status of every cluster that it knows; None where none of its pods can be asked."""
+    command = ["pilot-discovery", "request", "GET", "/debug/clusterz"]
+    for pod in filter(runs, istiod):
+        try:
+            output = api.execute(
+                NAMESPACE, pod["metadata"]["name"], ISTIOD_CONTAINER, command, timeout=_EXEC_SECONDS
+            )
+            return {str(entry["id"]): str(entry["syncStatus"]) for entry in json.loads(output.stdout)}
+        except (ExecError, ValueError, KeyError, TypeError):
+            continue
+    return None
+
+
+def read_remote_secrets(api: KubernetesApi) -> tuple[RemoteSecret, ...]:
+    """The Secrets with istiod's label, and those that are named like remote secrets but lack the label."""
+    found: list[RemoteSecret] = []
+    for secret in api.list(f"{SYSTEM}/secrets", fieldSelector="type=Opaque"):
+        name = str(secret["metadata"]["name"])
+        labelled = at(secret, "metadata", "labels", REMOTE_SECRET_LABEL) == "true"
+        if labelled or is_remote_secret_name(name):
+            found.append(RemoteSecret(name=name, labelled=labelled, kubeconfigs=secret_texts(secret)))
+    return tuple(found)
+
+
+def token_secrets(secrets: Iterable[RemoteSecret]) -> dict[str, str]:
+    """For each remote cluster the Secret that the token in its remote secret comes from. Pure.
+
+    A token that was not made from a Secret is left out.
+    """
+    kubeconfigs = {key: text for s in secrets if s.labelled for key, text in s.kubeconfigs.items()}
+    named = {cluster: _token_secret(text) for cluster, text in kubeconfigs.items()}
+    return {cluster: name for cluster, name in named.items() if name}
+
+
+def read_reader_tokens(api: KubernetesApi) -> dict[int, datetime]:
+    """The creation time of each generation of the reader's token."""
+    secrets = api.list(f"{SYSTEM}/secrets", fieldSelector="type=kubernetes.io/service-account-token")
+    created = {
+        token_generation(str(secret["metadata"]["name"])): str(secret["metadata"]["creationTimestamp"])
+        for secret in secrets
+    }
+    return {g: datetime.fromisoformat(time) for g, time in created.items() if g is not None}
+
+
+def check_token(kubeconfig: str) -> TokenCheck:
+    """Ask the API server in a remote secret's kubeconfig what its token may do."""
+    try:
+        api = KubernetesApi.from_kubeconfig(kubeconfig)
+        return TokenCheck(denied=tuple(_denied(api)))
+    except (ValueError, UnreachableError) as error:
+        return TokenCheck(problem=str(error))
+    except ApiError as error:
+        return TokenCheck(refused=True) if error.status == 401 else TokenCheck(problem=str(error))
+
+
+def _control_plane(api: KubernetesApi) -> ObservedControlPlane | None:
+    deployment = api.find(_DEPLOYMENT)
+    if deployment is None:
+        return None
+    environment = _environment(deployment)
+    defaults = _default_proxy_config(api.find(f"{SYSTEM}/configmaps/{MESH_CONFIG}"))
+    metadata = as_map(defaults.get("proxyMetadata")) or {}
+    return ObservedControlPlane(
+        cluster_id=environment.get("CLUSTER_ID") or None,
+        mesh_id=str(defaults["meshId"]) if defaults.get("meshId") else None,
+        multi_root=environment.get("ISTIO_MULTIROOT_MESH", "").lower() == "true",
+        xds_agent=str(metadata.get("PROXY_CONFIG_XDS_AGENT", "")).lower() == "true",
+    )
+
+
+def _environment(deployment: Json) -> dict[str, str]:
+    containers: Sequence[Json] = at(deployment, "spec", "template", "spec", "containers") or []
+    variables = [variable for container in containers for variable in container.get("env") or ()]
+    return {str(variable["name"]): str(variable.get("value", "")) for variable in variables}
+
+
+def _default_proxy_config(config_map: Json | None) -> Mapping[str, Any]:
+    document = as_map(yaml.safe_load(at(config_map, "data", "mesh") or "")) or {}
+    return as_map(document.get("defaultConfig")) or {}
+
+
+def _token_secret(kubeconfig: str) -> str | None:
+    try:
+        document = as_map(yaml.safe_load(kubeconfig)) or {}
+        token = str(document["users"][0]["user"]["token"])
+        body = token.split(".")[1]
+        claims: Any = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        return str(claims["kubernetes.io/serviceaccount/secret.name"])
+    except (yaml.YAMLError, LookupError, TypeError, ValueError):
+        return None
+
+
+def _denied(api: KubernetesApi) -> Iterable[str]:
+    for group, resource in _LISTED_BY_ISTIOD:
+        review = api.post(
+            _REVIEWS,
+            {
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": {"verb": "list", "group": group, "resource": resource}},
+            },
+        )
+        if not at(review, "status", "allowed"):
+            yield f"list {resource}"

@@ -1,0 +1,154 @@
+"""Reads everything about pairs of clusters that call each other."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.istio.names import remote_secret_name
+from mesh.live.concurrent import for_each
+from mesh.live.facts import (
+    Answers,
+    ClusterFacts,
+    LinkFacts,
+    Pair,
+    PairFacts,
+    PathFacts,
+    RemoteSecret,
+    TokenCheck,
+)
+from mesh.live.gateways import read_gateway
+from mesh.live.istio_system import (
+    SYSTEM,
+    check_token,
+    network_label,
+    read_istiod_pods,
+    read_remote_secrets,
+    read_sync_status,
+    read_trust,
+)
+from mesh.live.kubernetes_api import ApiError, KubernetesApi, UnreachableError
+from mesh.live.pods import workload
+from mesh.live.sample import read_sample, read_sample_path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connections:
+    """The API servers that answer, and why the others do not, by cluster."""
+
+    apis: Mapping[str, KubernetesApi]
+    unreachable: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Facts:
+    """`tokens` by the kubeconfig that they are in."""
+
+    clusters: Mapping[str, ClusterFacts]
+    tokens: Mapping[str, TokenCheck] = field(repr=False)
+    paths: Mapping[Pair, PathFacts]
+
+
+def connect(config: StackConfig, names: Iterable[str]) -> Connections:
+    """Connect to some of the stack's clusters at once."""
+    unreachable: dict[str, str] = {}
+
+    def one(name: str) -> KubernetesApi | None:
+        try:
+            api = KubernetesApi.connect(config.clusters[name].connection)
+            api.get("/version")
+        except (UnreachableError, ApiError) as error:
+            unreachable[name] = str(error)
+            return None
+        return api
+
+    connected = for_each(names, one)
+    return Connections(
+        apis={name: api for name, api in connected.items() if api is not None}, unreachable=unreachable
+    )
+
+
+def read_pairs(
+    config: StackConfig, pairs: Sequence[Pair], answers: Mapping[str, Answers], connections: Connections
+) -> dict[Pair, PairFacts]:
+    """All facts about some pairs; the path of a call is read only where it had no answer.
+
+    Args:
+        config: of the stack.
+        pairs: the pairs to read; the stack has all clusters in them.
+        answers: of each caller's client.
+        connections: of all clusters in the pairs.
+    """
+    clusters = for_each(
+        {pair.caller for pair in pairs}, lambda name: _cluster(config.clusters[name], connections)
+    )
+    kubeconfigs = {
+        text for facts in clusters.values() for s in facts.remote_secrets for text in s.kubeconfigs.values()
+    }
+    unanswered = [
+        pair
+        for pair in pairs
+        if pair.caller != pair.target
+        and pair.caller in connections.apis
+        and not answers[pair.caller].by.get(pair.target)
+    ]
+    facts = _Facts(
+        clusters=clusters,
+        tokens=for_each(kubeconfigs, check_token),
+        paths=for_each(
+            unanswered,
+            lambda pair: read_sample_path(
+                connections.apis[pair.caller],
+                clusters[pair.caller].sample.client_pod,
+                clusters[pair.target].gateway.addresses,
+            ),
+        ),
+    )
+    return {
+        pair: PairFacts(
+            caller=clusters[pair.caller],
+            target=clusters[pair.target],
+            link=_link(pair, facts) if pair.caller != pair.target else None,
+            path=facts.paths.get(pair),
+            answers=answers[pair.caller],
+        )
+        for pair in pairs
+    }
+
+
+def read_cluster_facts(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFacts:
+    """Everything about one cluster that its API server and its istiod state.
+
+    Where the API server refuses to answer a question, that is `unreachable`, and nothing else is known.
+    """
+    try:
+        istiod = read_istiod_pods(api)
+        return ClusterFacts(
+            name=cluster.name,
+            network=cluster.network,
+            network_label=network_label(api.find(SYSTEM)),
+            istiod=workload(istiod),
+            remotes=read_sync_status(api, istiod),
+            gateway=read_gateway(api),
+            trust=read_trust(api),
+            remote_secrets=read_remote_secrets(api),
+            sample=read_sample(api),
+        )
+    except (UnreachableError, ApiError) as error:
+        return ClusterFacts(name=cluster.name, network=cluster.network, unreachable=str(error))
+
+
+def _cluster(cluster: ClusterConfig, connections: Connections) -> ClusterFacts:
+    if reason := connections.unreachable.get(cluster.name):
+        return ClusterFacts(name=cluster.name, network=cluster.network, unreachable=reason)
+    return read_cluster_facts(connections.apis[cluster.name], cluster)
+
+
+def _link(pair: Pair, facts: _Facts) -> LinkFacts:
+    secrets = tuple(s for s in facts.clusters[pair.caller].remote_secrets if _is_for(s, pair.target))
+    kubeconfig = next((s.kubeconfigs[pair.target] for s in secrets if pair.target in s.kubeconfigs), None)
+    return LinkFacts(secrets=secrets, token=facts.tokens.get(kubeconfig) if kubeconfig else None)
+
+
+def _is_for(secret: RemoteSecret, cluster: str) -> bool:
+    """Whether a remote secret is for a cluster, or has the name of the one that should be."""
+    return cluster in secret.kubeconfigs or secret.name == remote_secret_name(cluster)

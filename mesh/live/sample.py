@@ -1,0 +1,90 @@
+"""Reads HelloWorld in a cluster, and calls it from the cluster's own client."""
+
+import re
+from collections import Counter
+
+from mesh.istio.names import PROXY_CONTAINER
+from mesh.live.facts import Answers, PathFacts, Sample
+from mesh.live.kubernetes_api import ApiError, ExecError, KubernetesApi, UnreachableError
+from mesh.live.pods import environment, runs, workload
+from mesh.live.proxies import read_path
+from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
+
+URL = f"http://{SERVICE}.{NAMESPACE}:{PORT}/hello"
+_SAMPLE = f"/api/v1/namespaces/{NAMESPACE}"
+_CALL_SECONDS = 4
+_CALLS_AT_ONCE = 8
+# The proxy must not retry: a retry would hide a cluster that cannot be reached behind the others.
+_SCRIPT = """
+set -f
+call() {{
+  answer=$(curl -sS -m {seconds} -H 'x-envoy-max-retries: 0' -w '|%{{http_code}}|' {url} 2>&1)
+  echo $answer
+}}
+i=0
+while [ $i -lt {calls} ]; do
+  i=$((i + 1)); call &
+  [ $((i % {at_once})) -eq 0 ] && wait
+done
+wait
+"""
+_VERSION = re.compile(r"Hello version: ([^,]+),")
+
+
+def read_sample(api: KubernetesApi) -> Sample:
+    """The sample's Service and pods."""
+    clients = api.list(f"{_SAMPLE}/pods", labelSelector=f"app={CLIENT}")
+    running = [pod for pod in clients if runs(pod)]
+    captured = [environment(pod, PROXY_CONTAINER).get("ISTIO_META_DNS_CAPTURE") == "true" for pod in running]
+    return Sample(
+        service=api.find(f"{_SAMPLE}/services/{SERVICE}") is not None,
+        server=workload(api.list(f"{_SAMPLE}/pods", labelSelector=f"app={SERVICE}")),
+        client=workload(clients),
+        client_pod=str(running[0]["metadata"]["name"]) if running else None,
+        dns_capture=bool(captured and captured[0]),
+    )
+
+
+def call(api: KubernetesApi, calls: int) -> Answers:
+    """Make that many calls from a cluster's client, and count the answers."""
+    try:
+        lines = _output(api, calls)
+    except (ApiError, UnreachableError, ExecError, LookupError) as error:
+        return Answers(problem=str(error))
+    outcomes = [parse_call(line) for line in lines]
+    return Answers(
+        calls=len(outcomes),
+        by=Counter(by for by, _ in outcomes if by),
+        failures=Counter(reason for by, reason in outcomes if not by),
+    )
+
+
+def parse_call(line: str) -> tuple[str | None, str]:
+    """The cluster that answered, or None and the reason, from one line of the calls' output. Pure."""
+    answer, _, rest = line.partition("|")
+    status, _, after = rest.partition("|")
+    version = _VERSION.search(answer)
+    if version and status == "200":
+        return version.group(1), ""
+    reason = " ".join(f"{answer} {after}".split())
+    return None, reason if status in ("", "000") else f"HTTP {status}: {reason}"
+
+
+def read_sample_path(api: KubernetesApi, client_pod: str | None, gateways: tuple[str, ...]) -> PathFacts:
+    """How the client's proxy reaches the sample, and whether it can connect to another cluster's gateway."""
+    if client_pod is None:
+        return PathFacts(problem="no client pod is ready")
+    return read_path(
+        api, NAMESPACE, client_pod, service=f"{SERVICE}.{NAMESPACE}", port=PORT, gateways=gateways
+    )
+
+
+def _output(api: KubernetesApi, calls: int) -> list[str]:
+    pods = api.list(f"{_SAMPLE}/pods", labelSelector=f"app={CLIENT}")
+    running = [pod["metadata"]["name"] for pod in pods if runs(pod)]
+    if not running:
+        raise LookupError("no client pod is ready")
+    script = _SCRIPT.format(seconds=_CALL_SECONDS, url=URL, calls=calls, at_once=_CALLS_AT_ONCE)
+    longest = _CALL_SECONDS * (calls / _CALLS_AT_ONCE + 2)
+    output = api.execute(NAMESPACE, running[0], CLIENT, ["sh", "-c", script], timeout=longest)
+    return output.stdout.splitlines()

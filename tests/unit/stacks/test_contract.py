@@ -1,0 +1,103 @@
+"""Whether two stacks can be parts of one mesh."""
+
+from typing import Any
+
+import pytest
+
+from mesh.config.resolved import StackConfig
+from mesh.stacks.contract import Contract, identity, parse, problems
+from tests.unit.builders import stack_config
+
+PHASES = ("none", "trust-both", "sign-with-new", "drop-old", "over")
+
+
+def stack(phase: str = "none") -> StackConfig:
+    """A stack with east, beside another with west: before a rotation, in one of its phases, or after it."""
+    if phase == "over":
+        trust: dict[str, Any] = {"root": {"generation": 2}}
+    else:
+        trust = {} if phase == "none" else {"nextRoot": {"generation": 2}, "phase": phase}
+    return stack_config({"east": {}}, trust=trust, peers={"west": {"stack": "o/p/west"}})
+
+
+def output(phase: str = "none", **changed: Any) -> dict[str, Any]:
+    """The output of the other stack in that phase; Pulumi gives numbers as floats."""
+    stated = identity(stack(phase))
+    trust = {
+        "signing": float(stated["trust"]["signing"]),
+        "trusted": [float(number) for number in stated["trust"]["trusted"]],
+    }
+    clusters = {"west": {"network": "net-west", "kubeconfig": "token: secret"}}
+    return {**stated, "version": 1.0, "trust": trust, "roots": {}, "clusters": clusters, **changed}
+
+
+def other(phase: str = "none", **changed: Any) -> Contract:
+    """The other stack as this one reads it."""
+    return parse("o/p/west", output(phase, **changed))
+
+
+@pytest.mark.parametrize("ours", PHASES)
+@pytest.mark.parametrize("theirs", PHASES)
+def test_two_stacks_are_at_most_a_phase_apart(ours: str, theirs: str) -> None:
+    """Further apart, one would sign with a root that the other does not trust."""
+    place = {"none": 0, "trust-both": 1, "sign-with-new": 2, "drop-old": 3, "over": 3}
+    found = [str(problem) for problem in problems(stack(ours), "o/p/west", other(theirs))]
+    assert bool(found) is (abs(place[ours] - place[theirs]) > 1), found
+    assert all(line.startswith("trust.phase: ") and "in one phase" in line for line in found)
+
+
+def test_the_stack_of_the_trust_may_be_ahead() -> None:
+    """It makes roots; which of them a cluster trusts is said in the cluster's own stack."""
+    config = stack_config({"east": {}}, trust={"stack": "o/p/trust"})
+    assert list(problems(config, "o/p/trust", other("drop-old", clusters={}))) == []
+
+
+def test_another_mesh_is_refused() -> None:
+    """Same root or not, identities would differ."""
+    mesh = {"id": "other", "trustDomain": "x.example"}
+    (problem,) = problems(stack(), "o/p/west", other(mesh=mesh))
+    assert problem.path == "peers.west.stack"
+    assert "expected the same mesh.id and mesh.trustDomain in both" in problem.message
+
+
+def test_a_network_has_one_cluster_in_all_stacks() -> None:
+    """Istio would look for the other's pods in the same network."""
+    cluster = {"network": "net-east", "kubeconfig": ""}
+    found = other(clusters={"west": cluster, "stranger": cluster})
+    (problem,) = problems(stack(), "o/p/west", found)
+    assert problem.path == "clusters.east.network"
+
+
+def test_a_stack_of_an_earlier_program_states_no_version() -> None:
+    """Its output has the form of version 1."""
+    earlier = output()
+    del earlier["version"]
+    assert parse("o/p/west", earlier).clusters["west"].network == "net-west"
+
+
+def test_another_version_is_refused_by_name() -> None:
+    """Nothing of it is read: the form may be another."""
+    with pytest.raises(
+        ValueError, match="version 2 of the output 'shared', and this program reads version 1"
+    ):
+        parse("o/p/west", {"version": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("changed", "path"),
+    [
+        ({"clusters": {"west": {"network": "net-west"}}}, "clusters.west.kubeconfig"),
+        ({"trust": {"trusted": [1]}}, "trust.signing"),
+        ({"mesh": None}, "mesh"),
+        (
+            {"roots": {"1": {"certificate": "x", "privateKey": ["top secret"], "expires": ""}}},
+            "roots.1.privateKey",
+        ),
+    ],
+)
+def test_what_is_missing_is_named_and_no_value_is_repeated(changed: dict[str, Any], path: str) -> None:
+    """No traceback, and no secret of the other stack."""
+    with pytest.raises(ValueError, match="run `pulumi up` there") as refused:
+        parse("o/p/west", output(**changed))
+    assert path in str(refused.value)
+    assert "secret" not in str(refused.value)
