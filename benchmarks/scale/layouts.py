@@ -12,8 +12,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 import mesh.mesh
-from mesh.cluster import Cluster
-from mesh.discovery.remote_secret import Target
+from mesh.discovery.remote_secret import RemoteCluster
+from mesh.istio.names import REMOTE_SECRET_ANNOTATION, REMOTE_SECRET_LABEL, remote_secret_name
 
 VARIABLE = "ISTIO_MESH_BENCHMARK_LAYOUT"
 LAYOUTS = ("pair", "bare", "keys")
@@ -23,18 +23,25 @@ _ENTRY_POINT = Path(__file__).resolve().parents[2] / "__main__.py"
 class Bare:
     """One Secret for each ordered pair, without a component around it."""
 
-    def link(self, name: str, *, reader: Cluster, target: Target, opts: pulumi.ResourceOptions) -> None:
-        """Declare the Secret in `reader` at once."""
+    def link(
+        self,
+        name: str,
+        *,
+        namespace: pulumi.Input[str],
+        remote: RemoteCluster,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Declare the Secret at once."""
         kubernetes.core.v1.Secret(
             f"{name}-remote-secret",
             metadata={
-                "name": f"istio-remote-secret-{target.name}",
-                "namespace": reader.namespace,
-                "labels": {"istio/multiCluster": "true"},
-                "annotations": {"networking.istio.io/cluster": target.name},
+                "name": remote_secret_name(remote.name),
+                "namespace": namespace,
+                "labels": {REMOTE_SECRET_LABEL: "true"},
+                "annotations": {REMOTE_SECRET_ANNOTATION: remote.name},
             },
-            string_data=target.kubeconfigs,
-            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=target.ready)),
+            string_data=remote.kubeconfigs,
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=remote.ready)),
         )
 
     def declare(self) -> None:
@@ -45,27 +52,35 @@ class Keys:
     """One Secret in each cluster, with a key for each other cluster."""
 
     def __init__(self) -> None:
-        self._targets: dict[str, list[Target]] = {}
-        self._readers: dict[str, tuple[Cluster, pulumi.ResourceOptions]] = {}
+        self._remotes: dict[str, list[RemoteCluster]] = {}
+        self._places: dict[str, tuple[pulumi.Input[str], pulumi.ResourceOptions]] = {}
 
-    def link(self, name: str, *, reader: Cluster, target: Target, opts: pulumi.ResourceOptions) -> None:
-        """Remember one more key."""
-        self._readers[reader.name] = (reader, opts)
-        self._targets.setdefault(reader.name, []).append(target)
+    def link(
+        self,
+        name: str,
+        *,
+        namespace: pulumi.Input[str],
+        remote: RemoteCluster,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        """Remember one more key; `name` is that of the pair, such as `east-sees-west`."""
+        cluster = name.removesuffix(f"-sees-{remote.name}")
+        self._places[cluster] = (namespace, opts)
+        self._remotes.setdefault(cluster, []).append(remote)
 
     def declare(self) -> None:
         """Declare the Secrets, once all keys are known."""
-        for name, (reader, opts) in self._readers.items():
-            targets = self._targets[name]
-            ready = [resource for target in targets for resource in target.ready]
+        for name, (namespace, opts) in self._places.items():
+            remotes = self._remotes[name]
+            ready = [resource for remote in remotes for resource in remote.ready]
             kubernetes.core.v1.Secret(
                 f"{name}-remote-secrets",
                 metadata={
                     "name": "istio-remote-secrets",
-                    "namespace": reader.namespace,
-                    "labels": {"istio/multiCluster": "true"},
+                    "namespace": namespace,
+                    "labels": {REMOTE_SECRET_LABEL: "true"},
                 },
-                string_data=pulumi.Output.all(*(target.kubeconfigs for target in targets)).apply(_joined),
+                string_data=pulumi.Output.all(*(remote.kubeconfigs for remote in remotes)).apply(_joined),
                 opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=ready)),
             )
 

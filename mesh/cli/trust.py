@@ -15,6 +15,7 @@ from mesh.live.trust import read_cluster_trust
 
 
 def trust(
+    *,
     stack: Annotated[
         str | None, typer.Option(metavar="NAME", help="Stack to report on; by default the selected one.")
     ] = None,
@@ -27,7 +28,9 @@ def trust(
         bool, typer.Option("--workloads", help="Ask every proxy for the issuer of its certificate, too.")
     ] = False,
 ) -> None:
-    """Report CA certificates and reader tokens: when they expire, where they are used, and what differs.
+    """Report CA certificates and reader tokens.
+
+    Says when they expire, where they are used, and where the clusters differ from the stack.
 
     Exit code: 0 if the clusters match the stack, 1 if something differs or expires within --fail-within, 2 if
     the command could not run.

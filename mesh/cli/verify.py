@@ -33,6 +33,7 @@ _CALLS_PER_CLUSTER = 15
 
 
 def verify(
+    *,
     stack: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,7 +54,9 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Call HelloWorld from every cluster to every cluster, and say what is wrong where there is no answer.
+    """Call from every cluster to every cluster.
+
+    Calls HelloWorld, reads all clusters, and says what is wrong and what to do.
 
     Exit code: 0 if all pairs passed, 1 if a pair failed, 2 if the command could not run.
     """

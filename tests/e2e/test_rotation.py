@@ -18,7 +18,7 @@ import yaml
 from cryptography import x509
 
 from mesh.config.resolved import Connection
-from mesh.live.kubernetes_api import KubernetesApi, ApiError, ExecError
+from mesh.live.kubernetes_api import ApiError, ExecError, KubernetesApi
 from mesh.live.pods import injected
 from mesh.live.proxies import WorkloadTrust, workload_trust
 from sandbox import cluster
@@ -284,7 +284,8 @@ def _status(mesh: Mesh, name: str, token: str) -> int:
         entry["user"] = {"token": token}
     contents = yaml.safe_dump(kubeconfig)
     try:
-        KubernetesApi.connect(Connection(context=CONTEXTS[name], path="", contents=contents)).get("/api/v1/namespaces")
+        connection = Connection(context=CONTEXTS[name], path="", contents=contents)
+        KubernetesApi.connect(connection).get("/api/v1/namespaces")
     except ApiError as error:
         return error.status
     return 200
