@@ -4,12 +4,14 @@ from collections.abc import Iterator
 
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio.names import GATEWAY_PORT
-from mesh.plan import links
+from mesh.plan import Link, links
 
 
 def diagram(config: StackConfig) -> str:
     """The networks, the clusters in them, and which clusters see each other."""
-    edges = {frozenset((link.cluster, link.remote)): link for link in links(config.clusters, config.peers)}
+    edges: dict[frozenset[str], Link] = {}
+    for link in links(config.clusters, config.peers):
+        edges.setdefault(frozenset((link.cluster, link.remote)), link)
     return "\n".join(
         [
             "flowchart LR",
