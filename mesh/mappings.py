@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+Json = Mapping[str, Any]
+"""An object of a JSON document."""
+
 
 def as_map(value: object) -> Mapping[str, Any] | None:
     """The value where it is a map, else None."""
@@ -29,3 +32,11 @@ def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield from leaves(inner, f"{path}.")
         else:
             yield path, value
+
+
+def at(document: Mapping[str, Any] | None, *path: str) -> Any:
+    """The value at a path of keys in a JSON document; None where a key is missing."""
+    inner: Any = document
+    for key in path:
+        inner = cast(Json, inner).get(key) if isinstance(inner, Mapping) else None
+    return inner

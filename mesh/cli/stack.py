@@ -10,8 +10,8 @@ from pulumi import automation
 from mesh.cli.output import CommandError
 from mesh.config.problems import ConfigurationError
 from mesh.config.resolved import StackConfig
-from mesh.live.kubernetes_api import Json
 from mesh.load import from_values
+from mesh.mappings import Json
 
 _PROJECT = Path(__file__).resolve().parents[2]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from mesh.config.resolved import StackConfig
-from mesh.live.kubernetes_api import Json, at
+from mesh.mappings import Json, at
 
 _TYPES = ("tls:index/selfSignedCert:SelfSignedCert", "tls:index/locallySignedCert:LocallySignedCert")
 

@@ -6,8 +6,9 @@ from mesh.istio.addresses import gateway_addresses
 from mesh.istio.names import GATEWAY, GATEWAY_LABEL, GATEWAY_PORT, NAMESPACE
 from mesh.live.facts import Gateway
 from mesh.live.istio_system import SYSTEM
-from mesh.live.kubernetes_api import Json, KubernetesApi, at
+from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.pods import workload
+from mesh.mappings import Json, at
 
 _GATEWAYS = f"/apis/networking.istio.io/v1/namespaces/{NAMESPACE}/gateways"
 

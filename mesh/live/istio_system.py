@@ -31,17 +31,9 @@ from mesh.live.facts import (
     RemoteSecret,
     TokenCheck,
 )
-from mesh.live.kubernetes_api import (
-    ApiError,
-    ExecError,
-    Json,
-    KubernetesApi,
-    UnreachableError,
-    at,
-    secret_texts,
-)
+from mesh.live.kubernetes_api import ApiError, ExecError, KubernetesApi, UnreachableError, secret_texts
 from mesh.live.pods import runs
-from mesh.mappings import as_map
+from mesh.mappings import Json, as_map, at
 
 SYSTEM = f"/api/v1/namespaces/{NAMESPACE}"
 _DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{ISTIOD}"

@@ -23,12 +23,12 @@ from websocket import WebSocketException
 from mesh.config.resolved import Connection
 from mesh.kubeconfig.harmless import harmless
 from mesh.kubeconfig.read import narrowed
+from mesh.mappings import Json, at
 
 _CONNECT_SECONDS = 3
 _ANSWER_SECONDS = 15
 _MOST_CONNECTIONS = 16
 
-Json = Mapping[str, Any]
 # These have no types.
 config: Any = _config
 stream: Any = _stream
@@ -192,14 +192,6 @@ class KubernetesApi:
         if not 200 <= answer.status < 300:
             raise ApiError(answer.status, _message(text) or f"HTTP {answer.status}")
         return cast(Json, json.loads(text))
-
-
-def at(document: Mapping[str, Any] | None, *path: str) -> Any:
-    """The value at a path of keys in a JSON document; None where a key is missing."""
-    inner: Any = document
-    for key in path:
-        inner = cast(Json, inner).get(key) if isinstance(inner, Mapping) else None
-    return inner
 
 
 def secret_texts(secret: Json | None) -> dict[str, str]:

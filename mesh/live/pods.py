@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from mesh.istio.names import PROXY_CONTAINER
 from mesh.live.facts import Workload
-from mesh.live.kubernetes_api import Json, at
+from mesh.mappings import Json, at
 
 
 def runs(pod: Json) -> bool:

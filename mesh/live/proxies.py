@@ -13,8 +13,9 @@ from cryptography import x509
 from mesh.istio.names import GATEWAY_PORT, PROXY_CONTAINER
 from mesh.live.concurrent import for_each
 from mesh.live.facts import PathFacts
-from mesh.live.kubernetes_api import ExecError, Json, KubernetesApi, at
+from mesh.live.kubernetes_api import ExecError, KubernetesApi
 from mesh.live.pods import injected
+from mesh.mappings import Json, at
 from mesh.pki.validation import issued, name
 
 _SECONDS = 10.0

@@ -1,7 +1,8 @@
 """Pods and documents as an API server gives them."""
 
-from mesh.live.kubernetes_api import at, secret_texts
+from mesh.live.kubernetes_api import secret_texts
 from mesh.live.pods import runs, workload
+from mesh.mappings import at
 
 
 def test_a_pod_counts_once_all_of_it_is_ready() -> None:
