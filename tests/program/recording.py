@@ -96,8 +96,10 @@ def _computed(args: mocks.MockResourceArgs) -> dict[str, Any]:
         case "kubernetes:helm.sh/v3:Release":
             return {"status": {"namespace": args.inputs["namespace"], "name": args.inputs["name"]}}
         case "kubernetes:core/v1:Service" if args.resource_id:
-            ingress = [{"ip": "203.0.113.7"}, {"hostname": "gateway.example.com"}]
-            return {"status": {"loadBalancer": {"ingress": ingress}}}
+            # An address that is not assigned yet has neither IP nor host name.
+            ingress = [{"ip": "203.0.113.7"}, {"hostname": "gateway.example.com"}, {}]
+            spec = {"externalIPs": ["198.51.100.1"]}
+            return {"spec": spec, "status": {"loadBalancer": {"ingress": ingress}}}
         case _:
             return {}
 

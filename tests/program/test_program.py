@@ -311,7 +311,7 @@ def test_outputs_tell_what_the_mesh_is() -> None:
         "network": "net-east",
         "apiServer": "https://east.example.com:6443",
         "istioVersion": "1.31.0",
-        "gatewayAddresses": ["203.0.113.7", "gateway.example.com"],
+        "gatewayAddresses": ["203.0.113.7", "gateway.example.com", "198.51.100.1"],
     }
     assert outputs["firstExpiry"] == "2028-11-20T10:00:00+00:00"
     assert outputs["diagram"].startswith("flowchart LR\n")
