@@ -12,7 +12,12 @@ from typing import Any, get_args, get_origin
 import pytest
 from pydantic import BaseModel
 
+from mesh.cli.verify import table
 from mesh.config.schema import StackSections
+from mesh.health.discovery import token_refused
+from mesh.health.finding import Reason
+from mesh.health.verification import PairResult, VerificationReport
+from mesh.live.facts import ClusterFacts, LinkFacts, PairFacts, TokenCheck
 from tests.program.recording import PROJECT
 
 _TO_AVOID = ("anew", "nobody's way", "taken over", "is not right")
@@ -155,6 +160,34 @@ def test_every_setting_that_a_page_names_exists(page: str) -> None:
     paths = re.findall(r"--path '?(?:istio-mesh:)?([^\s'`]+)", text)
     unknown = [key for key in [*named, *paths] if not _is_setting(StackSections, key.split("."))]
     assert unknown == [], f"{page} names settings that do not exist"
+
+
+def test_every_reason_of_a_failed_pair_is_explained() -> None:
+    """In the table of docs/verify.md, and there is no other in it."""
+    rows = re.findall(r"^\| (`[a-z`, -]+`) \|", _text("docs/verify.md"), flags=re.MULTILINE)
+    explained = [reason for row in rows for reason in re.findall(r"`([a-z-]+)`", row)]
+    assert sorted(explained) == sorted(Reason), "docs/verify.md must explain each reason once"
+
+
+def test_the_report_on_the_page_is_what_the_command_prints() -> None:
+    """A reader compares it with their own."""
+    clusters = {name: ClusterFacts(name=name, network=f"net-{name}") for name in ("east", "west")}
+    link = LinkFacts(token=TokenCheck(refused=True))
+    finding = token_refused(PairFacts(caller=clusters["west"], target=clusters["east"], link=link))
+    assert finding is not None
+    counts = {("east", "east"): 18, ("east", "west"): 12, ("west", "east"): 0, ("west", "west"): 30}
+    pairs = tuple(
+        PairResult(
+            caller=caller,
+            target=target,
+            answers=answers,
+            calls=30,
+            findings=() if answers else (finding,),
+        )
+        for (caller, target), answers in counts.items()
+    )
+    printed = table(VerificationReport(stack="dev", seconds=30.4, pairs=pairs))
+    assert f"$ python -m mesh verify\n{printed}\n" in _text("docs/verify.md"), printed
 
 
 @each_page

@@ -196,3 +196,29 @@ def test_missing_cacerts_are_asked_for() -> None:
     trust = {"root": {"certificate": ROOT.pem}, "intermediate": {"existing": True}}
     (line,) = refusals(trust, {"east": ObservedCluster()})
     assert "has no Secret istio-system/cacerts" in line
+
+
+_REPLACED = cluster("other")
+_STEPS_DONE = ObservedCluster(control_plane=ObservedControlPlane(multi_root=True, xds_agent=True))
+"""After steps 1 and 2 of docs/runbooks/replaced-cacerts.md: no `cacerts`, no published root."""
+
+
+@pytest.mark.parametrize(
+    ("trust", "east", "west", "refused"),
+    [
+        ({}, _REPLACED, _REPLACED, True),
+        ({}, _REPLACED, cluster("none"), False),
+        ({}, cluster("none", "other"), cluster("none", "other"), False),
+        (rotation("both"), _REPLACED, cluster("both"), True),
+        ({}, _STEPS_DONE, _STEPS_DONE, False),
+        (rotation("both"), _STEPS_DONE, cluster("both"), False),
+    ],
+    ids=["in all", "in one", "not loaded", "in a rotation", "steps done", "steps done in a rotation"],
+)
+def test_the_runbook_for_a_replaced_cacerts_says_when_an_update_is_refused(
+    trust: dict[str, Any], east: ObservedCluster, west: ObservedCluster, *, refused: bool
+) -> None:
+    """Its table of cases, and its way out of the refusal."""
+    found = refusals(trust, {"east": east, "west": west})
+    assert bool(found) is refused, found
+    assert all(line.startswith("trust.root: ") for line in found), found
