@@ -5,8 +5,8 @@ import pulumi
 from mesh.cluster import Cluster
 from mesh.config.resolved import StackConfig
 from mesh.discovery.remote_secret import RemoteSecret
-from mesh.pki.profile import earliest, fingerprint
-from mesh.pki.rotation import roots
+from mesh.pki.certificates import earliest, fingerprint
+from mesh.pki.rotation import plan_roots
 from mesh.plan import links
 from mesh.provider import kubernetes_provider
 from mesh.stacks import contract
@@ -33,7 +33,7 @@ class Mesh(pulumi.ComponentResource):
         self.root = RootCA(
             f"{name}-root",
             mesh_id=config.mesh.id,
-            roots=roots(config.trust),
+            roots=plan_roots(config.trust),
             elsewhere=others.root if config.trust.stack else None,
             opts=child,
         )

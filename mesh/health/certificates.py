@@ -12,8 +12,8 @@ from pydantic.alias_generators import to_camel
 from mesh.config.resolved import StackConfig
 from mesh.health.declared import DeclaredCertificate
 from mesh.live.facts import ClusterTrust
-from mesh.pki.profile import fingerprint, root_common_name
-from mesh.pki.validation import certificates, name
+from mesh.pki.certificates import fingerprint, name, parse_readable
+from mesh.pki.profile import root_common_name
 
 _REFRESH = "run `pulumi up --refresh`"
 
@@ -125,10 +125,7 @@ def _parsed_cluster(facts: ClusterTrust) -> _Cluster:
 
 
 def _parsed(pem: str) -> tuple[x509.Certificate, ...]:
-    try:
-        return tuple(dict.fromkeys(certificates(pem)))
-    except ValueError:
-        return ()
+    return tuple(dict.fromkeys(parse_readable(pem)))
 
 
 def _origin(config: StackConfig, certificate: x509.Certificate) -> str:

@@ -10,6 +10,7 @@ from cryptography import x509
 
 from mesh.config.resolved import StackConfig
 from mesh.mappings import Json, at
+from mesh.pki.certificates import parse_one
 
 _TYPES = ("tls:index/selfSignedCert:SelfSignedCert", "tls:index/locallySignedCert:LocallySignedCert")
 
@@ -61,4 +62,4 @@ def _what(urn: str) -> str:
 
 
 def _certificate(what: str, pem: str) -> DeclaredCertificate:
-    return DeclaredCertificate(what=what, certificate=x509.load_pem_x509_certificate(pem.encode()))
+    return DeclaredCertificate(what=what, certificate=parse_one(pem))

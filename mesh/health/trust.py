@@ -1,14 +1,11 @@
 """Whether two clusters can trust each other's workloads, from their certificates. Pure."""
 
-from collections.abc import Iterable
 from datetime import datetime
-
-from cryptography import x509
 
 from mesh.health.finding import Finding, Reason
 from mesh.istio.names import CACERTS, ISTIOD, NAMESPACE
 from mesh.live.facts import ClusterFacts, PairFacts
-from mesh.pki.validation import certificates, issued
+from mesh.pki.certificates import is_issued_by_any, parse_readable
 
 
 def unusable(facts: PairFacts, now: datetime) -> Finding | None:
@@ -24,12 +21,12 @@ def different_roots(facts: PairFacts) -> Finding | None:
     if facts.link is None:
         return None
     for verifier, signer in ((facts.caller, facts.target), (facts.target, facts.caller)):
-        published = _parsed(verifier.trust.published_roots)
-        intermediate = _parsed(signer.trust.cacerts.certificate if signer.trust.cacerts else "")[:1]
-        if not (published and intermediate) or _issued_by_one(intermediate[0], published):
+        published = parse_readable(verifier.trust.published_roots)
+        intermediate = parse_readable(signer.trust.cacerts.certificate if signer.trust.cacerts else "")[:1]
+        if not (published and intermediate) or is_issued_by_any(intermediate[0], published):
             continue
-        configured = _parsed(verifier.trust.cacerts.roots if verifier.trust.cacerts else "")
-        if _issued_by_one(intermediate[0], configured):
+        configured = parse_readable(verifier.trust.cacerts.roots if verifier.trust.cacerts else "")
+        if is_issued_by_any(intermediate[0], configured):
             return Finding(
                 reason=Reason.ROOT_NOT_LOADED,
                 cluster=verifier.name,
@@ -52,8 +49,8 @@ def _unusable(cluster: ClusterFacts, now: datetime) -> Finding | None:
     cacerts = cluster.trust.cacerts
     if cacerts is None:
         return _cacerts_unusable(cluster, "the Secret does not exist")
-    intermediate = _parsed(cacerts.certificate)
-    if not intermediate or not _parsed(cacerts.roots):
+    intermediate = parse_readable(cacerts.certificate)
+    if not intermediate or not parse_readable(cacerts.roots):
         return _cacerts_unusable(
             cluster, "expected PEM certificates under the keys ca-cert.pem and root-cert.pem"
         )
@@ -83,14 +80,3 @@ def _cacerts_unusable(cluster: ClusterFacts, message: str) -> Finding:
         message=f"{CACERTS} in {cluster.name}/{NAMESPACE}: {message}",
         hint="run `pulumi up --refresh`, which restores it",
     )
-
-
-def _parsed(pem: str) -> tuple[x509.Certificate, ...]:
-    try:
-        return tuple(certificates(pem))
-    except ValueError:
-        return ()
-
-
-def _issued_by_one(certificate: x509.Certificate, issuers: Iterable[x509.Certificate]) -> bool:
-    return any(issued(certificate, issuer) for issuer in issuers)

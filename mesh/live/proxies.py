@@ -16,7 +16,7 @@ from mesh.live.facts import PathFacts
 from mesh.live.kubernetes_api import ExecError, KubernetesApi
 from mesh.live.pods import injected
 from mesh.mappings import Json, at
-from mesh.pki.validation import issued, name
+from mesh.pki.certificates import name, parse, path_to_root
 
 _SECONDS = 10.0
 # Envoy leaves private keys out of it.
@@ -38,10 +38,7 @@ class WorkloadTrust:
     @property
     def path(self) -> tuple[x509.Certificate, ...]:
         """The certificates from the proxy's own up to its root, each signed by the next."""
-        path: list[x509.Certificate] = [self.chain[0]]
-        while issuer := next((c for c in self.chain if c not in path and issued(path[-1], c)), None):
-            path.append(issuer)
-        return tuple(path)
+        return path_to_root(self.chain)
 
 
 def workload_trust(api: KubernetesApi, namespace: str, pod: str) -> WorkloadTrust:
@@ -141,7 +138,7 @@ def _endpoints(admin: str, service: str, port: int) -> tuple[str, ...]:
 
 def _certificates(secret: Json, *path: str) -> tuple[x509.Certificate, ...]:
     inline: str = at(secret, *path, "inline_bytes") or ""
-    return tuple(x509.load_pem_x509_certificates(base64.b64decode(inline)))
+    return parse(base64.b64decode(inline).decode())
 
 
 def _issuers(api: KubernetesApi, namespace: str, pod: str) -> tuple[str, str]:

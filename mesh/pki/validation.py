@@ -1,4 +1,4 @@
-"""Certificates and keys that a user gives: whether they are what a mesh can stand on. Pure.
+"""What is wrong with certificates and keys of the user's own. Pure.
 
 Every function yields one sentence for each thing that is wrong and repeats nothing of a private key.
 """
@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from mesh.pki.certificates import is_issued_by, name, parse, parse_one
 
 E = TypeVar("E", bound=x509.ExtensionType)
 
@@ -19,34 +20,16 @@ _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _RSA_BITS = 2048
 
 
-def certificates(pem: str) -> tuple[x509.Certificate, ...]:
-    """The certificates in a PEM text, in its order.
-
-    Raises:
-        ValueError: the text has none, or one that cannot be read.
-    """
-    try:
-        return tuple(x509.load_pem_x509_certificates(pem.encode()))
-    except ValueError as broken:
-        raise ValueError("expected PEM certificates that can be read, each complete") from broken
-
-
-def name(certificate: x509.Certificate) -> str:
-    """The common name, or where there is none the whole subject."""
-    common = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    return str(common[0].value) if common else certificate.subject.rfc4514_string()
-
-
 def root_problems(certificate: str, private_key: str | None, now: datetime) -> Iterator[tuple[str, str]]:
     """What is wrong with a root: pairs of the setting (`certificate`, `privateKey`) and the sentence."""
     try:
-        root = _single(certificate)
+        root = parse_one(certificate)
     except ValueError as broken:
         yield "certificate", str(broken)
         return
     for problem in _authority_problems(root, now):
         yield "certificate", problem
-    if not issued(root, root):
+    if not is_issued_by(root, root):
         yield (
             "certificate",
             f"{name(root)!r} is signed by {root.issuer.rfc4514_string()!r}, not by itself; expected a root",
@@ -69,7 +52,7 @@ def intermediate_problems(
     `chain` has the certificates between it and the root, if any; the root itself may be its last.
     """
     try:
-        own, anchor = _single(certificate), _single(root)
+        own, anchor = parse_one(certificate), parse_one(root)
     except ValueError as broken:
         yield "certificate", str(broken)
         return
@@ -82,7 +65,7 @@ def intermediate_problems(
         for problem in _key_problems(own, private_key):
             yield "privateKey", problem
     try:
-        between = [c for c in certificates(chain) if c not in (anchor, own)] if chain else []
+        between = [c for c in parse(chain) if c not in (anchor, own)] if chain else []
     except ValueError as broken:
         yield "chain", str(broken)
         return
@@ -96,8 +79,8 @@ def _chain_problems(
     own: x509.Certificate, between: Sequence[x509.Certificate], anchor: x509.Certificate
 ) -> Iterator[tuple[str, str]]:
     current, left, below = own, list(between), 0
-    while not issued(current, anchor):
-        issuer = next((c for c in left if issued(current, c)), None)
+    while not is_issued_by(current, anchor):
+        issuer = next((c for c in left if is_issued_by(current, c)), None)
         if issuer is None:
             yield (
                 "chain",
@@ -116,22 +99,15 @@ def _chain_problems(
         yield "chain", f"{name(left[0])!r} does not lead to the root; expected only what does"
 
 
-def _single(pem: str) -> x509.Certificate:
-    found = certificates(pem)
-    if len(found) != 1:
-        raise ValueError(f"expected one certificate, found {len(found)}")
-    return found[0]
-
-
 def _authority_problems(certificate: x509.Certificate, now: datetime) -> Iterator[str]:
     constraints = _extension(certificate, x509.BasicConstraints)
     if constraints is None or not constraints.ca:
-        yield "this is no CA certificate (CA:TRUE is missing); expected one that may sign others"
+        yield "this is not a CA certificate (CA:TRUE is missing); expected one that may sign others"
     usage = _extension(certificate, x509.KeyUsage)
     if usage is not None and not usage.key_cert_sign:
         yield "its key usage does not include certificate signing (keyCertSign)"
     if now >= certificate.not_valid_after_utc:
-        yield f"it ended on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
+        yield f"it expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
     if now < certificate.not_valid_before_utc:
         yield f"it is not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M} UTC"
     algorithm = certificate.signature_hash_algorithm
@@ -149,7 +125,7 @@ def _weakness(key: object) -> Iterator[str]:
         if key.curve.name not in _CURVES:
             yield f"its key is on the curve {key.curve.name}; {expected}"
     else:
-        yield f"its key is of a kind that Istio does not sign with; {expected}"
+        yield f"Istio does not sign with a key of this type; {expected}"
 
 
 def _key_problems(certificate: x509.Certificate, pem: str) -> Iterator[str]:
@@ -158,24 +134,15 @@ def _key_problems(certificate: x509.Certificate, pem: str) -> Iterator[str]:
         yield f"this is a certificate; {expected}"
         return
     if "ENCRYPTED" in pem:
-        yield f"this key is encrypted with a passphrase, which istiod cannot know; {expected}, decrypted"
+        yield f"this key is encrypted with a passphrase, which istiod does not know; {expected}, decrypted"
         return
     try:
         key = load_pem_private_key(pem.encode(), password=None)
     except (ValueError, TypeError):
-        yield f"this cannot be read as a private key; {expected}"
+        yield f"this is not a private key that can be read; {expected}"
         return
     if key.public_key() != certificate.public_key():
         yield f"this key belongs to another certificate than {name(certificate)!r}; {expected}"
-
-
-def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Whether `issuer` has signed the certificate; names and signature are checked, not times."""
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
 
 
 def _path_length(certificate: x509.Certificate) -> int | None:

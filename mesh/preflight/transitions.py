@@ -1,6 +1,7 @@
 """Whether what the configuration asks of trust and tokens may follow what is in place. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography import x509
@@ -11,14 +12,19 @@ from mesh.config.schema import RootSection, TrustSection
 from mesh.config.types import Phase
 from mesh.istio.names import token_generation, token_name
 from mesh.live.facts import Cacerts, ObservedCluster
-from mesh.pki import profile as plan
-from mesh.pki.rotation import STEPS, roots, step
-from mesh.pki.validation import certificates, intermediate_problems, name
+from mesh.pki.certificates import name, parse_readable
+from mesh.pki.profile import root_common_name
+from mesh.pki.rotation import STEPS, RootRole, TrustBundle, plan_roots
+from mesh.pki.validation import intermediate_problems
 
 _PHASE = "trust.phase"
 _ROOT = "trust.root"
 _BEFORE = "no rotation"
-_WAIT = "the kubelet hands it over within two minutes; wait, and run the same again"
+_WAIT = "the kubelet updates it within two minutes; wait, and run the same again"
+# Bundles of clusters that are asked for one root alone.
+_CURRENT_ALONE = TrustBundle.of(RootRole.CURRENT)
+_BOTH_TRUSTED = TrustBundle.of(RootRole.CURRENT, RootRole.UNKNOWN)
+_SIGNS_WITH_CURRENT = TrustBundle.of(RootRole.UNKNOWN, RootRole.CURRENT, RootRole.CURRENT)
 
 
 def problems(
@@ -29,7 +35,7 @@ def problems(
         if cluster.intermediate.existing and cluster.name in clusters:
             yield from _existing(cluster, config.trust, clusters[cluster.name], now)
     bundles = {
-        name: _letters(config, found) for name, found in clusters.items() if found.trust.published_roots
+        name: _bundles(config, found) for name, found in clusters.items() if found.trust.published_roots
     }
     if config.trust.next_root is None:
         yield from _steady(config.trust.root, clusters, bundles)
@@ -38,62 +44,66 @@ def problems(
     yield from _tokens(config, clusters)
 
 
-def _letters(config: StackConfig, found: ObservedCluster) -> tuple[str, str]:
-    """What istiod works with, and what `cacerts` holds, spelt as in `roots.step`."""
-    handed = (
-        found.trust.cacerts.roots
-        if found.trust.cacerts and found.trust.cacerts.roots
-        else found.trust.published_roots
-    )
-    published, held = (
-        "".join(_is(config, certificate) for certificate in _parsed(text))
-        for text in (found.trust.published_roots, handed)
-    )
-    return published, held
+@dataclass(frozen=True, kw_only=True)
+class _Bundles:
+    """The roots that istiod works with (`published`), and those in the Secret `cacerts`."""
+
+    published: TrustBundle
+    cacerts: TrustBundle
 
 
-def _is(config: StackConfig, certificate: x509.Certificate) -> str:
-    """`o` for the root, `n` for the next root, `?` for any other certificate."""
+def _bundles(config: StackConfig, found: ObservedCluster) -> _Bundles:
+    published = found.trust.published_roots
+    cacerts = found.trust.cacerts.roots if found.trust.cacerts else ""
+    return _Bundles(published=_bundle(config, published), cacerts=_bundle(config, cacerts or published))
+
+
+def _bundle(config: StackConfig, pem: str) -> TrustBundle:
+    return TrustBundle(tuple(_role(config, certificate) for certificate in parse_readable(pem)))
+
+
+def _role(config: StackConfig, certificate: x509.Certificate) -> RootRole:
     trust = config.trust
     if _matches(config.mesh.id, trust.root, certificate):
-        return "o"
-    return "n" if trust.next_root and _matches(config.mesh.id, trust.next_root, certificate) else "?"
+        return RootRole.CURRENT
+    if trust.next_root and _matches(config.mesh.id, trust.next_root, certificate):
+        return RootRole.NEXT
+    return RootRole.UNKNOWN
 
 
 def _matches(mesh_id: str, root: RootSection, certificate: x509.Certificate) -> bool:
     if root.certificate is not None:
-        return certificate in _parsed(root.certificate)
+        return certificate in parse_readable(root.certificate)
     # Its certificate is known to Pulumi only; its name holds mesh and generation.
-    return name(certificate) == plan.root_common_name(mesh_id, root.generation)
-
-
-def _parsed(pem: str) -> Sequence[x509.Certificate]:
-    try:
-        return certificates(pem)
-    except ValueError:
-        return ()
+    return name(certificate) == root_common_name(mesh_id, root.generation)
 
 
 def _steady(
-    root: RootSection, clusters: Mapping[str, ObservedCluster], bundles: Mapping[str, tuple[str, str]]
+    root: RootSection, clusters: Mapping[str, ObservedCluster], bundles: Mapping[str, _Bundles]
 ) -> Iterator[Problem]:
     """One root: it must be the one that is there, alone, or with another that is on its way in or out.
 
     Where some clusters have it and others have roots that nobody knows, those others have been tampered with,
     and an update with refresh repairs them.
     """
-    at_home = any("o" in bundle for letters in bundles.values() for bundle in letters)
-    for cluster, (taken, held) in bundles.items():
-        for bundle in dict.fromkeys((taken, held)):
-            if bundle in ("o", "o?") or (at_home and "o" not in bundle):
+    somewhere = any(
+        RootRole.CURRENT in bundle.roles
+        for both in bundles.values()
+        for bundle in (both.published, both.cacerts)
+    )
+    for cluster, both in bundles.items():
+        for bundle in dict.fromkeys((both.published, both.cacerts)):
+            if bundle in (_CURRENT_ALONE, _BOTH_TRUSTED):
                 continue
-            there = ", ".join(repr(name(c)) for c in _parsed(clusters[cluster].trust.published_roots))
-            if bundle == "?oo" and held == "o":
+            if somewhere and RootRole.CURRENT not in bundle.roles:
+                continue
+            there = ", ".join(repr(name(c)) for c in parse_readable(clusters[cluster].trust.published_roots))
+            if bundle == _SIGNS_WITH_CURRENT and both.cacerts == _CURRENT_ALONE:
                 message = (
                     f"istiod in {cluster} still trusts the root before generation {root.generation}, though "
                     f"its cacerts no longer has it: {_WAIT}"
                 )
-            elif bundle == "?oo":
+            elif bundle == _SIGNS_WITH_CURRENT:
                 message = (
                     f"{cluster} signs with the root of generation {root.generation} and still trusts the one "
                     "before; expected the phase drop-old, with root and nextRoot as they were, before "
@@ -110,45 +120,45 @@ def _steady(
 
 
 def _rotation(
-    phase: Phase | None, clusters: Mapping[str, ObservedCluster], bundles: Mapping[str, tuple[str, str]]
+    phase: Phase | None, clusters: Mapping[str, ObservedCluster], bundles: Mapping[str, _Bundles]
 ) -> Iterator[Problem]:
     target = STEPS.index(phase)
-    places = {cluster: (step(taken), step(held)) for cluster, (taken, held) in bundles.items()}
-    refused = [problem for cluster, place in places.items() for problem in _one(cluster, place, target)]
+    refused = [problem for cluster, both in bundles.items() for problem in _one(cluster, both, target)]
     yield from refused
-    known = {p for place in places.values() for p in place if p is not None}
+    steps = {cluster: (both.published.step, both.cacerts.step) for cluster, both in bundles.items()}
+    known = {step for pair in steps.values() for step in pair if step is not None}
     if not refused and known and max(known | {target}) - min(known | {target}) > 1:
         yield Problem(
             path=_PHASE,
             message="the clusters stand on both sides of it: "
-            + ", ".join(f"{cluster}: {_word(place[1])}" for cluster, place in places.items())
+            + ", ".join(f"{cluster}: {_word(in_cacerts)}" for cluster, (_, in_cacerts) in steps.items())
             + f"; expected all at one phase first, for example {_word(min(known))}",
         )
-    moving = [cluster for cluster, place in places.items() if place[1] != target]
+    moving = [cluster for cluster, (_, in_cacerts) in steps.items() if in_cacerts != target]
     if moving:
         yield from _able(phase, clusters, moving)
 
 
-def _one(cluster: str, place: tuple[int | None, int | None], target: int) -> Iterator[Problem]:
-    taken, held = place
-    if taken is None or held is None:
+def _one(cluster: str, both: _Bundles, target: int) -> Iterator[Problem]:
+    published, in_cacerts = both.published.step, both.cacerts.step
+    if published is None or in_cacerts is None:
         yield Problem(
             path=_ROOT,
             message=f"{cluster} trusts roots that are neither root nor nextRoot; expected root as it was "
             "before the rotation (python -m mesh trust shows what is there)",
         )
-    elif abs(held - target) > 1:
-        between = held + (1 if target > held else -1)
+    elif abs(in_cacerts - target) > 1:
+        between = in_cacerts + (1 if target > in_cacerts else -1)
         yield Problem(
             path=_PHASE,
-            message=f"{cluster} is at {_word(held)}, and {_word(target)} is not the phase beside it: each "
-            f"must be in place in every cluster before the next. Run {_word(between)} next",
+            message=f"{cluster} is at {_word(in_cacerts)}, and {_word(target)} is not the phase beside it: "
+            f"each must be in place in every cluster before the next. Run {_word(between)} next",
         )
-    elif abs(taken - target) > 1:
+    elif abs(published - target) > 1:
         yield Problem(
             path=_PHASE,
-            message=f"istiod in {cluster} still works with the roots of {_word(taken)}, though "
-            f"{_word(held)} is in its cacerts: {_WAIT}",
+            message=f"istiod in {cluster} still works with the roots of {_word(published)}, though "
+            f"{_word(in_cacerts)} is in its cacerts: {_WAIT}",
         )
 
 
@@ -179,10 +189,10 @@ def _able(
             )
 
 
-def _word(place: int | None) -> str:
-    if place is None:
+def _word(step: int | None) -> str:
+    if step is None:
         return "roots of its own"
-    return str(STEPS[place] or _BEFORE)
+    return str(STEPS[step] or _BEFORE)
 
 
 def _existing(
@@ -221,7 +231,7 @@ def _cacerts_problems(cacerts: Cacerts, trust: TrustSection, now: datetime) -> I
         yield f"{', '.join(missing)} missing; istiod refuses an incomplete bundle"
         return
     keys = {"certificate": "ca-cert.pem", "privateKey": "ca-key.pem", "chain": "cert-chain.pem"}
-    known = [root.certificate for root in roots(trust).declared if root.certificate]
+    known = [root.certificate for root in plan_roots(trust).declared if root.certificate]
     found = [
         list(intermediate_problems(cacerts.certificate, cacerts.private_key, cacerts.chain, root, now))
         for root in known
@@ -229,7 +239,7 @@ def _cacerts_problems(cacerts: Cacerts, trust: TrustSection, now: datetime) -> I
     if all(found):
         for setting, message in found[0]:
             yield f"{keys[setting]}: {message}"
-    if not any(c in _parsed(root) for c in _parsed(cacerts.roots) for root in known):
+    if not any(c in parse_readable(root) for c in parse_readable(cacerts.roots) for root in known):
         yield "root-cert.pem: the root of the mesh is not in it"
 
 

@@ -9,7 +9,7 @@ from mesh.config.schema import IntermediateSection, RootSection, TrustSection
 from mesh.config.types import Phase
 from mesh.istio.values import environment
 from mesh.mappings import as_map
-from mesh.pki.rotation import roots
+from mesh.pki.rotation import plan_roots
 from mesh.pki.validation import intermediate_problems, root_problems
 
 MULTI_ROOT = "ISTIO_MULTIROOT_MESH"
@@ -101,7 +101,7 @@ def _rotation(trust: TrustSection) -> Iterator[Problem]:
 def _intermediate(
     cluster: ClusterConfig, trust: TrustSection, path: str, now: datetime, *, root_is_right: bool
 ) -> Iterator[Problem]:
-    intermediate, signing = cluster.intermediate, roots(trust).signing
+    intermediate, signing = cluster.intermediate, plan_roots(trust).signing
     if wrong := list(_combination(intermediate, path)):
         yield from wrong
         return

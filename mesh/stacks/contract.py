@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import StackConfig
-from mesh.pki.rotation import roots
+from mesh.pki.rotation import plan_roots
 
 OUTPUT = "shared"
 VERSION: Final = 1
@@ -64,7 +64,7 @@ class Contract(_Part):
 
 def identity(config: StackConfig) -> dict[str, Any]:
     """The part of the output that does not depend on any resource."""
-    plan = roots(config.trust)
+    plan = plan_roots(config.trust)
     return {
         "version": VERSION,
         "mesh": MeshIdentity(id=config.mesh.id, trust_domain=config.mesh.trust_domain).model_dump(

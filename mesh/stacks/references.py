@@ -9,7 +9,7 @@ from mesh.config.resolved import StackConfig
 from mesh.discovery.remote_secret import RemoteCluster
 from mesh.stacks import contract
 from mesh.stacks.contract import Contract
-from mesh.trust.root_ca import Authority
+from mesh.trust.certificate_authority import CertificateAuthority
 
 
 class StackReferences:
@@ -20,7 +20,7 @@ class StackReferences:
         names = dict.fromkeys((*filter(None, [config.trust.stack]), *config.peers.values()))
         self._contracts = {name: self._read(name, opts) for name in names}
 
-    def root(self, generation: int) -> Authority:
+    def root(self, generation: int) -> CertificateAuthority:
         """A root that the stack in `trust.stack` has generated."""
         stack = self._config.trust.stack or ""
 
@@ -38,7 +38,7 @@ class StackReferences:
             }
 
         stated = self._contracts[stack].apply(root)
-        return Authority(
+        return CertificateAuthority(
             certificate_pem=pulumi.Output.unsecret(stated["certificate"]),
             private_key_pem=pulumi.Output.secret(stated["private_key"]),
             expires=pulumi.Output.unsecret(stated["expires"]),

@@ -7,14 +7,18 @@ import pulumi_kubernetes as kubernetes
 import pulumi_tls as tls
 
 from mesh.config.schema import IntermediateSection
-from mesh.pki import profile as plan
-from mesh.trust.private_key import private_key
-from mesh.trust.root_ca import Authority, RootCA
+from mesh.pki.certificates import certificate_chain, expiry, join
+from mesh.pki.profile import CA_USES, ISTIOD_DNS_NAME, intermediate_common_name
+from mesh.trust.certificate_authority import CertificateAuthority, private_key
+from mesh.trust.root_ca import RootCA
 
 
 @dataclass(frozen=True, kw_only=True)
-class Signer:
-    """Certificate, key and end of an intermediate; `chain_pem` leads from it up to, without, the root."""
+class SigningCA:
+    """The CA that a cluster's istiod signs with, as PEM, and when its certificate expires (RFC 3339).
+
+    `chain_pem` has the certificates between it and the root.
+    """
 
     certificate_pem: pulumi.Output[str]
     private_key_pem: pulumi.Output[str]
@@ -51,12 +55,12 @@ class IntermediateCA(pulumi.ComponentResource):
             return
         child = pulumi.ResourceOptions(parent=self)
         if intermediate.generated:
-            signer = _generated(name, mesh_id, cluster, intermediate, root.signing, child)
+            signing_ca = _generated(name, mesh_id, cluster, intermediate, root.signing, child)
         else:
-            signer = _given(intermediate)
-        self.expires = signer.expires
-        self.secret = _cacerts(cluster, namespace, signer, root, child)
-        self.register_outputs({"certificatePem": signer.certificate_pem, "expires": signer.expires})
+            signing_ca = _provided(intermediate)
+        self.expires = signing_ca.expires
+        self.secret = _cacerts(cluster, namespace, signing_ca, root, child)
+        self.register_outputs({"certificatePem": signing_ca.certificate_pem, "expires": signing_ca.expires})
 
 
 def _generated(
@@ -64,9 +68,9 @@ def _generated(
     mesh_id: str,
     cluster: str,
     intermediate: IntermediateSection,
-    root: Authority,
+    root: CertificateAuthority,
     opts: pulumi.ResourceOptions,
-) -> Signer:
+) -> SigningCA:
     if root.private_key_pem is None:
         raise ValueError(f"{cluster}: an offline root signs no generated intermediate")
     prefix = f"{name}-g{intermediate.generation}"
@@ -75,9 +79,9 @@ def _generated(
         f"{prefix}-request",
         private_key_pem=key.private_key_pem,
         subject=tls.CertRequestSubjectArgs(
-            common_name=plan.intermediate_common_name(mesh_id, cluster), organization=mesh_id
+            common_name=intermediate_common_name(mesh_id, cluster), organization=mesh_id
         ),
-        dns_names=[plan.ISTIOD_DNS_NAME],
+        dns_names=[ISTIOD_DNS_NAME],
         opts=opts,
     )
     certificate = tls.LocallySignedCert(
@@ -85,26 +89,26 @@ def _generated(
         cert_request_pem=request.cert_request_pem,
         ca_private_key_pem=root.private_key_pem,
         ca_cert_pem=root.certificate_pem,
-        allowed_uses=list(plan.CA_USES),
+        allowed_uses=list(CA_USES),
         is_ca_certificate=True,
         set_subject_key_id=True,
         validity_period_hours=intermediate.validity_hours,
         early_renewal_hours=intermediate.renew_before_hours,
         opts=opts,
     )
-    return Signer(
+    return SigningCA(
         certificate_pem=certificate.cert_pem,
         private_key_pem=key.private_key_pem,
         expires=certificate.validity_end_time,
     )
 
 
-def _given(intermediate: IntermediateSection) -> Signer:
+def _provided(intermediate: IntermediateSection) -> SigningCA:
     certificate, key = intermediate.certificate or "", intermediate.private_key
-    return Signer(
-        certificate_pem=pulumi.Output.from_input(plan.chain(certificate)),
+    return SigningCA(
+        certificate_pem=pulumi.Output.from_input(join(certificate)),
         private_key_pem=pulumi.Output.secret(key.get_secret_value() if key else ""),
-        expires=pulumi.Output.from_input(plan.expires(certificate)),
+        expires=pulumi.Output.from_input(expiry(certificate)),
         chain_pem=intermediate.chain or "",
     )
 
@@ -112,19 +116,19 @@ def _given(intermediate: IntermediateSection) -> Signer:
 def _cacerts(
     cluster: str,
     namespace: pulumi.Input[str],
-    signer: Signer,
+    signing_ca: SigningCA,
     root: RootCA,
     opts: pulumi.ResourceOptions,
 ) -> kubernetes.core.v1.Secret:
-    chain = pulumi.Output.all(signer.certificate_pem, root.signing.certificate_pem).apply(
-        lambda pems: plan.certificate_chain(pems[0], signer.chain_pem, pems[1])
+    chain = pulumi.Output.all(signing_ca.certificate_pem, root.signing.certificate_pem).apply(
+        lambda pems: certificate_chain(pems[0], signing_ca.chain_pem, pems[1])
     )
     return kubernetes.core.v1.Secret(
         f"{cluster}-cacerts",
         metadata={"name": "cacerts", "namespace": namespace},
         string_data={
-            "ca-cert.pem": signer.certificate_pem,
-            "ca-key.pem": signer.private_key_pem,
+            "ca-cert.pem": signing_ca.certificate_pem,
+            "ca-key.pem": signing_ca.private_key_pem,
             "root-cert.pem": root.bundle,
             "cert-chain.pem": chain,
         },

@@ -1,25 +1,16 @@
 """The mesh's root CAs: one, or two while one takes the other's place."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_random as random
 import pulumi_tls as tls
 
 from mesh.config.schema import RootSection
-from mesh.pki import profile as plan
-from mesh.pki.rotation import Roots
-from mesh.trust.private_key import private_key
-
-
-@dataclass(frozen=True, kw_only=True)
-class Authority:
-    """What intermediates are signed with; there is no `private_key_pem` where the root is offline."""
-
-    certificate_pem: pulumi.Output[str]
-    private_key_pem: pulumi.Output[str] | None
-    expires: pulumi.Output[str]
+from mesh.pki.certificates import expiry, join
+from mesh.pki.profile import CA_USES, ROOT_PATH_LENGTH, root_common_name
+from mesh.pki.rotation import RootPlan
+from mesh.trust.certificate_authority import CertificateAuthority, private_key
 
 
 class RootCA(pulumi.ComponentResource):
@@ -30,9 +21,9 @@ class RootCA(pulumi.ComponentResource):
     `elsewhere` gives one by its generation.
     """
 
-    generated: dict[int, Authority]
+    generated: dict[int, CertificateAuthority]
     """The roots that are made here, by generation."""
-    signing: Authority
+    signing: CertificateAuthority
     bundle: pulumi.Output[str]
     """PEM: all trusted roots, in the order of `root-cert.pem`."""
 
@@ -41,8 +32,8 @@ class RootCA(pulumi.ComponentResource):
         name: str,
         *,
         mesh_id: str,
-        roots: Roots,
-        elsewhere: Callable[[int], Authority] | None = None,
+        roots: RootPlan,
+        elsewhere: Callable[[int], CertificateAuthority] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mesh:index:RootCA", name, None, opts)
@@ -58,28 +49,30 @@ class RootCA(pulumi.ComponentResource):
             if root.certificate is None and elsewhere is None
         }
 
-        def authority(root: RootSection) -> Authority:
+        def authority(root: RootSection) -> CertificateAuthority:
             if root.certificate is not None:
-                return _given(root)
+                return _provided(root)
             return elsewhere(root.generation) if elsewhere else self.generated[root.generation]
 
         self.signing = authority(roots.signing)
         trusted = [authority(root).certificate_pem for root in roots.bundle]
-        self.bundle = pulumi.Output.all(*trusted).apply(lambda pems: plan.chain(*pems))
+        self.bundle = pulumi.Output.all(*trusted).apply(lambda pems: join(*pems))
         self.register_outputs({"certificatePem": self.signing.certificate_pem, "bundle": self.bundle})
 
 
-def _given(root: RootSection) -> Authority:
+def _provided(root: RootSection) -> CertificateAuthority:
     certificate = root.certificate or ""
     key = root.private_key
-    return Authority(
-        certificate_pem=pulumi.Output.from_input(plan.chain(certificate)),
+    return CertificateAuthority(
+        certificate_pem=pulumi.Output.from_input(join(certificate)),
         private_key_pem=pulumi.Output.secret(key.get_secret_value()) if key else None,
-        expires=pulumi.Output.from_input(plan.expires(certificate)),
+        expires=pulumi.Output.from_input(expiry(certificate)),
     )
 
 
-def _generated(prefix: str, mesh_id: str, root: RootSection, opts: pulumi.ResourceOptions) -> Authority:
+def _generated(
+    prefix: str, mesh_id: str, root: RootSection, opts: pulumi.ResourceOptions
+) -> CertificateAuthority:
     key = private_key(f"{prefix}-key", root.key, opts)
     # Two roots of one name in a trust bundle would be mistaken for each other.
     serial = random.RandomId(
@@ -89,18 +82,18 @@ def _generated(prefix: str, mesh_id: str, root: RootSection, opts: pulumi.Resour
         f"{prefix}-certificate",
         private_key_pem=key.private_key_pem,
         subject=tls.SelfSignedCertSubjectArgs(
-            common_name=plan.root_common_name(mesh_id, root.generation),
+            common_name=root_common_name(mesh_id, root.generation),
             organization=mesh_id,
             serial_number=serial.hex,
         ),
-        allowed_uses=list(plan.CA_USES),
+        allowed_uses=list(CA_USES),
         is_ca_certificate=True,
-        max_path_length=plan.ROOT_PATH_LENGTH,
+        max_path_length=ROOT_PATH_LENGTH,
         set_subject_key_id=True,
         validity_period_hours=root.validity_hours,
         opts=opts,
     )
-    return Authority(
+    return CertificateAuthority(
         certificate_pem=certificate.cert_pem,
         private_key_pem=key.private_key_pem,
         expires=certificate.validity_end_time,

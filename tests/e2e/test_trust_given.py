@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from sandbox import cluster
-from tests.authorities import Authority, authority
+from tests.builders.certificates import Authority, authority
 from tests.e2e.kube import Kube, assert_answered_everywhere
 from tests.e2e.stack import PROJECT, Stack, mesh_config
 

@@ -6,6 +6,7 @@ import logging
 import runpy
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import yaml
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import Stack
+
+from tests.builders.certificates import authority
 
 PROJECT = Path(__file__).resolve().parents[2]
 TOKEN = "reader-token-of-"
@@ -76,23 +79,31 @@ class _Engine(mocks.Mocks):
         return (None if self._preview else f"{args.name}-id"), state
 
 
+@cache  # one for each resource, whichever run asks for it
+def _certificate(name: str) -> str:
+    return authority(name).pem
+
+
 def _computed(args: mocks.MockResourceArgs) -> dict[str, Any]:
-    body = base64.encodebytes(args.name.encode()).decode()
-    certificate = f"-----BEGIN CERTIFICATE-----\n{body}-----END CERTIFICATE-----\n"
     match args.typ:
         case "tls:index/privateKey:PrivateKey":
             return {"privateKeyPem": f"{PRIVATE_KEY}\n{args.name}\n"}
         case "tls:index/certRequest:CertRequest":
             return {"certRequestPem": f"request {args.name}"}
         case "tls:index/selfSignedCert:SelfSignedCert":
-            return {"certPem": certificate, "validityEndTime": "2036-11-20T12:00:00+02:00"}
+            return {"certPem": _certificate(args.name), "validityEndTime": "2036-11-20T12:00:00+02:00"}
         case "tls:index/locallySignedCert:LocallySignedCert":
-            return {"certPem": certificate, "validityEndTime": "2028-11-20T12:00:00+02:00"}
+            return {"certPem": _certificate(args.name), "validityEndTime": "2028-11-20T12:00:00+02:00"}
         case "random:index/randomId:RandomId":
             return {"hex": "00ff"}
         case "kubernetes:core/v1:Secret" if args.inputs.get("type"):
             token = base64.b64encode(f"{TOKEN}{args.name}".encode()).decode()
-            return {"data": {"token": token, "ca.crt": base64.b64encode(certificate.encode()).decode()}}
+            return {
+                "data": {
+                    "token": token,
+                    "ca.crt": base64.b64encode(_certificate(args.name).encode()).decode(),
+                }
+            }
         case "kubernetes:helm.sh/v3:Release":
             return {"status": {"namespace": args.inputs["namespace"], "name": args.inputs["name"]}}
         case "kubernetes:core/v1:Service" if args.resource_id:

@@ -1,6 +1,5 @@
 """What the program registers for roots, intermediates and readers of every kind."""
 
-import base64
 import json
 from typing import Any
 
@@ -8,7 +7,8 @@ import pytest
 
 from mesh.live import istio_system
 from mesh.live.facts import Cacerts, ObservedCluster, ObservedTrust
-from tests.authorities import authority
+from mesh.pki.certificates import name, parse
+from tests.builders.certificates import authority
 from tests.program.conftest import kubeconfig, write_kubeconfigs
 from tests.program.recording import PRIVATE_KEY, Recording, run_config
 
@@ -36,9 +36,8 @@ def texts(recording: Recording) -> dict[str, str]:
 
 
 def roots_in(bundle: str) -> list[str]:
-    """The logical names in the made-up certificates of a bundle."""
-    bodies = bundle.replace("-----END CERTIFICATE-----", "").split("-----BEGIN CERTIFICATE-----")
-    return [base64.b64decode(body).decode() for body in bodies if body.strip()]
+    """The common names in a bundle; the mock engine's are the resources' logical names."""
+    return [name(certificate) for certificate in parse(bundle)]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +55,7 @@ def test_each_phase_hands_over_its_bundle_and_signs_with_its_root(
     recording = program(trust={"nextRoot": {"generation": 2}, "phase": phase})
     certificates = {n: f"mesh-root-g{n}-certificate" for n in (1, 2)}
     assert [r.name for r in recording.of_type(SELF_SIGNED)] == list(certificates.values())
-    assert {n for n, name in certificates.items() if recording.one(SELF_SIGNED, name).protect} == protected
+    assert {n for n, root in certificates.items() if recording.one(SELF_SIGNED, root).protect} == protected
     assert roots_in(texts(recording)["root-cert.pem"]) == [certificates[n] for n in bundle]
     signed = recording.one(SIGNED, "east-intermediate-g1-certificate")
     assert roots_in(signed.inputs["caCertPem"]) == [certificates[signing]]

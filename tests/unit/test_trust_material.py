@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from mesh.config.problems import ConfigurationError
 from mesh.load import parse
-from tests.authorities import Authority, authority
+from tests.builders.certificates import Authority, authority
 from tests.unit.builders import kubeconfig_text
 
 ROOT = authority("root", path_length=1)
@@ -81,7 +81,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any] | None, str, str]] = [
         "passphrase",
     ),
     ("root: certificate as key", keyed(ROOT, ROOT.pem), None, f"{ROOT_PATH}.privateKey", "is a certificate"),
-    ("root: key is no key", keyed(ROOT, "secret"), None, f"{ROOT_PATH}.privateKey", "cannot be read"),
+    ("root: key is no key", keyed(ROOT, "secret"), None, f"{ROOT_PATH}.privateKey", "can be read"),
     (
         "root: key without certificate",
         {"privateKey": ROOT.key_pem},
@@ -89,7 +89,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any] | None, str, str]] = [
         f"{ROOT_PATH}.certificate",
         "required",
     ),
-    ("root: broken PEM", {"certificate": BROKEN}, given(OWN), f"{ROOT_PATH}.certificate", "can be read"),
+    ("root: broken PEM", {"certificate": BROKEN}, given(OWN), f"{ROOT_PATH}.certificate", "each complete"),
     (
         "root: key in the certificate's place",
         {"certificate": ROOT.key_pem},
@@ -113,7 +113,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any] | None, str, str]] = [
         f"{ROOT_PATH}.certificate",
         "keyCertSign",
     ),
-    ("root: ended", keyed(authority("x", days=(-9, -1))), None, f"{ROOT_PATH}.certificate", "it ended on"),
+    ("root: ended", keyed(authority("x", days=(-9, -1))), None, f"{ROOT_PATH}.certificate", "it expired on"),
     (
         "root: not yet",
         keyed(authority("x", days=(1, 9))),
@@ -148,7 +148,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any] | None, str, str]] = [
         keyed(authority("x", key=ed25519.Ed25519PrivateKey.generate())),
         None,
         f"{ROOT_PATH}.certificate",
-        "of a kind that Istio does not sign with",
+        "does not sign with a key of this type",
     ),
     ("offline, nothing given", OFFLINE, None, PATH, "is offline and cannot sign"),
     ("generated root", {}, given(OWN), f"{PATH}.certificate", "is generated, so it cannot have signed this"),
@@ -168,7 +168,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any] | None, str, str]] = [
         OFFLINE,
         given(authority("x", issuer=ROOT, days=(-9, -1))),
         f"{PATH}.certificate",
-        "it ended on",
+        "it expired on",
     ),
     ("own: chain missing", {"certificate": WIDE.pem}, given(BELOW), f"{PATH}.chain", "CN=middle"),
     (
@@ -183,7 +183,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any] | None, str, str]] = [
         {"certificate": WIDE.pem},
         given(authority("x", issuer=(old := authority("old", issuer=WIDE, days=(-9, -1)))), chain=old.pem),
         f"{PATH}.chain",
-        "'old': it ended on",
+        "'old': it expired on",
     ),
     (
         "own: too deep",

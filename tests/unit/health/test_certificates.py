@@ -9,7 +9,7 @@ from mesh.health.certificates import TrustReport, trust_report
 from mesh.health.declared import DeclaredCertificate, declared_certificates
 from mesh.live.facts import Cacerts, ClusterTrust, ObservedTrust
 from mesh.live.proxies import WorkloadTrust
-from tests.authorities import Authority, authority
+from tests.builders.certificates import Authority, authority
 from tests.unit.builders import stack_config
 
 ROOT = authority("root", days=(-1, 400))

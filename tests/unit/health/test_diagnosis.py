@@ -22,7 +22,7 @@ from mesh.live.facts import (
     TokenCheck,
     Workload,
 )
-from tests.authorities import Authority, authority
+from tests.builders.certificates import Authority, authority
 
 _NOW = datetime.now(UTC)
 _RUNS = Workload(pods=1, ready=1, injected=1)

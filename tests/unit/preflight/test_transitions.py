@@ -8,7 +8,7 @@ import pytest
 
 from mesh.live.facts import Cacerts, ObservedCluster, ObservedControlPlane, ObservedTrust
 from mesh.preflight.transitions import problems
-from tests.authorities import authority
+from tests.builders.certificates import authority
 from tests.unit.builders import stack_config
 
 OLD, NEW, OTHER = (authority(name).pem for name in ("dev root CA 1", "dev root CA 2", "cluster.local"))
