@@ -1,8 +1,8 @@
-"""From the stack's configuration to a mesh in which everything is decided, or to all that is wrong."""
+"""From the stack's configuration to the resolved one, or to all that is wrong with it."""
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,17 +10,13 @@ from typing import Any
 import pulumi
 from pydantic import TypeAdapter, ValidationError
 
-from mesh.config.problems import ConfigurationError, Problem, explained
+from mesh.config.problems import ConfigurationError, Problem, explain
 from mesh.config.resolved import ApiServer, ClusterConfig, Connection, StackConfig
 from mesh.config.schema import ClusterSection, StackSections, overridden
 from mesh.config.types import DnsLabel
-from mesh.kubeconfig.read import endpoint
-from mesh.mappings import as_map
-from mesh.rules import clusters as checks
-from mesh.rules import plain_text as plain_keys
-from mesh.rules import reader as reader_checks
-from mesh.rules import split as split_checks
-from mesh.rules import trust as trust_checks
+from mesh.kubeconfig.read import DEFAULT_FILE, Endpoint, choose_file, default_files, endpoint
+from mesh.mappings import as_map, leaves
+from mesh.rules import RULES
 
 _LABEL: TypeAdapter[str] = TypeAdapter(DnsLabel)
 
@@ -34,12 +30,14 @@ def from_stack(project: str) -> StackConfig:
     flat = {**pulumi.runtime.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
     try:
         return from_values(project, flat, is_secret=pulumi.runtime.is_config_secret)
-    except ConfigurationError as wrong:
-        raise pulumi.RunError(str(wrong)) from wrong
+    except ConfigurationError as error:
+        raise pulumi.RunError(str(error)) from error
 
 
 def from_values(project: str, values: Mapping[str, str], *, is_secret: Callable[[str], bool]) -> StackConfig:
-    """The configuration from values as Pulumi hands them over, by key with the project's name before it.
+    """The configuration from values as Pulumi gives them, by key with the project's name before it.
+
+    A cluster without a kubeconfig is looked up in the files that the environment names, as kubectl does.
 
     Raises:
         ConfigurationError: with all problems.
@@ -48,11 +46,11 @@ def from_values(project: str, values: Mapping[str, str], *, is_secret: Callable[
     keys = [key for key in values if key.startswith(prefix)]
     secret = {key.removeprefix(prefix) for key in keys if is_secret(key)}
     raw = {key.removeprefix(prefix): _decoded(values[key]) for key in keys}
-    return parse(raw, secret=secret, path_prefix=prefix)
+    return parse(raw, kubeconfigs=default_files(os.environ), secret=secret, path_prefix=prefix)
 
 
 def _decoded(value: str) -> object:
-    """Pulumi hands maps and lists over as JSON, and texts as they are."""
+    """Pulumi gives maps and lists as JSON, and texts as they are."""
     try:
         return json.loads(value)
     except json.JSONDecodeError:
@@ -67,17 +65,19 @@ def parse(
     raw: Mapping[str, object],
     *,
     read: Callable[[str], str] = _read,
-    secret: frozenset[str] | set[str] = frozenset(),
+    kubeconfigs: Sequence[str] = (DEFAULT_FILE,),
+    secret: Set[str] = frozenset(),
     path_prefix: str = "",
 ) -> StackConfig:
-    """Check the sections in `raw` and put them together.
+    """Check the sections in `raw` and resolve them.
 
-    Every mistake is found in one go: what one section has wrong hides nothing of another.
+    Every mistake is found in one go: an invalid section hides nothing of another.
 
     Args:
         raw: the sections by name, as in the stack file.
         read: gives the text of a kubeconfig by its path; raises OSError where it cannot.
-        secret: names of the sections that hold secrets; their values are never repeated in a message.
+        kubeconfigs: where the context of a cluster without a kubeconfig is looked up, in this order.
+        secret: names of the sections that Pulumi encrypts; their values are never repeated in a message.
         path_prefix: what comes before a section's name in the stack file, such as `istio-mesh:`.
 
     Raises:
@@ -87,47 +87,56 @@ def parse(
     sections = _sections(raw, secret, problems)
     if not sections.trust.shared or raw.get("clusters"):  # a stack may be there for the roots alone
         problems += _clusters_map(raw.get("clusters"))
-    cluster_maps = as_map(raw.get("clusters")) or {}
     clusters: dict[str, ClusterConfig] = {}
-    for name, value in cluster_maps.items():
+    for name, value in (as_map(raw.get("clusters")) or {}).items():
         section = _cluster_section(name, value, problems, secret="clusters" in secret)
-        if section is not None and (cluster := _cluster(name, section, sections, read, problems)):
-            clusters[name] = cluster
-            problems += checks.within_cluster(cluster, sections.mesh, as_map(value) or {})
-    problems += checks.across_clusters(clusters.values())
-    problems += trust_checks.problems(sections.trust, clusters.values(), cluster_maps, datetime.now(UTC))
-    problems += reader_checks.problems(sections.reader, clusters.values(), cluster_maps)
-    peers = {name: peer.stack for name, peer in sections.peers.items()}
-    problems += split_checks.problems(sections.trust, cluster_maps, peers)
-    problems += plain_keys.problems(raw, secret)
+        if section is None:
+            continue
+        connection = _connection(name, section, read, kubeconfigs, problems)
+        if connection is not None:
+            settings = _settings(as_map(value) or {})
+            clusters[name] = _cluster(name, section, sections, *connection, settings)
+    config = StackConfig(
+        mesh=sections.mesh,
+        trust=sections.trust,
+        reader=sections.reader,
+        clusters=clusters,
+        peers={name: peer.stack for name, peer in sections.peers.items()},
+        settings=_settings(raw),
+        secret_sections=frozenset(secret),
+    )
+    now = datetime.now(UTC)
+    problems += (problem for rule in RULES for problem in rule(config, now))
     if problems:
-        unique = dict.fromkeys(problems)  # a setting of all clusters is wrong once, not once for each
+        unique = dict.fromkeys(problems)  # a setting of all clusters is invalid once, not once for each
         raise ConfigurationError(Problem(path=path_prefix + p.path, message=p.message) for p in unique)
-    return StackConfig(mesh=sections.mesh, trust=sections.trust, clusters=clusters, peers=peers)
+    return config
 
 
-def _sections(
-    raw: Mapping[str, object], secret: frozenset[str] | set[str], problems: list[Problem]
-) -> StackSections:
-    """The sections but for the clusters; one that is wrong is reported and replaced by its default."""
+def _settings(values: Mapping[str, object]) -> frozenset[str]:
+    return frozenset(path for path, value in leaves(values) if value is not None)
+
+
+def _sections(raw: Mapping[str, object], secret: Set[str], problems: list[Problem]) -> StackSections:
+    """The sections but for the clusters; an invalid one is reported and replaced by its default."""
     fields = {field.alias or name: field for name, field in StackSections.model_fields.items()}
-    right: dict[str, Any] = {"mesh": {"id": "mesh"}, "clusters": {}}
+    valid: dict[str, Any] = {"mesh": {"id": "mesh"}, "clusters": {}}
     for key in [*fields, *(key for key in raw if key not in fields)]:
         if key not in raw and not fields[key].is_required():
             continue
         given = {key: raw[key]} if key in raw else {}
         if key == "clusters":
-            continue  # each cluster is looked at by itself
+            continue  # each cluster is checked by itself
         try:
-            StackSections.model_validate({**right, **given} if given else {"clusters": {}})
+            StackSections.model_validate({**valid, **given} if given else {"clusters": {}})
         except ValidationError as error:
             problems += (
                 Problem(path=problem.path.removeprefix("."), message=problem.message)
-                for problem in explained(error, StackSections, "", secret=key in secret)
+                for problem in explain(error, StackSections, "", secret=key in secret)
             )
         else:
-            right |= given
-    return StackSections.model_validate(right)
+            valid |= given
+    return StackSections.model_validate(valid)
 
 
 def _clusters_map(value: object) -> list[Problem]:
@@ -148,7 +157,7 @@ def _cluster_section(
         _LABEL.validate_python(name)
     except ValidationError as error:
         reason = error.errors()[0].get("ctx", {}).get("error", "expected a DNS label")
-        problems.append(Problem(path=f"clusters.{name}", message=f"the name {name!r} is not right: {reason}"))
+        problems.append(Problem(path=f"clusters.{name}", message=f"the name {name!r} is invalid: {reason}"))
     if as_map(value) is None:
         message = f"expected a map, for example {{context: {name}}}"
         problems.append(Problem(path=f"clusters.{name}", message=message))
@@ -156,46 +165,76 @@ def _cluster_section(
     try:
         return ClusterSection.model_validate(value)
     except ValidationError as error:
-        problems += explained(error, ClusterSection, f"clusters.{name}", secret=secret)
+        problems += explain(error, ClusterSection, f"clusters.{name}", secret=secret)
         return None
+
+
+def _connection(
+    name: str,
+    section: ClusterSection,
+    read: Callable[[str], str],
+    kubeconfigs: Sequence[str],
+    problems: list[Problem],
+) -> tuple[Connection, Endpoint] | None:
+    """How the program reaches a cluster, and where its API server is; None where that is a problem."""
+    contents = section.kubeconfig_contents.get_secret_value() if section.kubeconfig_contents else None
+    if contents is not None and section.kubeconfig is not None:
+        problems.append(
+            Problem(
+                path=f"clusters.{name}.kubeconfig",
+                message="expected either kubeconfig or kubeconfigContents, not both",
+            )
+        )
+    try:
+        if contents is not None:
+            path, text = DEFAULT_FILE, contents
+        else:
+            path, text = _kubeconfig(section, read, kubeconfigs)
+        connection = Connection(context=section.context, path=path, contents=contents)
+        return connection, endpoint(text, section.context)
+    except ValueError as error:
+        key = "kubeconfig" if contents is None else "kubeconfigContents"
+        problems.append(Problem(path=f"clusters.{name}.{key}", message=str(error)))
+        return None
+
+
+def _kubeconfig(
+    section: ClusterSection, read: Callable[[str], str], kubeconfigs: Sequence[str]
+) -> tuple[str, str]:
+    """Path and text of the kubeconfig that has a cluster's context.
+
+    Raises:
+        ValueError: it cannot be read, or no file has the context.
+    """
+    paths = kubeconfigs if section.kubeconfig is None else (section.kubeconfig,)
+    texts: dict[str, str] = {}
+    for path in paths:
+        try:
+            texts[path] = read(path)
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and len(paths) > 1:
+                continue  # as kubectl does with the files in KUBECONFIG
+            raise ValueError(
+                f"cannot read {path}: {error.strerror}; expected a kubeconfig's path, "
+                f"for example {DEFAULT_FILE}"
+            ) from error
+    chosen = choose_file(texts, section.context) if len(paths) > 1 else paths[0]
+    return chosen, texts[chosen]
 
 
 def _cluster(
     name: str,
     section: ClusterSection,
     sections: StackSections,
-    read: Callable[[str], str],
-    problems: list[Problem],
-) -> ClusterConfig | None:
-    path = f"clusters.{name}"
-    contents = section.kubeconfig_contents.get_secret_value() if section.kubeconfig_contents else None
-    if contents is not None and "kubeconfig" in section.model_fields_set:
-        problems.append(
-            Problem(
-                path=f"{path}.kubeconfig",
-                message="expected either kubeconfig or kubeconfigContents, not both",
-            )
-        )
-    where = f"{path}.kubeconfigContents" if contents is not None else f"{path}.kubeconfig"
-    try:
-        found = endpoint(read(section.kubeconfig) if contents is None else contents, section.context)
-    except OSError as error:
-        problems.append(
-            Problem(
-                path=where,
-                message=f"cannot read {section.kubeconfig}: {error.strerror}; expected a kubeconfig's path, "
-                "for example ~/.kube/config",
-            )
-        )
-        return None
-    except ValueError as error:
-        problems.append(Problem(path=where, message=str(error)))
-        return None
+    connection: Connection,
+    found: Endpoint,
+    settings: frozenset[str],
+) -> ClusterConfig:
     peers = section.api_server
     return ClusterConfig(
         name=name,
         network=section.network or f"net-{name}",
-        connection=Connection(context=section.context, path=section.kubeconfig, contents=contents),
+        connection=connection,
         api_server=ApiServer(
             server=peers.server or found.server,
             certificate_authority=peers.certificate_authority,
@@ -209,4 +248,5 @@ def _cluster(
         exposure=overridden(sections.exposure, section.exposure),
         reader=overridden(sections.reader, section.reader),
         hello_world=overridden(sections.hello_world, section.hello_world),
+        settings=settings,
     )

@@ -12,13 +12,13 @@ def as_map(value: object) -> Mapping[str, Any] | None:
     return cast(Mapping[str, Any], value) if isinstance(value, Mapping) else None
 
 
-def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+def deep_merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
     """A new map with the keys of both; where both have a key, maps are merged and else `above` wins."""
     result = dict(below)
     for key, value in above.items():
         inner_below, inner_above = as_map(result.get(key)), as_map(value)
         if inner_below is not None and inner_above is not None:
-            result[key] = merged(inner_below, inner_above)
+            result[key] = deep_merge(inner_below, inner_above)
         else:
             result[key] = value
     return result

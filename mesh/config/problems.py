@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in words that say where, what was expected and how it looks right."""
+"""What is wrong with a configuration: where, what was expected, and an example."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
@@ -53,9 +53,7 @@ def summary(problems: Sequence[Problem], where: str) -> str:
     return "\n".join([heading, *(f"  {problem}" for problem in problems)])
 
 
-def explained(
-    error: ValidationError, model: type[BaseModel], path: str, *, secret: bool
-) -> Iterator[Problem]:
+def explain(error: ValidationError, model: type[BaseModel], path: str, *, secret: bool) -> Iterator[Problem]:
     """A problem for each error of `model`; values are repeated only where `secret` is false.
 
     `path` is where the map given to `model` stands, such as `clusters.east`.
@@ -128,4 +126,4 @@ def _echo(value: object) -> str:
     text = str(value)
     if len(text) > _LONGEST_ECHO or "\n" in text or "@" in text:
         return ""
-    return f"{text!r} is not right: " if isinstance(value, str) else f"{text} is not right: "
+    return f"{text!r} is invalid: " if isinstance(value, str) else f"{text} is invalid: "

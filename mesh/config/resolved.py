@@ -1,4 +1,4 @@
-"""The configuration after all decisions: for each cluster, everything that concerns it."""
+"""The configuration with all defaults and overrides put together: for each cluster, all that concerns it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,7 +35,10 @@ class ApiServer:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterConfig:
-    """One cluster, with what is set for all and what is overridden for it already put together."""
+    """One cluster, with what is set for all and what is overridden for it already put together.
+
+    `settings` are the paths of what the cluster's own entry sets, such as `istio.version`.
+    """
 
     name: str
     network: str
@@ -47,22 +50,51 @@ class ClusterConfig:
     exposure: ExposureSection
     reader: ReaderSection
     hello_world: HelloWorldSection
+    settings: frozenset[str] = frozenset()
+
+    def sets(self, setting: str) -> bool:
+        """Whether the cluster's own entry has this setting, something below it, or a value in its place."""
+        return any(_overlap(path, setting) for path in self.settings)
+
+    def path(self, setting: str) -> str:
+        """Where the stack file sets what holds for this cluster.
+
+        Args:
+            setting: a section or a setting in it that clusters may override, such as `istio.version`.
+
+        Returns:
+            `clusters.east.istio.version` where the cluster overrides it, else `istio.version`.
+        """
+        return f"clusters.{self.name}.{setting}" if self.sets(setting) else setting
 
 
 @dataclass(frozen=True, kw_only=True)
 class StackConfig:
-    """A whole mesh, or the part of it that a stack looks after.
+    """A whole mesh, or the part of it that a stack manages.
 
-    `clusters` by name, in the order of the stack file; `peers` are the clusters of other stacks, with the
-    full name of each one's stack.
+    `reader` is what is set for all clusters; `clusters` by name, in the order of the stack file; `peers` are
+    the clusters of other stacks, with the full name of each one's stack. `settings` are the paths of all that
+    the stack file sets, such as `clusters.east.istio.version`; `secret_sections` the sections that Pulumi
+    encrypts, such as `trust`.
     """
 
     mesh: MeshSection
     trust: TrustSection
+    reader: ReaderSection
     clusters: Mapping[str, ClusterConfig]
     peers: Mapping[str, str]
+    settings: frozenset[str] = frozenset()
+    secret_sections: frozenset[str] = frozenset()
 
     @property
     def split(self) -> bool:
         """Whether other stacks are parts of the same mesh."""
         return self.trust.shared or self.trust.stack is not None or bool(self.peers)
+
+    def sets(self, setting: str) -> bool:
+        """Whether the stack file has this setting, or something below it."""
+        return any(_overlap(path, setting) for path in self.settings)
+
+
+def _overlap(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.")

@@ -27,7 +27,7 @@ from mesh.config.types import (
     ReaderRole,
     StackName,
 )
-from mesh.mappings import as_map, merged
+from mesh.mappings import as_map, deep_merge
 
 Values = dict[str, Any]
 S = TypeVar("S", bound="Section")
@@ -55,7 +55,7 @@ def overridden(base: S, override: S | None) -> S:
         if isinstance(above, Section):
             update[name] = overridden(below, above)
         elif (above_map := as_map(above)) is not None:
-            update[name] = merged(below, above_map)
+            update[name] = deep_merge(below, above_map)
         else:
             update[name] = above
     return base.model_copy(update=update)
@@ -320,11 +320,11 @@ class ClusterSection(Section):
     """One cluster of the mesh."""
 
     context: str = Field(description="Context in the kubeconfig.", examples=["east"], min_length=1)
-    kubeconfig: str = Field(
-        default="~/.kube/config",
-        description="Path of the kubeconfig, absolute or relative to the project's folder.",
+    kubeconfig: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="Path of the kubeconfig, absolute or relative to the project's folder. Default: the file "
+        "that has the context among those in the environment variable `KUBECONFIG`, else `~/.kube/config`.",
         examples=["~/.kube/config"],
-        min_length=1,
     )
     kubeconfig_contents: SecretStr | None = Field(
         default=None,

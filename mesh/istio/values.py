@@ -4,27 +4,16 @@ Three layers: defaults that a user may change, then the user's values, then what
 Keys are those of the charts' `values.yaml` (istio/istio, `manifests/charts/`).
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from mesh.config.resolved import ClusterConfig
 from mesh.config.schema import MeshSection
 from mesh.config.types import ReaderRole
 from mesh.istio.names import GATEWAY, GATEWAY_PORT
-from mesh.mappings import as_map, leaves, merged
+from mesh.mappings import as_map, deep_merge
 
 Values: TypeAlias = dict[str, Any]
-
-_FORBIDDEN_ROOT = "_internal_defaults_do_not_set"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Conflict:
-    """A value of the user's that would break the mesh; `path` such as `istiod.global.meshID`."""
-
-    path: str
-    message: str
 
 
 def base(cluster: ClusterConfig) -> Values:
@@ -35,56 +24,23 @@ def base(cluster: ClusterConfig) -> Values:
 def istiod(cluster: ClusterConfig, mesh: MeshSection) -> Values:
     """Values for the chart `istiod`."""
     user = cluster.istio.values.istiod
-    return merged(merged(_istiod_defaults(), user), _istiod_identity(cluster, mesh))
+    return deep_merge(deep_merge(_istiod_defaults(), user), istiod_identity(cluster, mesh))
 
 
 def environment(cluster: ClusterConfig) -> Mapping[str, str]:
     """The environment of istiod as the defaults and the user's values make it."""
-    env = as_map(merged(_istiod_defaults(), cluster.istio.values.istiod).get("env")) or {}
+    env = as_map(deep_merge(_istiod_defaults(), cluster.istio.values.istiod).get("env")) or {}
     return {name: str(value) for name, value in env.items()}
 
 
 def gateway(cluster: ClusterConfig) -> Values:
     """Values for the chart `gateway` as an east-west gateway."""
     user = cluster.istio.values.gateway
-    return merged(merged(_gateway_defaults(), user), _gateway_identity(cluster))
+    return deep_merge(deep_merge(_gateway_defaults(), user), gateway_identity(cluster))
 
 
-def conflicts(cluster: ClusterConfig, mesh: MeshSection) -> Iterator[Conflict]:
-    """The user's values that contradict what the mesh stands on, each with the setting to use instead."""
-    user = cluster.istio.values
-    for chart, values, identity in (
-        ("base", user.base, {}),
-        ("istiod", user.istiod, _istiod_identity(cluster, mesh)),
-        ("gateway", user.gateway, _gateway_identity(cluster)),
-    ):
-        if _FORBIDDEN_ROOT in values:
-            yield Conflict(
-                path=f"{chart}.{_FORBIDDEN_ROOT}",
-                message="belongs to the chart itself; set the keys below it at the top level instead",
-            )
-        for path, fixed in leaves(identity):
-            given = _at(values, path.split("."))
-            if given is not None and given != fixed:
-                yield Conflict(
-                    path=f"{chart}.{path}",
-                    message=f"must be {fixed!r} in this mesh; leave it out, or change {_SETTING[path]}",
-                )
-
-
-_SETTING = {
-    "global.meshID": "mesh.id",
-    "global.multiCluster.clusterName": "the cluster's name in clusters",
-    "global.network": "the cluster's network",
-    "meshConfig.trustDomain": "mesh.trustDomain",
-    "global.enableReaderRBAC": "reader.role",
-    "env.PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER": "reader.role",
-    "name": "nothing: peers find the gateway by it",
-    "networkGateway": "the cluster's network",
-}
-
-
-def _istiod_identity(cluster: ClusterConfig, mesh: MeshSection) -> Values:
+def istiod_identity(cluster: ClusterConfig, mesh: MeshSection) -> Values:
+    """What the chart `istiod` must be given, whatever the user sets."""
     identity: Values = {
         "global": {
             "meshID": mesh.id,
@@ -93,7 +49,7 @@ def _istiod_identity(cluster: ClusterConfig, mesh: MeshSection) -> Values:
         },
         "meshConfig": {"trustDomain": mesh.trust_domain},
     }
-    return merged(identity, _minimal_reader()) if cluster.reader.role == ReaderRole.MINIMAL else identity
+    return deep_merge(identity, _minimal_reader()) if cluster.reader.role == ReaderRole.MINIMAL else identity
 
 
 def _minimal_reader() -> Values:
@@ -121,7 +77,8 @@ def _istiod_defaults() -> Values:
     }
 
 
-def _gateway_identity(cluster: ClusterConfig) -> Values:
+def gateway_identity(cluster: ClusterConfig) -> Values:
+    """What the chart `gateway` must be given, whatever the user sets."""
     return {"name": GATEWAY, "networkGateway": cluster.network}
 
 
@@ -145,15 +102,3 @@ def _gateway_defaults() -> Values:
             "failureThreshold": 30,
         },
     }
-
-
-def _at(values: Mapping[str, Any], path: list[str]) -> Any:
-    current: Any = values
-    for key in path:
-        inner = as_map(current)
-        if inner is None:
-            return current  # something else stands where a map belongs: it would replace the map
-        current = inner.get(key)
-        if current is None:
-            return None
-    return current

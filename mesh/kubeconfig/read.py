@@ -1,6 +1,7 @@
-"""What the program needs to know of a user's kubeconfig: where the API server of a context is."""
+"""What the program needs of a user's kubeconfig: where the API server of a context is. Pure."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -9,48 +10,38 @@ import yaml
 
 from mesh.mappings import as_map
 
+DEFAULT_FILE = "~/.kube/config"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """An API server as a kubeconfig names it: URL, and the name to expect in its certificate."""
+    """An API server as a kubeconfig has it: URL, and the name to expect in its certificate."""
 
     server: str
     tls_server_name: str | None
 
 
 def endpoint(text: str, context: str) -> Endpoint:
-    """The API server that `context` leads to.
+    """The API server of `context`.
 
     Raises:
-        ValueError: the text is no kubeconfig, or lacks the context, its cluster or the cluster's server.
-            The message says which, and never repeats what else is in the file.
+        ValueError: the text is not a kubeconfig, or lacks the context, its cluster or the cluster's server.
+            The message says which, and repeats nothing else of the file.
     """
-    document = _document(text)
-    contexts = _by_name(document, "contexts")
+    contexts = by_name(parse(text), "contexts")
     if context not in contexts:
         there = ", ".join(sorted(contexts)) or "none"
-        raise ValueError(f"the kubeconfig has no context {context!r}; it has: {there}")
+        raise ValueError(f"the kubeconfig has no context {context!r}; expected one of: {there}")
     cluster = str((as_map(contexts[context].get("context")) or {}).get("cluster", ""))
-    settings = as_map(_by_name(document, "clusters").get(cluster, {}).get("cluster")) or {}
+    settings = as_map(by_name(parse(text), "clusters").get(cluster, {}).get("cluster")) or {}
     server = settings.get("server")
     if not isinstance(server, str) or not server:
         raise ValueError(
-            f"context {context!r} names cluster {cluster!r}, which has no server in the kubeconfig"
+            f"context {context!r} has the cluster {cluster!r}, which has no server in the kubeconfig; "
+            "expected one, for example https://203.0.113.10:6443"
         )
     name = settings.get("tls-server-name")
     return Endpoint(server=server, tls_server_name=str(name) if name else None)
-
-
-def user(text: str, context: str) -> Mapping[str, Any]:
-    """The user of `context` as the kubeconfig has it: credentials, or how to get them; empty where missing.
-
-    Raises:
-        ValueError: as for `endpoint`.
-    """
-    _ = endpoint(text, context)
-    document = _document(text)
-    name = str((as_map(_by_name(document, "contexts")[context].get("context")) or {}).get("user", ""))
-    return as_map(_by_name(document, "users").get(name, {}).get("user")) or {}
 
 
 def narrowed(text: str, context: str) -> dict[str, Any]:
@@ -60,27 +51,98 @@ def narrowed(text: str, context: str) -> dict[str, Any]:
         ValueError: as for `endpoint`.
     """
     _ = endpoint(text, context)
-    document = _document(text)
-    chosen = as_map(_by_name(document, "contexts")[context].get("context")) or {}
+    document = parse(text)
+    chosen = as_map(by_name(document, "contexts")[context].get("context")) or {}
     names = {"contexts": context, "clusters": chosen.get("cluster"), "users": chosen.get("user")}
-    kept = {key: _by_name(document, key).get(str(name)) for key, name in names.items()}
+    kept = {key: by_name(document, key).get(str(name)) for key, name in names.items()}
     return {**document, **{key: [dict(entry)] if entry else [] for key, entry in kept.items()}}
 
 
+def default_files(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The kubeconfigs that kubectl uses where none is named: those in `KUBECONFIG`, else the user's own."""
+    named = [path for path in environment.get("KUBECONFIG", "").split(os.pathsep) if path]
+    return tuple(dict.fromkeys(named)) or (DEFAULT_FILE,)
+
+
+def choose_file(texts: Mapping[str, str], context: str) -> str:
+    """The file with `context`, among those of `KUBECONFIG`.
+
+    kubectl merges the files: the first one that has a context, cluster or user of a name wins
+    (https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/). Pulumi's provider
+    is given one file, so context, cluster and user must come from one.
+
+    Args:
+        texts: the kubeconfigs by path, in the order of `KUBECONFIG`.
+        context: a context's name.
+
+    Raises:
+        ValueError: no file has the context, kubectl would put it together from several, or one is not a
+            kubeconfig. The message repeats names and paths only.
+    """
+    if not texts:
+        raise ValueError("none of the files in KUBECONFIG exists; expected a kubeconfig's path")
+    first: dict[str, dict[str, str]] = {"contexts": {}, "clusters": {}, "users": {}}
+    for path, text in texts.items():
+        for key, files in first.items():
+            for name in by_name(_parse_file(path, text), key):
+                files.setdefault(name, path)
+    if context not in first["contexts"]:
+        there = ", ".join(sorted(first["contexts"])) or "none"
+        raise ValueError(f"no file in KUBECONFIG has the context {context!r}; expected one of: {there}")
+    chosen = first["contexts"][context]
+    settings = as_map(by_name(parse(texts[chosen]), "contexts")[context].get("context")) or {}
+    for key, kind in (("clusters", "cluster"), ("users", "user")):
+        other = first[key].get(str(settings.get(kind)), chosen)
+        if other != chosen:
+            raise ValueError(
+                f"kubectl merges the files in KUBECONFIG: context {context!r} is in {chosen}, and its {kind} "
+                f"{settings.get(kind)!r} in {other}; expected both in one file: set kubeconfig to one that "
+                "has both, for example written with `kubectl config view --flatten`"
+            )
+    return chosen
+
+
+def _parse_file(path: str, text: str) -> Mapping[str, Any]:
+    if not text.strip():
+        return {}  # for kubectl, an empty file is an empty kubeconfig
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ValueError(f"{path} in KUBECONFIG: {error}") from error
+
+
 @cache  # a hundred clusters in one file would be parsed a hundred times, each time all of them
-def _document(text: str) -> Mapping[str, Any]:
+def parse(text: str) -> Mapping[str, Any]:
+    """The kubeconfig as a map.
+
+    Raises:
+        ValueError: the text is not YAML, or not a map. The message repeats nothing of it.
+    """
     try:
         loaded: object = yaml.safe_load(text)
-    except yaml.YAMLError as broken:
-        raise ValueError("the kubeconfig is not valid YAML") from broken
+    except yaml.YAMLError as error:
+        raise ValueError("the kubeconfig is not valid YAML") from error
     if (document := as_map(loaded)) is None:
         raise ValueError("expected a kubeconfig: a map with the keys clusters, contexts and users")
     return document
 
 
-def _by_name(document: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
-    entries: object = document.get(key) or []
-    if not isinstance(entries, list):
-        raise ValueError(f"expected a kubeconfig whose {key} are a list")
-    maps = [entry for item in cast(list[object], entries) if (entry := as_map(item)) is not None]
-    return {str(entry.get("name")): entry for entry in maps}
+def entries(document: Mapping[str, Any], key: str) -> Sequence[Mapping[str, Any]]:
+    """The entries of `contexts`, `clusters` or `users`, each with its name.
+
+    Raises:
+        ValueError: the key does not have a list.
+    """
+    listed: object = document.get(key) or []
+    if not isinstance(listed, list):
+        raise ValueError(f"expected a kubeconfig with a list of {key}")
+    return [entry for item in cast(list[object], listed) if (entry := as_map(item)) is not None]
+
+
+def by_name(document: Mapping[str, Any], key: str) -> dict[str, Mapping[str, Any]]:
+    """The entries of `contexts`, `clusters` or `users` by name.
+
+    Raises:
+        ValueError: as for `entries`.
+    """
+    return {str(entry.get("name")): entry for entry in entries(document, key)}

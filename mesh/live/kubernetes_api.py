@@ -21,7 +21,7 @@ from kubernetes.config.config_exception import ConfigException
 from websocket import WebSocketException
 
 from mesh.config.resolved import Connection
-from mesh.kubeconfig.harmless import harmless
+from mesh.kubeconfig.accepted import accepted
 from mesh.kubeconfig.read import narrowed
 from mesh.mappings import Json, at
 
@@ -92,7 +92,7 @@ class KubernetesApi:
         Raises:
             ValueError: the text is not a kubeconfig, or istiod would refuse it.
         """
-        document = harmless(text)
+        document = accepted(text)
         configuration = _configuration()
         try:
             config.load_kube_config_from_dict(

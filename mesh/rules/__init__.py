@@ -1,1 +1,26 @@
-"""What must hold between settings, each rule by itself. Pure."""
+"""What must hold between settings, each rule by itself. Pure.
+
+A rule is `problems(config, now)`: it takes the configuration, as far as it could be resolved, and the time,
+and yields a problem for each mistake. It reads nothing else, and knows of no other rule.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TypeAlias
+
+from mesh.config.problems import Problem
+from mesh.config.resolved import StackConfig
+from mesh.rules import api_servers, clusters, plain_text, reader, split_stacks, trust, values
+
+Rule: TypeAlias = Callable[[StackConfig, datetime], Iterator[Problem]]
+
+RULES: tuple[Rule, ...] = (
+    api_servers.problems,
+    clusters.problems,
+    values.problems,
+    trust.problems,
+    reader.problems,
+    split_stacks.problems,
+    plain_text.problems,
+)
+"""All rules; their problems are reported in this order."""

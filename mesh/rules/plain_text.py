@@ -1,17 +1,19 @@
-"""Private keys and credentials that stand in the stack file in plain text."""
+"""Private keys and credentials that are in the stack file in plain text."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator
+from datetime import datetime
 
 from mesh.config.problems import Problem
-from mesh.mappings import leaves
+from mesh.config.resolved import StackConfig
 
 
-def problems(raw: Mapping[str, object], secret: Set[str]) -> Iterator[Problem]:
-    """A problem for each private key, or kubeconfig for peers, in sections that hold no secret for Pulumi."""
-    for path, value in leaves({name: part for name, part in raw.items() if name not in secret}):
-        if value and path.endswith((".privateKey", "reader.kubeconfig")):
+def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
+    """A problem for each private key, or kubeconfig for peers, in a section that Pulumi does not encrypt."""
+    for path in sorted(config.settings):
+        section = path.partition(".")[0]
+        if section not in config.secret_sections and path.endswith((".privateKey", "reader.kubeconfig")):
             yield Problem(
                 path=path,
-                message="stands in the stack file in plain text; "
-                "set it with `pulumi config set --secret --path`",
+                message="is in the stack file in plain text; expected a secret: set it with "
+                f"`pulumi config set --secret --path {path}`",
             )

@@ -1,13 +1,13 @@
 """What must hold in the configuration of the readers, over all clusters."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
+from datetime import datetime
 
 from mesh.config.problems import Problem
-from mesh.config.resolved import ClusterConfig
+from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.schema import ReaderSection
 from mesh.config.types import ReaderRole, version_tuple
 from mesh.kubeconfig.accepted import refusals
-from mesh.mappings import as_map
 
 # Before 1.31 istiod insists on the Secrets of other clusters. 1.31.0 crashes when it is told not to: its
 # `CredentialsController` is nil then, and asked whether it is in sync (`pilot/pkg/credentials/kube`).
@@ -16,58 +16,53 @@ _MINIMAL_SINCE = (1, 31, 1)
 _DEFECT = ((1, 30, 0), (1, 31, 0))
 
 
-def problems(
-    reader: ReaderSection, clusters: Iterable[ClusterConfig], cluster_maps: Mapping[str, object]
-) -> Iterator[Problem]:
-    """All problems of the section `reader`, and of what `clusters` override of it."""
-    clusters = list(clusters)
-    if reader.kubeconfig is not None:
+def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
+    """All problems of the section `reader`, and of what clusters override of it."""
+    if config.reader.kubeconfig is not None:
         yield Problem(
             path="reader.kubeconfig",
-            message="belongs to one cluster; expected it in clusters.<name>.reader.kubeconfig",
+            message="is that of one cluster; expected it in clusters.<name>.reader.kubeconfig",
         )
-    for cluster in clusters:
-        own = as_map(cluster_maps[cluster.name]) or {}
-        path = f"clusters.{cluster.name}.reader" if "reader" in own else "reader"
-        yield from _tokens(cluster, clusters, path)
-        yield from _role(cluster, reader, clusters, path)
-        if reader.kubeconfig is None and cluster.reader.kubeconfig is not None:
+    for cluster in config.clusters.values():
+        yield from _tokens(cluster, config)
+        yield from _role(cluster, config.reader)
+        if config.reader.kubeconfig is None and cluster.reader.kubeconfig is not None:
             for refusal in refusals(cluster.reader.kubeconfig.get_secret_value()):
-                yield Problem(path=f"{path}.kubeconfig", message=refusal)
+                yield Problem(path=f"{cluster.path('reader')}.kubeconfig", message=refusal)
 
 
-def _tokens(cluster: ClusterConfig, clusters: Iterable[ClusterConfig], path: str) -> Iterator[Problem]:
+def _tokens(cluster: ClusterConfig, config: StackConfig) -> Iterator[Problem]:
+    path = f"{cluster.path('reader')}.tokenGenerations"
     generations = list(cluster.reader.token_generations)
     if len(generations) != len(set(generations)):
         yield Problem(
-            path=f"{path}.tokenGenerations",
-            message=f"{generations} names one twice; expected each generation once, for example [1, 2]",
+            path=path,
+            message=f"{generations} has a generation twice; expected each once, for example [1, 2]",
         )
     if len(generations) == 1 or cluster.reader.kubeconfig is not None:
         return
     first, fixed = _DEFECT
-    for peer in clusters:
+    for peer in config.clusters.values():
         if peer.name != cluster.name and first <= version_tuple(peer.istio.version) < fixed:
             yield Problem(
-                path=f"{path}.tokenGenerations",
+                path=path,
                 message=f"{generations} changes the remote secrets of {cluster.name}, and istiod "
                 f"{peer.istio.version} of {peer.name} may ignore that or lose endpoints by it (istio/istio "
                 "#60612, #60920, #61043); upgrade it first, for example to 1.31.0",
             )
 
 
-def _role(
-    cluster: ClusterConfig, reader: ReaderSection, clusters: Iterable[ClusterConfig], path: str
-) -> Iterator[Problem]:
+def _role(cluster: ClusterConfig, reader: ReaderSection) -> Iterator[Problem]:
+    path = f"{cluster.path('reader')}.role"
     if cluster.reader.role != reader.role:
         yield Problem(
-            path=f"{path}.role",
+            path=path,
             message=f"{cluster.reader.role.value!r} here and {reader.role.value!r} for all; expected "
             "one role for all clusters, because each istiod must know that it may read no Secrets of others",
         )
     elif reader.role == ReaderRole.MINIMAL and version_tuple(cluster.istio.version) < _MINIMAL_SINCE:
         yield Problem(
-            path=f"{path}.role",
+            path=path,
             message=f"'minimal' needs Istio 1.31.1 or later in every cluster, and {cluster.name} has "
             f"{cluster.istio.version}: up to 1.30, istiod insists on reading Secrets of other clusters, and "
             "1.31.0 crashes when it is told not to; expected chart",

@@ -1,14 +1,13 @@
 """What must hold in the configuration of roots and intermediates, and in the material that is given."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 
 from mesh.config.problems import Problem
-from mesh.config.resolved import ClusterConfig
+from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.schema import IntermediateSection, RootSection, TrustSection
 from mesh.config.types import Phase
 from mesh.istio.values import environment
-from mesh.mappings import as_map
 from mesh.pki.rotation import plan_roots
 from mesh.pki.validation import intermediate_problems, root_problems
 
@@ -16,36 +15,27 @@ MULTI_ROOT = "ISTIO_MULTIROOT_MESH"
 _GENERATED_ONLY = ("key", "validity_hours")
 
 
-def problems(
-    trust: TrustSection,
-    clusters: Iterable[ClusterConfig],
-    cluster_maps: Mapping[str, object],
-    now: datetime,
-) -> Iterator[Problem]:
-    """All problems of the section `trust`, and of what `clusters` override of it.
-
-    `cluster_maps` has the clusters as the user wrote them, so that a problem is told where it can be solved.
-    """
-    broken = list(_root(trust.root, "trust.root", now))
+def problems(config: StackConfig, now: datetime) -> Iterator[Problem]:
+    """All problems of the section `trust`, and of what clusters override of it."""
+    trust = config.trust
+    invalid = list(_root(trust.root, "trust.root", now))
     if trust.next_root is not None:
-        broken += _root(trust.next_root, "trust.nextRoot", now)
-    yield from broken
+        invalid += _root(trust.next_root, "trust.nextRoot", now)
+    yield from invalid
     yield from _rotation(trust)
     if trust.intermediate.certificate or trust.intermediate.private_key or trust.intermediate.chain:
         yield Problem(
             path="trust.intermediate",
-            message="certificate, privateKey and chain belong to one cluster; "
+            message="certificate, privateKey and chain are those of one cluster; "
             "expected them in clusters.<name>.trust.intermediate",
         )
         return
-    for cluster in clusters:
-        own = as_map(cluster_maps[cluster.name]) or {}
-        path = f"clusters.{cluster.name}.trust" if "trust" in own else "trust"
-        yield from _intermediate(cluster, trust, f"{path}.intermediate", now, root_is_right=not broken)
+    for cluster in config.clusters.values():
+        path = cluster.path("trust.intermediate")
+        yield from _intermediate(cluster, trust, path, now, roots_valid=not invalid)
         if trust.next_root is not None and environment(cluster).get(MULTI_ROOT, "").lower() != "true":
-            place = f"clusters.{cluster.name}.istio" if "istio" in own else "istio"
             yield Problem(
-                path=f"{place}.values.istiod.env.{MULTI_ROOT}",
+                path=cluster.path(f"istio.values.istiod.env.{MULTI_ROOT}"),
                 message='must be "true" while the root is rotated: without it, istiod ignores another root',
             )
 
@@ -55,7 +45,7 @@ def _root(root: RootSection, path: str, now: datetime) -> Iterator[Problem]:
         if root.private_key is not None:
             yield Problem(
                 path=f"{path}.certificate",
-                message="is required beside privateKey, for example -----BEGIN CERTIFICATE-----…",
+                message="is required with privateKey, for example -----BEGIN CERTIFICATE-----…",
             )
         return
     for name in _GENERATED_ONLY:
@@ -63,7 +53,7 @@ def _root(root: RootSection, path: str, now: datetime) -> Iterator[Problem]:
             alias = RootSection.model_fields[name].alias
             yield Problem(
                 path=f"{path}.{alias}",
-                message="is for a generated root, and a certificate is given; leave one of them out",
+                message="is for a generated root, and this one has a certificate; leave one of the two out",
             )
     key = root.private_key.get_secret_value() if root.private_key else None
     for setting, message in root_problems(root.certificate, key, now):
@@ -76,14 +66,14 @@ def _rotation(trust: TrustSection) -> Iterator[Problem]:
         if trust.phase is not None:
             yield Problem(
                 path="trust.phase",
-                message=f"{trust.phase.value!r} needs a root to rotate to; expected trust.nextRoot beside "
-                f"it, for example {{generation: {trust.root.generation + 1}}}",
+                message=f"{trust.phase.value!r} needs a root to rotate to; expected trust.nextRoot too, "
+                f"for example {{generation: {trust.root.generation + 1}}}",
             )
         return
     if trust.phase is None:
         yield Problem(
             path="trust.phase",
-            message=f"is required beside nextRoot; expected one of {phases}, in this order",
+            message=f"is required with nextRoot; expected one of {phases}, in this order",
         )
     if trust.next_root.generation <= trust.root.generation:
         yield Problem(
@@ -94,23 +84,24 @@ def _rotation(trust: TrustSection) -> Iterator[Problem]:
     given = trust.next_root.certificate
     if given is not None and given == trust.root.certificate:
         yield Problem(
-            path="trust.nextRoot.certificate", message="is the root's own; expected that of another root"
+            path="trust.nextRoot.certificate",
+            message="is the certificate of trust.root; expected that of another root",
         )
 
 
 def _intermediate(
-    cluster: ClusterConfig, trust: TrustSection, path: str, now: datetime, *, root_is_right: bool
+    cluster: ClusterConfig, trust: TrustSection, path: str, now: datetime, *, roots_valid: bool
 ) -> Iterator[Problem]:
     intermediate, signing = cluster.intermediate, plan_roots(trust).signing
-    if wrong := list(_combination(intermediate, path)):
-        yield from wrong
+    if combination := list(_combination(intermediate, path)):
+        yield from combination
         return
     if intermediate.existing:
         if signing.certificate is None:
             yield Problem(
                 path=f"{path}.existing",
                 message="an existing intermediate is checked against the root's certificate, and the root of "
-                f"generation {signing.generation} is generated; expected trust.root with its certificate",
+                f"generation {signing.generation} is generated; expected trust.root.certificate",
             )
         return
     if intermediate.certificate is None:
@@ -119,15 +110,15 @@ def _intermediate(
     if intermediate.private_key is None:
         yield Problem(
             path=f"{path}.privateKey",
-            message="is required beside certificate; set it with `pulumi config set --secret --path`",
+            message="is required with certificate; set it with `pulumi config set --secret --path`",
         )
     if signing.certificate is None:
         yield Problem(
             path=f"{path}.certificate",
-            message=f"the root of generation {signing.generation}, which signs, is generated, so it cannot "
-            "have signed this; expected trust.root with the certificate of the root that did",
+            message=f"the root of generation {signing.generation} is generated, so it cannot have signed "
+            "this; expected trust.root.certificate, with the root that did",
         )
-    elif root_is_right:
+    elif roots_valid:
         key = intermediate.private_key.get_secret_value() if intermediate.private_key else None
         found = intermediate_problems(
             intermediate.certificate, key, intermediate.chain, signing.certificate, now
@@ -146,13 +137,13 @@ def _combination(intermediate: IntermediateSection, path: str) -> Iterator[Probl
     if given and intermediate.existing:
         yield Problem(
             path=f"{path}.existing",
-            message=f"the intermediate is either given or existing, and there is {', '.join(given)}; "
-            "leave one of them out",
+            message=f"the cluster's own cacerts are used, so {' and '.join(given)} would not be; leave one "
+            "of the two out",
         )
     elif given and intermediate.certificate is None:
         yield Problem(
             path=f"{path}.certificate",
-            message=f"is required beside {' and '.join(given)}, for example -----BEGIN CERTIFICATE-----…",
+            message=f"is required with {' and '.join(given)}, for example -----BEGIN CERTIFICATE-----…",
         )
 
 
@@ -160,9 +151,8 @@ def _generated(
     cluster: ClusterConfig, intermediate: IntermediateSection, signing: RootSection, path: str
 ) -> Iterator[Problem]:
     if signing.offline:
-        own = f"clusters.{cluster.name}.trust.intermediate"
         yield Problem(
-            path=own,
+            path=f"clusters.{cluster.name}.trust.intermediate",
             message=f"the root of generation {signing.generation} is offline and cannot sign; expected "
             "certificate and privateKey of an intermediate that it has signed, or {existing: true}",
         )
@@ -179,6 +169,7 @@ def _generated(
             path=f"{path}.renewBeforeHours",
             message=(
                 f"{intermediate.renew_before_hours} is not shorter than validityHours "
-                f"({intermediate.validity_hours}); for example {max(1, intermediate.validity_hours // 4)}"
+                f"({intermediate.validity_hours}); expected less, for example "
+                f"{max(1, intermediate.validity_hours // 4)}"
             ),
         )

@@ -14,8 +14,8 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from mesh.config.schema import ClusterSection, PeerSection, StackSections
+from tests.builders.kubeconfigs import kubeconfig
 from tests.e2e.stack import Stack
-from tests.program.conftest import kubeconfig
 
 SETTINGS = {
     "mesh.id": "shop",
@@ -150,7 +150,7 @@ def test_every_setting_can_be_set_by_its_path(stack: Stack):
 @pytest.mark.parametrize(
     ("command", "change", "message"),
     [
-        ("preview", {"istio": {"version": "1.20.0"}}, "istio-mesh:istio.version: '1.20.0' is not right"),
+        ("preview", {"istio": {"version": "1.20.0"}}, "istio-mesh:istio.version: '1.20.0' is invalid"),
         ("up", {"mesh": {"id": "dev", "colour": "red"}}, "istio-mesh:mesh.colour: unknown key"),
         ("up", {"clusters": {"east": {"context": "east"}}}, "istio-mesh:clusters.east.kubeconfig: cannot"),
     ],
@@ -161,6 +161,7 @@ def test_a_refused_configuration_leaves_nothing_behind(
 ):
     """The exit code says so, the message is there once, without a traceback, and no resource is made."""
     monkeypatch.setitem(stack.environment, "HOME", str(tmp_path))
+    monkeypatch.delitem(stack.environment, "KUBECONFIG")
     stack.configure({**stack.config(), **change})
     flags = ["--yes", "--skip-preview"] if command == "up" else []
     done = stack.pulumi(command, *flags, check=False)

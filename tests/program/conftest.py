@@ -5,24 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from mesh.config.resolved import StackConfig
 from mesh.live import istio_system
 from mesh.live.facts import ObservedCluster
-
-
-def kubeconfig(servers: Mapping[str, str]) -> str:
-    """A kubeconfig with a context, a cluster and a user for each name in `servers`."""
-    return yaml.safe_dump(
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": n, "cluster": {"server": url}} for n, url in servers.items()],
-            "users": [{"name": n, "user": {"token": f"admin-of-{n}"}} for n in servers],
-            "contexts": [{"name": n, "context": {"cluster": n, "user": n}} for n in servers],
-        }
-    )
+from tests.builders.kubeconfigs import kubeconfig
 
 
 def write_kubeconfigs(clusters: Mapping[str, Mapping[str, Any]]) -> None:
@@ -41,6 +28,7 @@ def write_kubeconfigs(clusters: Mapping[str, Mapping[str, Any]]) -> None:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder as the user's home and as the working folder."""
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

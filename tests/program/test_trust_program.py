@@ -9,7 +9,8 @@ from mesh.live import istio_system
 from mesh.live.facts import Cacerts, ObservedCluster, ObservedTrust
 from mesh.pki.certificates import name, parse
 from tests.builders.certificates import authority
-from tests.program.conftest import kubeconfig, write_kubeconfigs
+from tests.builders.kubeconfigs import kubeconfig
+from tests.program.conftest import write_kubeconfigs
 from tests.program.recording import PRIVATE_KEY, Recording, run_config
 
 ROOT = authority("the user's root")

@@ -1,38 +1,106 @@
-"""What the load of the end-to-end tests makes of its calls."""
+"""From a stack's values to its resolved configuration: where kubeconfigs are found, and who set what."""
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from tests.e2e.load import Report, parsed
+import pytest
 
-_NOW = datetime(2026, 6, 1, 12, 0, 0, tzinfo=UTC)
+from mesh.config.problems import ConfigurationError
+from mesh.kubeconfig.read import default_files
+from mesh.load import from_values, parse
+from tests.builders.kubeconfigs import kubeconfig
+from tests.unit.builders import stack_config
 
-
-def test_a_call_that_was_answered_counts_for_the_cluster_that_answered() -> None:
-    """And not as a failure."""
-    report = Report(calls=(parsed("east", "1|Hello version: west, instance: x |200|0.02|", _NOW),))
-    assert report.answered("east") == {"west": 1}
-    assert not report.failed
-
-
-def test_a_failed_call_has_its_time_and_its_reason() -> None:
-    """In the report's text, too."""
-    lines = ("7|no healthy upstream|503|0.5|", "8||000|10.0|curl: (28) Operation timed out")
-    report = Report(calls=tuple(parsed("east", line, _NOW) for line in lines))
-    assert [call.reason for call in report.failed] == [
-        "HTTP 503: no healthy upstream",
-        "HTTP 000: curl: (28) Operation timed out",
-    ]
-    assert "12:00:00.000000 east #7 after 0.50 s: HTTP 503: no healthy upstream" in str(report)
+EAST, WEST = (kubeconfig({name: f"https://{name}.example.com:6443"}) for name in ("east", "west"))
+FILES = {"/a": EAST, "/b": WEST, "~/.kube/config": EAST}
 
 
-def test_an_answer_that_is_not_the_samples_is_a_failure() -> None:
-    """Whatever its status."""
-    [call] = Report(calls=(parsed("east", "1|something else|200|0.1|", _NOW),)).failed
-    assert call.answered_by is None
+def read(path: str) -> str:
+    """The text of one of the files."""
+    if path not in FILES:
+        raise FileNotFoundError(2, "No such file or directory", path)
+    return FILES[path]
 
 
-def test_only_the_latest_answers_are_counted_on_request() -> None:
-    """From a moment on."""
-    line = "1|Hello version: west, instance: x |200|0.02|"
-    calls = (parsed("east", line, _NOW), parsed("east", line, _NOW + timedelta(seconds=2)))
-    assert Report(calls=calls).answered("east", after=_NOW)["west"] == 1
+def connection(environment: Mapping[str, str], **cluster: Any) -> tuple[str, str]:
+    """Path of the kubeconfig that a cluster is reached by, and URL of its API server."""
+    raw = {"mesh": {"id": "dev"}, "clusters": {"one": cluster}}
+    found = parse(raw, read=read, kubeconfigs=default_files(environment)).clusters["one"]
+    return found.connection.path, found.api_server.server
+
+
+def refused(environment: Mapping[str, str], **cluster: Any) -> str:
+    """The one problem with that cluster."""
+    with pytest.raises(ConfigurationError) as error:
+        connection(environment, **cluster)
+    (problem,) = error.value.problems
+    return str(problem)
+
+
+@pytest.mark.parametrize(
+    ("environment", "files"),
+    [
+        ({}, ("~/.kube/config",)),
+        ({"KUBECONFIG": ""}, ("~/.kube/config",)),
+        ({"KUBECONFIG": "/a"}, ("/a",)),
+        ({"KUBECONFIG": "/a::/b:/a"}, ("/a", "/b")),
+    ],
+)
+def test_the_default_files_are_those_of_kubectl(environment: dict[str, str], files: tuple[str, ...]) -> None:
+    """KUBECONFIG is a list of paths; empty entries, and files that it names twice, do not count."""
+    assert default_files(environment) == files
+
+
+def test_without_a_kubeconfig_the_context_is_looked_up_in_kubeconfig() -> None:
+    """The file that has it is what the provider gets."""
+    assert connection({}, context="east") == ("~/.kube/config", "https://east.example.com:6443")
+    assert connection({"KUBECONFIG": "/b"}, context="west") == ("/b", "https://west.example.com:6443")
+    assert connection({"KUBECONFIG": "/a:/b"}, context="west") == ("/b", "https://west.example.com:6443")
+
+
+def test_a_file_in_kubeconfig_that_is_not_there_is_passed_over() -> None:
+    """As by kubectl; but not where it is the only one."""
+    assert connection({"KUBECONFIG": "/gone:/b"}, context="west")[0] == "/b"
+    assert refused({"KUBECONFIG": "/gone"}, context="west") == (
+        "clusters.one.kubeconfig: cannot read /gone: No such file or directory; expected a kubeconfig's "
+        "path, for example ~/.kube/config"
+    )
+
+
+def test_a_cluster_with_a_kubeconfig_does_not_ask_the_environment() -> None:
+    """What the stack file says is what holds."""
+    assert connection({"KUBECONFIG": "/a"}, context="west", kubeconfig="/b")[0] == "/b"
+
+
+def test_a_context_that_no_file_has_is_refused_with_those_that_there_are() -> None:
+    """One line, at the setting that would name a file."""
+    assert refused({"KUBECONFIG": "/a:/b"}, context="north") == (
+        "clusters.one.kubeconfig: no file in KUBECONFIG has the context 'north'; expected one of: east, west"
+    )
+
+
+def test_a_stack_is_loaded_with_the_environment_of_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both the program and the commands beside it come this way."""
+    (tmp_path / "config").write_text(WEST, encoding="utf-8")
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/gone:{tmp_path}/config")
+    values = {"p:mesh": '{"id": "dev"}', "p:clusters": '{"west": {"context": "west"}}'}
+    config = from_values("p", values, is_secret=lambda key: key == "p:clusters")
+    assert config.clusters["west"].connection.path == f"{tmp_path}/config"
+    assert config.secret_sections == {"clusters"}
+
+
+def test_a_cluster_knows_which_settings_it_overrides() -> None:
+    """A problem is reported where it can be solved."""
+    entry = {"istio": {"values": {"istiod": {"pilot": {"replicas": 2}}}}, "trust": {"intermediate": {}}}
+    east = stack_config({"east": entry}).clusters["east"]
+    assert east.path("istio") == "clusters.east.istio"
+    assert east.path("istio.version") == "istio.version"
+    assert east.path("istio.values.istiod.pilot.replicas.limit") == (
+        "clusters.east.istio.values.istiod.pilot.replicas.limit"
+    ), "a value in a map's place is what is to be changed"
+    assert east.path("istio.values.istiod.pilotage") == "istio.values.istiod.pilotage"
+    assert east.path("trust.intermediate") == "clusters.east.trust.intermediate"
+    assert east.path("reader") == "reader"

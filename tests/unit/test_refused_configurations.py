@@ -10,8 +10,8 @@ import yaml
 
 from mesh.config.problems import ConfigurationError
 from mesh.load import parse
-from mesh.mappings import merged
-from tests.unit.builders import kubeconfig_text
+from mesh.mappings import deep_merge
+from tests.builders.kubeconfigs import kubeconfig
 
 BASE = """
 mesh: {id: dev}
@@ -21,11 +21,11 @@ clusters:
 """
 
 KUBECONFIGS = {
-    "~/.kube/config": kubeconfig_text({n: f"https://{n}.example.com:6443" for n in ("east", "west")}),
-    "third": kubeconfig_text({"third": "https://third.example.com:6443"}),
-    "twins": kubeconfig_text({"west": "https://east.example.com:6443"}),
-    "tunnels": kubeconfig_text({"west": "https://127.0.0.1:16443", "other": "https://localhost:6443"}),
-    "unspecified": kubeconfig_text({"west": "https://0.0.0.0:6443"}),
+    "~/.kube/config": kubeconfig({n: f"https://{n}.example.com:6443" for n in ("east", "west")}),
+    "third": kubeconfig({"third": "https://third.example.com:6443"}),
+    "twins": kubeconfig({"west": "https://east.example.com:6443"}),
+    "tunnels": kubeconfig({"west": "https://127.0.0.1:16443", "other": "https://localhost:6443"}),
+    "unspecified": kubeconfig({"west": "https://0.0.0.0:6443"}),
     "serverless": yaml.safe_dump({"contexts": [{"name": "west", "context": {"cluster": "gone"}}]}),
     "broken": "{",
     "list": "[]",
@@ -96,7 +96,7 @@ CASES = (
         mistake="a mesh ID that is no label",
         written="mesh: {id: Dev_1}",
         message=(
-            "mesh.id: 'Dev_1' is not right: expected a DNS label: lower-case letters, digits and -, "
+            "mesh.id: 'Dev_1' is invalid: expected a DNS label: lower-case letters, digits and -, "
             "at most 63, for example net-east"
         ),
     ),
@@ -104,14 +104,14 @@ CASES = (
         mistake="a trust domain that is no name",
         written="mesh: {trustDomain: 'cluster local'}",
         message=(
-            "mesh.trustDomain: 'cluster local' is not right: expected a DNS name: labels with dots "
+            "mesh.trustDomain: 'cluster local' is invalid: expected a DNS name: labels with dots "
             "between them, for example cluster.local"
         ),
     ),
     Case(
         mistake="a section that is no map",
         written="mesh: dev",
-        message="mesh: 'dev' is not right: expected a map, for example {id: dev}",
+        message="mesh: 'dev' is invalid: expected a map, for example {id: dev}",
     ),
     Case(
         mistake="clusters as a list",
@@ -132,7 +132,7 @@ CASES = (
         mistake="a cluster's name with capitals",
         written="clusters: {North: {context: third, kubeconfig: third}}",
         message=(
-            "clusters.North: the name 'North' is not right: expected a DNS label: lower-case letters,"
+            "clusters.North: the name 'North' is invalid: expected a DNS label: lower-case letters,"
             " digits and -, at most 63, for example net-east"
         ),
     ),
@@ -140,7 +140,7 @@ CASES = (
         mistake="a cluster's name with an underscore",
         written="clusters: {us_west: {context: third, kubeconfig: third}}",
         message=(
-            "clusters.us_west: the name 'us_west' is not right: expected a DNS label: lower-case "
+            "clusters.us_west: the name 'us_west' is invalid: expected a DNS label: lower-case "
             "letters, digits and -, at most 63, for example net-east"
         ),
     ),
@@ -152,14 +152,14 @@ CASES = (
     Case(
         mistake="an empty context",
         written="clusters: {west: {context: ''}}",
-        message=(
-            "clusters.west.context: '' is not right: expected a text that is not empty, for example east"
-        ),
+        message=("clusters.west.context: '' is invalid: expected a text that is not empty, for example east"),
     ),
     Case(
         mistake="a context that the kubeconfig lacks",
         written="clusters: {west: {context: wset}}",
-        message="clusters.west.kubeconfig: the kubeconfig has no context 'wset'; it has: east, west",
+        message=(
+            "clusters.west.kubeconfig: the kubeconfig has no context 'wset'; expected one of: east, west"
+        ),
     ),
     Case(
         mistake="a kubeconfig that is not there",
@@ -202,16 +202,16 @@ CASES = (
         mistake="a context whose cluster has no server",
         written="clusters: {west: {kubeconfig: serverless}}",
         message=(
-            "clusters.west.kubeconfig: context 'west' names cluster 'gone', which has no server in "
-            "the kubeconfig"
+            "clusters.west.kubeconfig: context 'west' has the cluster 'gone', which has no server in "
+            "the kubeconfig; expected one, for example https://203.0.113.10:6443"
         ),
     ),
     Case(
         mistake="an API server that is this machine",
         written="clusters: {west: {kubeconfig: tunnels}}",
         message=(
-            "clusters.west.apiServer.server: the kubeconfig's https://127.0.0.1:16443 means another "
-            "machine in each cluster; expected an address that peers can reach, for example "
+            "clusters.west.apiServer.server: the kubeconfig's https://127.0.0.1:16443 leads each peer"
+            " to itself, not to this cluster; expected an address that peers can reach, for example "
             "https://203.0.113.10:6443"
         ),
     ),
@@ -219,8 +219,8 @@ CASES = (
         mistake="an API server by the name localhost",
         written="clusters: {west: {kubeconfig: tunnels, context: other}}",
         message=(
-            "clusters.west.apiServer.server: the kubeconfig's https://localhost:6443 means another "
-            "machine in each cluster; expected an address that peers can reach, for example "
+            "clusters.west.apiServer.server: the kubeconfig's https://localhost:6443 leads each peer "
+            "to itself, not to this cluster; expected an address that peers can reach, for example "
             "https://203.0.113.10:6443"
         ),
     ),
@@ -228,8 +228,8 @@ CASES = (
         mistake="an API server at no address",
         written="clusters: {west: {kubeconfig: unspecified}}",
         message=(
-            "clusters.west.apiServer.server: the kubeconfig's https://0.0.0.0:6443 means another "
-            "machine in each cluster; expected an address that peers can reach, for example "
+            "clusters.west.apiServer.server: the kubeconfig's https://0.0.0.0:6443 leads each peer to"
+            " itself, not to this cluster; expected an address that peers can reach, for example "
             "https://203.0.113.10:6443"
         ),
     ),
@@ -237,16 +237,17 @@ CASES = (
         mistake="an address for peers that is this machine",
         written="clusters: {west: {apiServer: {server: 'https://[::1]:6443'}}}",
         message=(
-            "clusters.west.apiServer.server: https://[::1]:6443 means another machine in each "
-            "cluster; expected an address that peers can reach, for example https://203.0.113.10:6443"
+            "clusters.west.apiServer.server: https://[::1]:6443 leads each peer to itself, not to "
+            "this cluster; expected an address that peers can reach, for example "
+            "https://203.0.113.10:6443"
         ),
     ),
     Case(
         mistake="two clusters with one API server",
         written="clusters: {west: {kubeconfig: twins}}",
         message=(
-            "clusters.west.apiServer.server: the API server https://east.example.com:6443 is that of "
-            "east too; expected another cluster, or an address for peers of its own, for example "
+            "clusters.west.apiServer.server: https://east.example.com:6443 is the API server of east "
+            "too; expected another cluster, or an address of its own for peers, for example "
             "https://203.0.113.10:6443"
         ),
     ),
@@ -254,7 +255,7 @@ CASES = (
         mistake="two clusters with one context",
         written="clusters: {west: {context: east}}",
         message=(
-            "clusters.west.context: 'east' of this kubeconfig is the cluster east already; expected "
+            "clusters.west.context: 'east' in this kubeconfig is the cluster east already; expected "
             "another context, for example west"
         ),
     ),
@@ -262,15 +263,15 @@ CASES = (
         mistake="two clusters with one network",
         written="clusters: {west: {network: net-east}}",
         message=(
-            "clusters.west.network: 'net-east' is the network of east too; expected one of its own, "
-            "for example net-west"
+            "clusters.west.network: 'net-east' is the network of east too; expected a network of its "
+            "own, for example net-west"
         ),
     ),
     Case(
         mistake="a network that is no label",
         written="clusters: {west: {network: net.west}}",
         message=(
-            "clusters.west.network: 'net.west' is not right: expected a DNS label: lower-case "
+            "clusters.west.network: 'net.west' is invalid: expected a DNS label: lower-case "
             "letters, digits and -, at most 63, for example net-east"
         ),
     ),
@@ -278,7 +279,7 @@ CASES = (
         mistake="an API server without TLS",
         written="clusters: {west: {apiServer: {server: 'http://203.0.113.10:6443'}}}",
         message=(
-            "clusters.west.apiServer.server: 'http://203.0.113.10:6443' is not right: expected a URL "
+            "clusters.west.apiServer.server: 'http://203.0.113.10:6443' is invalid: expected a URL "
             "that begins with https://, for example https://203.0.113.10:6443"
         ),
     ),
@@ -294,7 +295,7 @@ CASES = (
         mistake="a proxy of an unknown kind",
         written="clusters: {west: {apiServer: {proxyUrl: 'ftp://proxy.example.com'}}}",
         message=(
-            "clusters.west.apiServer.proxyUrl: 'ftp://proxy.example.com' is not right: expected a URL"
+            "clusters.west.apiServer.proxyUrl: 'ftp://proxy.example.com' is invalid: expected a URL"
             " that begins with http:// or https:// or socks5://, for example "
             "http://proxy.example.com:3128"
         ),
@@ -303,7 +304,7 @@ CASES = (
         mistake="a TLS name that is none",
         written="clusters: {west: {apiServer: {tlsServerName: '*'}}}",
         message=(
-            "clusters.west.apiServer.tlsServerName: '*' is not right: expected a DNS name: labels "
+            "clusters.west.apiServer.tlsServerName: '*' is invalid: expected a DNS name: labels "
             "with dots between them, for example cluster.local"
         ),
     ),
@@ -311,7 +312,7 @@ CASES = (
         mistake="a certificate that is none",
         written="clusters: {west: {apiServer: {certificateAuthority: /etc/ca.crt}}}",
         message=(
-            "clusters.west.apiServer.certificateAuthority: '/etc/ca.crt' is not right: expected a PEM"
+            "clusters.west.apiServer.certificateAuthority: '/etc/ca.crt' is invalid: expected a PEM"
             " certificate, for example the text of ca.crt"
         ),
     ),
@@ -319,32 +320,32 @@ CASES = (
         mistake="a private key in the place of a certificate",
         written="clusters: {west: {apiServer: {certificateAuthority: '-----BEGIN PRIVATE KEY-----'}}}",
         message=(
-            "clusters.west.apiServer.certificateAuthority: '-----BEGIN PRIVATE KEY-----' is not "
-            "right: expected a certificate, but a private key was given: it must not be here"
+            "clusters.west.apiServer.certificateAuthority: '-----BEGIN PRIVATE KEY-----' is "
+            "invalid: expected a certificate, but a private key was given: it must not be here"
         ),
     ),
     Case(
         mistake="a switch that is neither true nor false",
         written="clusters: {west: {skipUnreachable: maybe}}",
         message=(
-            "clusters.west.skipUnreachable: 'maybe' is not right: expected true or false, for example true"
+            "clusters.west.skipUnreachable: 'maybe' is invalid: expected true or false, for example true"
         ),
     ),
     Case(
         mistake="a version that is too old",
         written="istio: {version: 1.26.8}",
-        message="istio.version: '1.26.8' is not right: expected Istio 1.27.0 or later, for example 1.31.0",
+        message="istio.version: '1.26.8' is invalid: expected Istio 1.27.0 or later, for example 1.31.0",
     ),
     Case(
         mistake="a version that is not full",
         written="istio: {version: '1.31'}",
-        message="istio.version: '1.31' is not right: expected a full version, for example 1.31.0",
+        message="istio.version: '1.31' is invalid: expected a full version, for example 1.31.0",
     ),
     Case(
         mistake="one cluster's version that is too old",
         written="clusters: {west: {istio: {version: 1.24.0}}}",
         message=(
-            "clusters.west.istio.version: '1.24.0' is not right: expected Istio 1.27.0 or later, for "
+            "clusters.west.istio.version: '1.24.0' is invalid: expected Istio 1.27.0 or later, for "
             "example 1.31.0"
         ),
     ),
@@ -352,7 +353,7 @@ CASES = (
         mistake="a chart repository without a scheme",
         written="istio: {chartRepository: charts.example.com}",
         message=(
-            "istio.chartRepository: 'charts.example.com' is not right: expected a URL that begins "
+            "istio.chartRepository: 'charts.example.com' is invalid: expected a URL that begins "
             "with https:// or http:// or oci://, for example "
             "https://istio-release.storage.googleapis.com/charts"
         ),
@@ -402,23 +403,23 @@ CASES = (
         mistake="another gateway name in the values",
         written="istio: {values: {gateway: {name: gw}}}",
         message=(
-            "istio.values.gateway.name: must be 'istio-eastwestgateway' in this mesh; leave it out, "
-            "or change nothing: peers find the gateway by it"
+            "istio.values.gateway.name: must be 'istio-eastwestgateway' in this mesh; leave it out "
+            "(peers find the gateway by this name)"
         ),
     ),
     Case(
         mistake="values below the charts' own root",
         written="istio: {values: {istiod: {_internal_defaults_do_not_set: {}}}}",
         message=(
-            "istio.values.istiod._internal_defaults_do_not_set: belongs to the chart itself; set the "
-            "keys below it at the top level instead"
+            "istio.values.istiod._internal_defaults_do_not_set: is reserved for the chart itself; set"
+            " the keys below it at the top level instead"
         ),
     ),
     Case(
         mistake="a key algorithm that Istio does not take",
         written="trust: {root: {key: ed25519}}",
         message=(
-            "trust.root.key: 'ed25519' is not right: expected one of 'rsa-2048', 'rsa-3072', "
+            "trust.root.key: 'ed25519' is invalid: expected one of 'rsa-2048', 'rsa-3072', "
             "'rsa-4096', 'ecdsa-p256' or 'ecdsa-p384', for example rsa-4096"
         ),
     ),
@@ -426,14 +427,14 @@ CASES = (
         mistake="a validity of no hours",
         written="trust: {root: {validityHours: 0}}",
         message=(
-            "trust.root.validityHours: 0 is not right: expected a number of at least 1, for example 87600"
+            "trust.root.validityHours: 0 is invalid: expected a number of at least 1, for example 87600"
         ),
     ),
     Case(
         mistake="a validity that is no number",
         written="trust: {intermediate: {validityHours: 2y}}",
         message=(
-            "trust.intermediate.validityHours: '2y' is not right: expected a whole number, for example 17520"
+            "trust.intermediate.validityHours: '2y' is invalid: expected a whole number, for example 17520"
         ),
     ),
     Case(
@@ -456,23 +457,23 @@ CASES = (
         mistake="a renewal that begins before the certificate",
         written="trust: {intermediate: {validityHours: 4000}}",
         message=(
-            "trust.intermediate.renewBeforeHours: 4320 is not shorter than validityHours (4000); for "
-            "example 1000"
+            "trust.intermediate.renewBeforeHours: 4320 is not shorter than validityHours (4000); "
+            "expected less, for example 1000"
         ),
     ),
     Case(
         mistake="a generation of zero",
         written="trust: {intermediate: {generation: 0}}",
         message=(
-            "trust.intermediate.generation: 0 is not right: expected a number of at least 1, for example 2"
+            "trust.intermediate.generation: 0 is invalid: expected a number of at least 1, for example 2"
         ),
     ),
     Case(
         mistake="a phase without a root to rotate to",
         written="trust: {phase: trust-both}",
         message=(
-            "trust.phase: 'trust-both' needs a root to rotate to; expected trust.nextRoot beside it, "
-            "for example {generation: 2}"
+            "trust.phase: 'trust-both' needs a root to rotate to; expected trust.nextRoot too, for "
+            "example {generation: 2}"
         ),
     ),
     Case(
@@ -484,14 +485,13 @@ CASES = (
         mistake="a host that is none",
         written="exposure: {hosts: ['*local']}",
         message=(
-            "exposure.hosts.0: '*local' is not right: expected a host or a wildcard of one, for "
-            "example *.local"
+            "exposure.hosts.0: '*local' is invalid: expected a host or a wildcard of one, for example *.local"
         ),
     ),
     Case(
         mistake="hosts that are no list",
         written="exposure: {hosts: '*.local'}",
-        message="exposure.hosts: '*.local' is not right: expected a list, for example [\"*.local\"]",
+        message="exposure.hosts: '*.local' is invalid: expected a list, for example [\"*.local\"]",
     ),
     Case(
         mistake="no token",
@@ -502,53 +502,58 @@ CASES = (
         mistake="a token twice",
         written="reader: {tokenGenerations: [1, 1]}",
         message=(
-            "reader.tokenGenerations: [1, 1] names one twice; expected each generation once, "
-            "for example [1, 2]"
+            "reader.tokenGenerations: [1, 1] has a generation twice; expected each once, for example [1, 2]"
         ),
     ),
     Case(
         mistake="a token generation that is no number",
         written="reader: {tokenGenerations: [one]}",
-        message="reader.tokenGenerations.0: 'one' is not right: expected a whole number, for example [1]",
+        message="reader.tokenGenerations.0: 'one' is invalid: expected a whole number, for example [1]",
     ),
     Case(
         mistake="an image without a tag",
         written="helloWorld: {image: istio/examples-helloworld-v1}",
         message=(
-            "helloWorld.image: 'istio/examples-helloworld-v1' is not right: expected an image with a "
+            "helloWorld.image: 'istio/examples-helloworld-v1' is invalid: expected an image with a "
             "tag or digest, for example istio/examples-helloworld-v1:1.0"
         ),
     ),
     Case(
         mistake="a sample that is neither on nor off",
         written="helloWorld: {enabled: perhaps}",
-        message="helloWorld.enabled: 'perhaps' is not right: expected true or false, for example true",
+        message="helloWorld.enabled: 'perhaps' is invalid: expected true or false, for example true",
     ),
     Case(
         mistake="a peer's stack without its project",
         written="peers: {north: {stack: north}}",
         message=(
-            "peers.north.stack: 'north' is not right: expected a stack's full name, "
+            "peers.north.stack: 'north' is invalid: expected a stack's full name, "
             "<organization>/<project>/<stack>, for example organization/istio-mesh/west"
         ),
     ),
     Case(
         mistake="a cluster that is here and in another stack",
         written="peers: {west: {stack: organization/istio-mesh/west}}",
-        message=("peers.west: west is one of this stack's own clusters; expected it either here or there"),
+        message=(
+            "peers.west: west is in clusters too; expected it in peers if another stack manages it, "
+            "and in clusters if this one does"
+        ),
     ),
     Case(
         mistake="roots that are made here and elsewhere",
         written="trust: {shared: true, stack: organization/istio-mesh/trust}",
         message=(
-            "trust.shared: a stack shares the roots that it makes itself, and trust.stack takes them from "
-            "another; leave one of them out"
+            "trust.shared: this stack reads the roots from organization/istio-mesh/trust "
+            "(trust.stack), so it has none to share; expected trust.shared or trust.stack, not both"
         ),
     ),
     Case(
         mistake="a key for a root that is made elsewhere",
         written="trust: {stack: organization/istio-mesh/trust, root: {key: ecdsa-p256}}",
-        message="trust.root.key: is decided in organization/istio-mesh/trust; expected it there only",
+        message=(
+            "trust.root.key: is set in organization/istio-mesh/trust, which makes the roots; expected"
+            " it there only"
+        ),
     ),
 )
 
@@ -567,14 +572,14 @@ def test_the_configuration_that_cases_start_from_is_right():
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.mistake)
 def test_a_mistake_has_one_clear_message(case: Case):
     """It says where in the stack file, what was expected, and how that looks."""
-    raw = merged(yaml.safe_load(BASE), yaml.safe_load(case.written))
+    raw = deep_merge(yaml.safe_load(BASE), yaml.safe_load(case.written))
     assert _refusal(raw) == [case.message]
 
 
 def test_a_kubeconfig_is_a_path_or_contents_but_not_both():
     """Which of two would be taken is nothing to guess."""
     both = {"context": "third", "kubeconfig": "third", "kubeconfigContents": KUBECONFIGS["third"]}
-    assert _refusal(merged(yaml.safe_load(BASE), {"clusters": {"west": both}})) == [
+    assert _refusal(deep_merge(yaml.safe_load(BASE), {"clusters": {"west": both}})) == [
         "clusters.west.kubeconfig: expected either kubeconfig or kubeconfigContents, not both"
     ]
 
@@ -595,7 +600,9 @@ def test_all_mistakes_are_told_in_one_go():
     clusters: {west: {network: net-east, apiServer: {server: "https://localhost:6443"}}}
     """
     with pytest.raises(ConfigurationError) as refused:
-        parse(merged(yaml.safe_load(BASE), yaml.safe_load(written)), read=_read, path_prefix="istio-mesh:")
+        parse(
+            deep_merge(yaml.safe_load(BASE), yaml.safe_load(written)), read=_read, path_prefix="istio-mesh:"
+        )
     first, *lines = str(refused.value).splitlines()
     assert first == "4 problems in the stack's configuration; nothing was changed."
     assert [line.strip().partition(": ")[0] for line in lines] == [
@@ -608,7 +615,7 @@ def test_all_mistakes_are_told_in_one_go():
 
 def test_what_is_secret_is_never_repeated():
     """Not even where it is what is wrong."""
-    raw = merged(yaml.safe_load(BASE), {"clusters": {"west": {"skipUnreachable": "hunter2"}}})
+    raw = deep_merge(yaml.safe_load(BASE), {"clusters": {"west": {"skipUnreachable": "hunter2"}}})
     with pytest.raises(ConfigurationError) as refused:
         parse(raw, read=_read, secret={"clusters"})
     assert "hunter2" not in str(refused.value)
@@ -617,7 +624,7 @@ def test_what_is_secret_is_never_repeated():
 
 def test_a_broken_kubeconfig_is_not_quoted():
     """A parser's own message would show the lines around the mistake, which may hold a token."""
-    raw = merged(yaml.safe_load(BASE), {"clusters": {"west": {"kubeconfig": "torn"}}})
+    raw = deep_merge(yaml.safe_load(BASE), {"clusters": {"west": {"kubeconfig": "torn"}}})
     with pytest.raises(ConfigurationError) as refused:
         parse(raw, read=lambda path: "token: hunter2: [" if path == "torn" else _read(path))
     assert "hunter2" not in str(refused.value)

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from mesh.config.problems import ConfigurationError
 from mesh.load import parse
 from tests.builders.certificates import Authority, authority
-from tests.unit.builders import kubeconfig_text
+from tests.builders.kubeconfigs import kubeconfig
 
 ROOT = authority("root", path_length=1)
 OTHER = authority("other root")
@@ -24,7 +24,7 @@ def problems(root: Mapping[str, Any], intermediate: Mapping[str, Any] | None = N
     """What is wrong with a stack of one cluster with that root and that intermediate."""
     east = {"context": "east", **({"trust": {"intermediate": intermediate}} if intermediate else {})}
     raw = {"mesh": {"id": "dev"}, "trust": {"root": root}, "clusters": {"east": east}}
-    text = kubeconfig_text({"east": "https://east.example.com:6443"})
+    text = kubeconfig({"east": "https://east.example.com:6443"})
     try:
         parse(raw, read=lambda _: text, secret={"trust", "clusters"})
     except ConfigurationError as wrong:
@@ -157,7 +157,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any] | None, str, str]] = [
         OFFLINE,
         {"certificate": OWN.pem},
         f"{PATH}.privateKey",
-        "is required beside certificate",
+        "is required with certificate",
     ),
     ("own: key of another", OFFLINE, given(OWN, OTHER.key_pem), f"{PATH}.privateKey", "another certificate"),
     ("own: is the root", OFFLINE, given(ROOT), f"{PATH}.certificate", "this is the root itself"),
@@ -192,8 +192,14 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any] | None, str, str]] = [
         f"{PATH}.chain",
         "'narrow' allows fewer CAs below it",
     ),
-    ("own and existing", OFFLINE, given(OWN, existing=True), f"{PATH}.existing", "given or existing"),
-    ("chain alone", OFFLINE, {"chain": ROOT.pem}, f"{PATH}.certificate", "required beside chain"),
+    (
+        "own and existing",
+        OFFLINE,
+        given(OWN, existing=True),
+        f"{PATH}.existing",
+        "own cacerts are used",
+    ),
+    ("chain alone", OFFLINE, {"chain": ROOT.pem}, f"{PATH}.certificate", "required with chain"),
     ("existing, root unknown", {}, {"existing": True}, f"{PATH}.existing", "the root's certificate"),
 ]
 

@@ -58,7 +58,7 @@ def test_user_values_are_merged_key_by_key() -> None:
         ("istiod", {"meshConfig": {"trustDomain": "x"}}, "istiod.meshConfig.trustDomain", "mesh.trustDomain"),
         ("istiod", {"global": "text"}, "istiod.global.meshID", "mesh.id"),
         ("gateway", {"networkGateway": "n"}, "gateway.networkGateway", "the cluster's network"),
-        ("gateway", {"name": "gw"}, "gateway.name", "nothing"),
+        ("gateway", {"name": "gw"}, "gateway.name", "peers find the gateway by this name"),
         ("base", {"_internal_defaults_do_not_set": {}}, "base._internal_defaults_do_not_set", ""),
     ],
 )

@@ -1,50 +1,11 @@
-"""Kubeconfigs: what is read of a user's, and what is written for peers."""
+"""What is written into a remote secret for peers."""
 
 import base64
 
-import pytest
 import yaml
 
 from mesh.config.resolved import ApiServer
-from mesh.kubeconfig.read import Endpoint, endpoint
 from mesh.kubeconfig.write import remote_kubeconfig
-
-_TEXT = """
-clusters:
-- {name: c, cluster: {server: "https://10.0.0.1:6443", tls-server-name: api.internal}}
-contexts:
-- {name: east, context: {cluster: c, user: u}}
-- {name: lost, context: {cluster: nowhere, user: u}}
-users:
-- {name: u, user: {token: very-secret}}
-"""
-
-
-def test_endpoint_of_a_context() -> None:
-    """URL and the name in the server's certificate."""
-    assert endpoint(_TEXT, "east") == Endpoint(server="https://10.0.0.1:6443", tls_server_name="api.internal")
-
-
-@pytest.mark.parametrize(
-    ("text", "context", "words"),
-    [
-        (_TEXT, "west", ["no context 'west'", "east, lost"]),
-        (_TEXT, "lost", ["'lost'", "'nowhere'", "no server"]),
-        ("[1, 2]", "east", ["expected a kubeconfig"]),
-        ("a: b: c", "east", ["not valid YAML"]),
-        ("contexts: {east: 1}", "east", ["contexts are a list"]),
-        ("", "east", ["expected a kubeconfig"]),
-    ],
-)
-def test_unusable_kubeconfigs_are_named_without_their_contents(
-    text: str, context: str, words: list[str]
-) -> None:
-    """The reason is in the message, credentials are not."""
-    with pytest.raises(ValueError, match=r".") as refused:
-        endpoint(text, context)
-    message = str(refused.value)
-    assert all(word in message for word in words), message
-    assert "very-secret" not in message
 
 
 def test_remote_kubeconfig_has_only_what_istiod_accepts() -> None:

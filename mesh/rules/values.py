@@ -1,0 +1,64 @@
+"""Helm values of the user's that contradict what the mesh stands on."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from mesh.config.problems import Problem
+from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.istio.values import gateway_identity, istiod_identity
+from mesh.mappings import as_map, leaves
+
+_FORBIDDEN_ROOT = "_internal_defaults_do_not_set"
+_REMEDY = {
+    "global.meshID": "change mesh.id",
+    "global.multiCluster.clusterName": "change the cluster's name in clusters",
+    "global.network": "change the cluster's network",
+    "meshConfig.trustDomain": "change mesh.trustDomain",
+    "global.enableReaderRBAC": "change reader.role",
+    "env.PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER": "change reader.role",
+    "name": "peers find the gateway by this name",
+    "networkGateway": "change the cluster's network",
+}
+
+
+def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
+    """A problem for each such value, with the setting to use instead."""
+    for cluster in config.clusters.values():
+        for path, message in _conflicts(config, cluster):
+            yield Problem(path=cluster.path(f"istio.values.{path}"), message=message)
+
+
+def _conflicts(config: StackConfig, cluster: ClusterConfig) -> Iterator[tuple[str, str]]:
+    user = cluster.istio.values
+    for chart, values, identity in (
+        ("base", user.base, {}),
+        ("istiod", user.istiod, istiod_identity(cluster, config.mesh)),
+        ("gateway", user.gateway, gateway_identity(cluster)),
+    ):
+        if _FORBIDDEN_ROOT in values:
+            yield (
+                f"{chart}.{_FORBIDDEN_ROOT}",
+                "is reserved for the chart itself; set the keys below it at the top level instead",
+            )
+        for path, required in leaves(identity):
+            given = _at(values, path.split("."))
+            if given is not None and given != required:
+                yield (
+                    f"{chart}.{path}",
+                    f"must be {required!r} in this mesh; leave it out ({_REMEDY[path]})"
+                    if path == "name"
+                    else f"must be {required!r} in this mesh; leave it out, or {_REMEDY[path]}",
+                )
+
+
+def _at(values: Mapping[str, Any], path: list[str]) -> Any:
+    current: Any = values
+    for key in path:
+        inner = as_map(current)
+        if inner is None:
+            return current  # something else stands where a map belongs: it would replace the map
+        current = inner.get(key)
+        if current is None:
+            return None
+    return current
