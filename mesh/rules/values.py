@@ -10,15 +10,15 @@ from mesh.istio.values import gateway_identity, istiod_identity
 from mesh.mappings import as_map, leaves
 
 _FORBIDDEN_ROOT = "_internal_defaults_do_not_set"
-_REMEDY = {
-    "global.meshID": "change mesh.id",
-    "global.multiCluster.clusterName": "change the cluster's name in clusters",
-    "global.network": "change the cluster's network",
-    "meshConfig.trustDomain": "change mesh.trustDomain",
-    "global.enableReaderRBAC": "change reader.role",
-    "env.PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER": "change reader.role",
-    "name": "peers find the gateway by this name",
-    "networkGateway": "change the cluster's network",
+_INSTEAD = {
+    "global.meshID": "or change mesh.id",
+    "global.multiCluster.clusterName": "or change the cluster's name in clusters",
+    "global.network": "or change the cluster's network",
+    "meshConfig.trustDomain": "or change mesh.trustDomain",
+    "global.enableReaderRBAC": "or change reader.role",
+    "env.PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER": "or change reader.role",
+    "name": "because peers find the gateway by this name",
+    "networkGateway": "or change the cluster's network",
 }
 
 
@@ -44,12 +44,8 @@ def _conflicts(config: StackConfig, cluster: ClusterConfig) -> Iterator[tuple[st
         for path, required in leaves(identity):
             given = _at(values, path.split("."))
             if given is not None and given != required:
-                yield (
-                    f"{chart}.{path}",
-                    f"must be {required!r} in this mesh; leave it out ({_REMEDY[path]})"
-                    if path == "name"
-                    else f"must be {required!r} in this mesh; leave it out, or {_REMEDY[path]}",
-                )
+                message = f"must be {required!r} in this mesh; leave it out, {_INSTEAD[path]}"
+                yield f"{chart}.{path}", message
 
 
 def _at(values: Mapping[str, Any], path: list[str]) -> Any:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 from mesh.samples.names import NAMESPACE
-from tests.authorities import Authority, authority
+from tests.builders.certificates import Authority, authority
 from tests.e2e.faults import SYSTEM, passes, replace, restart
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.stack import PROJECT, Stack

@@ -5,7 +5,7 @@ import yaml
 from benchmarks.mesh.documented import inputs
 from mesh.istio import values
 from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
-from tests.unit.builders import stack_config
+from tests.builders.stacks import stack_config
 
 _MESH = stack_config(
     {"east": {"network": "net-east"}, "west": {"network": "net-west"}},

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from mesh.diagram import diagram
-from tests.unit.builders import stack_config
+from tests.builders.stacks import stack_config
 
 _IDENTIFIER = re.compile(r"^ *(?:subgraph )?(\w+)\[", re.MULTILINE)
 

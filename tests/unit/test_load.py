@@ -1,4 +1,4 @@
-"""From a stack's values to its resolved configuration: where kubeconfigs are found, and who set what."""
+"""From a stack's values to its resolved configuration: where kubeconfigs are found."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +10,6 @@ from mesh.config.problems import ConfigurationError
 from mesh.kubeconfig.read import default_files
 from mesh.load import from_values, parse
 from tests.builders.kubeconfigs import kubeconfig
-from tests.unit.builders import stack_config
 
 EAST, WEST = (kubeconfig({name: f"https://{name}.example.com:6443"}) for name in ("east", "west"))
 FILES = {"/a": EAST, "/b": WEST, "~/.kube/config": EAST}
@@ -90,17 +89,3 @@ def test_a_stack_is_loaded_with_the_environment_of_its_process(
     config = from_values("p", values, is_secret=lambda key: key == "p:clusters")
     assert config.clusters["west"].connection.path == f"{tmp_path}/config"
     assert config.secret_sections == {"clusters"}
-
-
-def test_a_cluster_knows_which_settings_it_overrides() -> None:
-    """A problem is reported where it can be solved."""
-    entry = {"istio": {"values": {"istiod": {"pilot": {"replicas": 2}}}}, "trust": {"intermediate": {}}}
-    east = stack_config({"east": entry}).clusters["east"]
-    assert east.path("istio") == "clusters.east.istio"
-    assert east.path("istio.version") == "istio.version"
-    assert east.path("istio.values.istiod.pilot.replicas.limit") == (
-        "clusters.east.istio.values.istiod.pilot.replicas.limit"
-    ), "a value in a map's place is what is to be changed"
-    assert east.path("istio.values.istiod.pilotage") == "istio.values.istiod.pilotage"
-    assert east.path("trust.intermediate") == "clusters.east.trust.intermediate"
-    assert east.path("reader") == "reader"

@@ -403,8 +403,8 @@ CASES = (
         mistake="another gateway name in the values",
         written="istio: {values: {gateway: {name: gw}}}",
         message=(
-            "istio.values.gateway.name: must be 'istio-eastwestgateway' in this mesh; leave it out "
-            "(peers find the gateway by this name)"
+            "istio.values.gateway.name: must be 'istio-eastwestgateway' in this mesh; leave it out, "
+            "because peers find the gateway by this name"
         ),
     ),
     Case(

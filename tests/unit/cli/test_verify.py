@@ -11,7 +11,7 @@ from mesh.cli.verify import table
 from mesh.health.finding import Finding, Reason, Severity
 from mesh.health.verification import PairResult, VerificationReport, add, expected_pairs
 from mesh.live.facts import Answers, Pair
-from tests.unit.builders import stack_config
+from tests.builders.stacks import stack_config
 
 _FINDING = Finding(
     reason=Reason.REMOTE_SECRET_MISSING, cluster="east", message="east has none for west", hint="pulumi up"

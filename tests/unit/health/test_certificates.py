@@ -10,7 +10,7 @@ from mesh.health.declared import DeclaredCertificate, declared_certificates
 from mesh.live.facts import Cacerts, ClusterTrust, ObservedTrust
 from mesh.live.proxies import WorkloadTrust
 from tests.builders.certificates import Authority, authority
-from tests.unit.builders import stack_config
+from tests.builders.stacks import stack_config
 
 ROOT = authority("root", days=(-1, 400))
 EAST = authority("east's", issuer=ROOT, days=(-1, 90.5))

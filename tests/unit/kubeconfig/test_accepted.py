@@ -20,7 +20,7 @@ from mesh.kubeconfig.write import remote_kubeconfig
 from mesh.live.kubernetes_api import KubernetesApi
 from tests.builders.certificates import authority
 from tests.builders.kubeconfigs import kubeconfig
-from tests.unit.builders import stack_config
+from tests.builders.stacks import stack_config
 
 SERVER = {"west": "https://west.example.com:6443"}
 CA = base64.b64encode(authority("west").pem.encode()).decode()

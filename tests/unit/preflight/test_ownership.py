@@ -2,7 +2,7 @@
 
 from mesh.live.facts import ObservedCluster, ObservedControlPlane
 from mesh.preflight.ownership import members, problems
-from tests.unit.builders import stack_config
+from tests.builders.stacks import stack_config
 
 _CONFIG = stack_config({"east": {}, "west": {}})
 _OWN = ObservedCluster(control_plane=ObservedControlPlane(mesh_id="dev"))

@@ -9,7 +9,7 @@ import pytest
 from mesh.live.facts import Cacerts, ObservedCluster, ObservedControlPlane, ObservedTrust
 from mesh.preflight.transitions import problems
 from tests.builders.certificates import authority
-from tests.unit.builders import stack_config
+from tests.builders.stacks import stack_config
 
 OLD, NEW, OTHER = (authority(name).pem for name in ("dev root CA 1", "dev root CA 2", "cluster.local"))
 BUNDLES = {"none": OLD, "both": OLD + NEW, "sign": OLD + NEW + NEW, "drop": NEW, "other": OTHER}

@@ -6,7 +6,7 @@ import pytest
 
 from mesh.config.resolved import StackConfig
 from mesh.stacks.contract import Contract, identity, parse, problems
-from tests.unit.builders import stack_config
+from tests.builders.stacks import stack_config
 
 PHASES = ("none", "trust-both", "sign-with-new", "drop-old", "over")
 

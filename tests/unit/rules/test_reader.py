@@ -9,7 +9,7 @@ from mesh.config.problems import ConfigurationError
 from mesh.istio.values import istiod
 from mesh.load import parse
 from tests.builders.kubeconfigs import kubeconfig
-from tests.unit.builders import stack_config
+from tests.builders.stacks import stack_config
 
 
 def problems(

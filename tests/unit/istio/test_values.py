@@ -2,11 +2,8 @@
 
 from typing import Any
 
-import pytest
-
-from mesh.config.problems import ConfigurationError
 from mesh.istio import values
-from tests.unit.builders import stack_config
+from tests.builders.stacks import stack_config
 
 
 def _istiod(**user: Any) -> dict[str, Any]:
@@ -44,46 +41,8 @@ def test_user_values_are_merged_key_by_key() -> None:
     assert metadata == {"ISTIO_META_DNS_CAPTURE": "false", "PROXY_CONFIG_XDS_AGENT": "true"}
 
 
-@pytest.mark.parametrize(
-    ("chart", "user", "path", "instead"),
-    [
-        ("istiod", {"global": {"meshID": "other"}}, "istiod.global.meshID", "mesh.id"),
-        ("istiod", {"global": {"network": "n"}}, "istiod.global.network", "the cluster's network"),
-        (
-            "istiod",
-            {"global": {"multiCluster": {"clusterName": "x"}}},
-            "istiod.global.multiCluster.clusterName",
-            "the cluster's name",
-        ),
-        ("istiod", {"meshConfig": {"trustDomain": "x"}}, "istiod.meshConfig.trustDomain", "mesh.trustDomain"),
-        ("istiod", {"global": "text"}, "istiod.global.meshID", "mesh.id"),
-        ("gateway", {"networkGateway": "n"}, "gateway.networkGateway", "the cluster's network"),
-        ("gateway", {"name": "gw"}, "gateway.name", "peers find the gateway by this name"),
-        ("base", {"_internal_defaults_do_not_set": {}}, "base._internal_defaults_do_not_set", ""),
-    ],
-)
-def test_a_value_that_would_break_the_mesh_is_refused_by_its_key(
-    chart: str, user: dict[str, Any], path: str, instead: str
-) -> None:
-    """The message names the key and what to change instead."""
-    with pytest.raises(ConfigurationError) as refused:
-        stack_config({"east": {"istio": {"values": {chart: user}}}})
-    problem = refused.value.problems[0]
-    assert problem.path == f"clusters.east.istio.values.{path}"
-    assert instead in problem.message
-
-
-def test_a_value_for_all_clusters_is_refused_where_it_stands() -> None:
-    """Not once for each cluster."""
-    with pytest.raises(ConfigurationError) as refused:
-        stack_config(
-            {"east": {}, "west": {}}, istio={"values": {"istiod": {"meshConfig": {"trustDomain": "x"}}}}
-        )
-    assert [p.path for p in refused.value.problems] == ["istio.values.istiod.meshConfig.trustDomain"]
-
-
 def test_a_value_equal_to_ours_is_no_conflict() -> None:
-    """Said twice is not said wrong."""
+    """Set twice to one value, it is what it must be."""
     assert _istiod(**{"global": {"meshID": "dev"}})["global"]["meshID"] == "dev"
 
 

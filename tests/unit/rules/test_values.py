@@ -1,0 +1,56 @@
+"""Helm values of the user's that contradict what the mesh stands on."""
+
+from typing import Any
+
+import pytest
+
+from mesh.config.problems import ConfigurationError
+from tests.builders.stacks import stack_config
+
+
+@pytest.mark.parametrize(
+    ("chart", "user", "path", "instead"),
+    [
+        ("istiod", {"global": {"meshID": "other"}}, "istiod.global.meshID", "mesh.id"),
+        ("istiod", {"global": {"network": "n"}}, "istiod.global.network", "the cluster's network"),
+        (
+            "istiod",
+            {"global": {"multiCluster": {"clusterName": "x"}}},
+            "istiod.global.multiCluster.clusterName",
+            "the cluster's name",
+        ),
+        ("istiod", {"meshConfig": {"trustDomain": "x"}}, "istiod.meshConfig.trustDomain", "mesh.trustDomain"),
+        ("istiod", {"global": "text"}, "istiod.global.meshID", "mesh.id"),
+        ("gateway", {"networkGateway": "n"}, "gateway.networkGateway", "the cluster's network"),
+        ("gateway", {"name": "gw"}, "gateway.name", "peers find the gateway by this name"),
+        ("base", {"_internal_defaults_do_not_set": {}}, "base._internal_defaults_do_not_set", ""),
+    ],
+)
+def test_a_value_that_would_break_the_mesh_is_refused_by_its_key(
+    chart: str, user: dict[str, Any], path: str, instead: str
+) -> None:
+    """The message names the key and what to change instead."""
+    with pytest.raises(ConfigurationError) as refused:
+        stack_config({"east": {"istio": {"values": {chart: user}}}})
+    problem = refused.value.problems[0]
+    assert problem.path == f"clusters.east.istio.values.{path}"
+    assert instead in problem.message
+
+
+def test_a_value_for_all_clusters_is_refused_where_it_stands() -> None:
+    """Not once for each cluster."""
+    with pytest.raises(ConfigurationError) as refused:
+        stack_config(
+            {"east": {}, "west": {}}, istio={"values": {"istiod": {"meshConfig": {"trustDomain": "x"}}}}
+        )
+    assert [p.path for p in refused.value.problems] == ["istio.values.istiod.meshConfig.trustDomain"]
+
+
+def test_a_value_for_all_is_not_reported_for_a_cluster_that_overrides_something_else() -> None:
+    """The place to solve it is the section of all."""
+    with pytest.raises(ConfigurationError) as refused:
+        stack_config(
+            {"east": {"istio": {"version": "1.30.3"}}},
+            istio={"values": {"istiod": {"global": {"meshID": "other"}}}},
+        )
+    assert [p.path for p in refused.value.problems] == ["istio.values.istiod.global.meshID"]
