@@ -51,6 +51,11 @@ def version_tuple(version: str) -> tuple[int, int, int]:
     return int(found[1]), int(found[2]), int(found[3])
 
 
+def is_dns_label(text: str) -> bool:
+    """Whether a text is a DNS label (RFC 1123), as names of clusters and namespaces are."""
+    return _DNS_LABEL.fullmatch(text) is not None
+
+
 def _matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
     def validate(value: str) -> str:
         if not pattern.fullmatch(value):

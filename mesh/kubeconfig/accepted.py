@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from mesh.config.types import is_dns_label
 from mesh.kubeconfig.read import by_name, entries, parse
 from mesh.mappings import as_map
 
@@ -117,13 +118,15 @@ def _context_refusals(entry: Mapping[str, Any], document: Mapping[str, Any]) -> 
             yield f"its context {name!r} has no {kind}; expected the name of one of its {key}"
         elif str(context[kind]) not in by_name(document, key):
             yield f"its context {name!r} has the {kind} {context[kind]!r}, which is not one of its {key}"
+    if (namespace := context.get("namespace")) and not is_dns_label(str(namespace)):
+        yield f"its context {name!r} has a namespace that is not a DNS label; peers need none"
 
 
 def _cluster_refusals(what: str, cluster: Mapping[str, Any]) -> Iterator[str]:
     server, proxy = cluster.get("server"), cluster.get("proxy-url")
     if not server:
         yield f"{what} has no server; expected one, for example https://203.0.113.10:6443"
-    elif not str(server).startswith("https://"):
+    elif urlsplit(str(server)).scheme != "https":
         yield f"{what} has a server without https://, to which istiod sends no credentials; expected https://"
     if cluster.get("certificate-authority"):
         yield f"{what} has certificate-authority, a file: {_CA_FILE}"
@@ -134,7 +137,7 @@ def _cluster_refusals(what: str, cluster: Mapping[str, Any]) -> Iterator[str]:
         )
     if proxy and urlsplit(str(proxy)).scheme not in _PROXY_SCHEMES:
         yield f"{what} has a proxy-url that does not begin with {', '.join(_PROXY_SCHEMES)}"
-    yield from _not_base64(what, cluster, "certificate-authority-data")
+    yield from _data_refusals(what, cluster, "certificate-authority-data")
 
 
 def _user_refusals(what: str, user: Mapping[str, Any]) -> Iterator[str]:
@@ -152,7 +155,7 @@ def _user_refusals(what: str, user: Mapping[str, Any]) -> Iterator[str]:
         yield f"{what} impersonates groups, a UID or extras without a user; expected `as` beside them"
     if not any(user.get(key) for key in (*_CREDENTIALS, *_REFUSED_OF_USERS)):
         yield f"{what} has no credentials; {_CREDENTIAL}"
-    yield from _not_base64(what, user, "client-certificate-data", "client-key-data")
+    yield from _data_refusals(what, user, "client-certificate-data", "client-key-data")
 
 
 def _provider_refusals(what: str, provider: Mapping[str, Any]) -> Iterator[str]:
@@ -170,12 +173,15 @@ def _provider_refusals(what: str, provider: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _not_base64(what: str, settings: Mapping[str, Any], *keys: str) -> Iterator[str]:
+def _data_refusals(what: str, settings: Mapping[str, Any], *keys: str) -> Iterator[str]:
     for key in keys:
         try:
-            base64.b64decode(str(settings.get(key) or ""), validate=True)
+            data = base64.b64decode(str(settings.get(key) or ""), validate=True)
         except (binascii.Error, ValueError):
             yield f"{what} has {key} that is not base64; expected base64 of a PEM text"
+            continue
+        if data and b"-----BEGIN " not in data:
+            yield f"{what} has {key} that is not PEM; expected base64 of a PEM text"
 
 
 def _inner(entry: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -144,6 +144,11 @@ ROWS = (
         refused="has certificate-authority-data that is not base64",
     ),
     Row(
+        key="certificate-authority-data that is not PEM",
+        cluster={"certificate-authority-data": base64.b64encode(b"hunter2").decode()},
+        refused="has certificate-authority-data that is not PEM",
+    ),
+    Row(
         key="certificate-authority",
         cluster={"certificate-authority": "/etc/hunter2"},
         refused="has certificate-authority, a file",
@@ -154,6 +159,7 @@ ROWS = (
         cluster={"insecure-skip-tls-verify": True, "certificate-authority-data": CA},
         refused="certificate-authority-data and insecure-skip-tls-verify",
     ),
+    Row(key="server in capitals", cluster={"server": "HTTPS://west.example.com:6443"}),
     Row(key="tls-server-name", cluster={"tls-server-name": "kubernetes.default.svc"}),
     Row(key="proxy-url", cluster={"proxy-url": "http://proxy.example.com:3128"}),
     Row(
@@ -181,6 +187,7 @@ def changed(**keys: Any) -> str:
     return yaml.safe_dump({**yaml.safe_load(ROWS[0].text), **keys})
 
 
+IN_WEST = {"cluster": "west", "user": "west"}
 WHOLE = (
     ("", "expected a kubeconfig: a map"),
     ("[]", "expected a kubeconfig: a map"),
@@ -192,6 +199,12 @@ WHOLE = (
     (
         changed(contexts=[{"name": "west", "context": {"cluster": "north", "user": "west"}}]),
         "has the cluster 'north', which is not one of its clusters",
+    ),
+    (
+        changed(
+            contexts=[{"name": "west", "context": {"cluster": "west", "user": "west", "namespace": "_"}}]
+        ),
+        "has a namespace that is not a DNS label",
     ),
     (changed(users=[{"name": "west", "user": {"token": "t"}}] * 2), "its users have 'west' twice"),
 )
