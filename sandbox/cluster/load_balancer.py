@@ -85,7 +85,9 @@ class Controller:
 
     def run(self) -> None:
         """List all Services, then follow their changes until the watch ends."""
-        listing = self._api.list_service_for_all_namespaces().to_dict()
+        services = self._api.list_service_for_all_namespaces()
+        # Not `to_dict`, which has Python's names for the keys.
+        listing = cast("dict[str, Any]", self._api.api_client.sanitize_for_serialization(services))
         self._claims = {}
         for service in listing["items"]:
             self._note(service)
