@@ -90,7 +90,7 @@ def _url(*schemes: str, example: str) -> Callable[[str], str]:
 
 def _certificate_pem(value: str) -> str:
     if "PRIVATE KEY" in value:
-        raise ValueError("expected a certificate, but a private key was given: it must not be here")
+        raise ValueError("expected a certificate, but this is a private key, which must not be here")
     if not value.strip().startswith("-----BEGIN CERTIFICATE-----"):
         raise ValueError("expected a PEM certificate, for example the text of ca.crt")
     return value

@@ -152,7 +152,7 @@ def _user_refusals(what: str, user: Mapping[str, Any]) -> Iterator[str]:
     if user.get("client-certificate-data") and not any(keys):
         yield f"{what} has client-certificate-data without client-key-data; expected both"
     if (user.get("as-groups") or user.get("as-user-extra") or user.get("as-uid")) and not user.get("as"):
-        yield f"{what} impersonates groups, a UID or extras without a user; expected `as` beside them"
+        yield f"{what} impersonates groups, a UID or extras without a user; expected `as` too"
     if not any(user.get(key) for key in (*_CREDENTIALS, *_REFUSED_OF_USERS)):
         yield f"{what} has no credentials; {_CREDENTIAL}"
     yield from _data_refusals(what, user, "client-certificate-data", "client-key-data")

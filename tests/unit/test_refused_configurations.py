@@ -320,8 +320,8 @@ CASES = (
         mistake="a private key in the place of a certificate",
         written="clusters: {west: {apiServer: {certificateAuthority: '-----BEGIN PRIVATE KEY-----'}}}",
         message=(
-            "clusters.west.apiServer.certificateAuthority: '-----BEGIN PRIVATE KEY-----' is "
-            "invalid: expected a certificate, but a private key was given: it must not be here"
+            "clusters.west.apiServer.certificateAuthority: '-----BEGIN PRIVATE KEY-----' is invalid: "
+            "expected a certificate, but this is a private key, which must not be here"
         ),
     ),
     Case(

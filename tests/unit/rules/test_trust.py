@@ -95,7 +95,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any] | None, str, str]] = [
         {"certificate": ROOT.key_pem},
         None,
         f"{ROOT_PATH}.certificate",
-        "a private key was given",
+        "this is a private key",
     ),
     (
         "root: two certificates",
