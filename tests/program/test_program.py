@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.program.conftest import write_kubeconfigs
-from tests.program.recording import PRIVATE_KEY, PROJECT, TOKEN, Recording, Registration, run
+from tests.program.recording import PRIVATE_KEY, PROJECT, TOKEN, Recording, Registration, run, run_config
 
 # Those that are a whole mesh by themselves.
 EXAMPLES = [
@@ -242,6 +242,21 @@ def test_kubeconfig_contents_enter_the_provider_as_a_secret(home: Path) -> None:
     stack_file.write_text(yaml.safe_dump(document), encoding="utf-8")
     (provider,) = run(stack_file).of_type("pulumi:providers:kubernetes")
     assert "kubeconfig" in provider.secret_inputs
+
+
+def test_the_provider_gets_the_one_file_of_kubeconfig_that_has_the_context(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes no list of files, as kubectl does, and no credential of theirs enters the state."""
+    files = {name: (home / f"{name}.yaml").as_posix() for name in ("east", "west")}
+    write_kubeconfigs({name: {"context": name, "kubeconfig": path} for name, path in files.items()})
+    monkeypatch.setenv("KUBECONFIG", ":".join(files.values()))
+    recording = run_config(
+        {"istio-mesh:mesh": '{"id": "dev"}', "istio-mesh:clusters": '{"west": {"context": "west"}}'}
+    )
+    (provider,) = recording.of_type("pulumi:providers:kubernetes")
+    assert provider.inputs["kubeconfig"] == files["west"], "another file than kubectl would use"
+    assert "kubeconfig" not in provider.secret_inputs, "a path is no secret"
 
 
 def test_remote_secret_is_what_istiod_reads() -> None:
