@@ -238,3 +238,17 @@ def test_every_proxy_has_taken_its_configuration(clusters: Mapping[str, Kube], n
         return deployments == wanted and all(state == {"SYNCED"} for state in states().values())
 
     eventually(is_synced, states)
+
+
+def test_a_state_of_an_earlier_program_needs_no_change(mesh: Stack, tmp_path: Path) -> None:
+    """Remote secrets were `mesh:index:Link` once: under the new name they are the same resources."""
+    state = mesh.pulumi("stack", "export").stdout
+    assert "mesh:index:RemoteSecret" in state
+    now, earlier = tmp_path / "now.json", tmp_path / "earlier.json"
+    now.write_text(state)
+    earlier.write_text(state.replace("mesh:index:RemoteSecret", "mesh:index:Link"))
+    mesh.pulumi("stack", "import", "--file", str(earlier))
+    try:
+        assert mesh.preview() == []
+    finally:
+        mesh.pulumi("stack", "import", "--file", str(now))
