@@ -1,4 +1,4 @@
-"""Whether what the configuration asks of trust and tokens may follow what is in place. Pure."""
+"""Whether the configured trust and tokens may follow those that the clusters have now. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.schema import RootSection, TrustSection
 from mesh.config.types import Phase
-from mesh.istio.names import token_generation, token_name
+from mesh.istio.names import token_generation
 from mesh.live.facts import Cacerts, ObservedCluster
 from mesh.pki.certificates import name, parse_readable
 from mesh.pki.profile import root_common_name
@@ -20,7 +20,7 @@ from mesh.pki.validation import intermediate_problems
 _PHASE = "trust.phase"
 _ROOT = "trust.root"
 _BEFORE = "no rotation"
-_WAIT = "the kubelet updates it within two minutes; wait, and run the same again"
+_WAIT = "the kubelet updates it within two minutes; wait, then run the same command again"
 # Bundles of clusters that are asked for one root alone.
 _CURRENT_ALONE = TrustBundle.of(RootRole.CURRENT)
 _BOTH_TRUSTED = TrustBundle.of(RootRole.CURRENT, RootRole.UNKNOWN)
@@ -30,7 +30,7 @@ _SIGNS_WITH_CURRENT = TrustBundle.of(RootRole.UNKNOWN, RootRole.CURRENT, RootRol
 def problems(
     config: StackConfig, clusters: Mapping[str, ObservedCluster], now: datetime
 ) -> Iterator[Problem]:
-    """Everything that must not be done to the clusters as they are, each with what to do instead."""
+    """Each step that would break calls from where the clusters are now, and what to do instead."""
     for cluster in config.clusters.values():
         if cluster.intermediate.existing and cluster.name in clusters:
             yield from _existing(cluster, config.trust, clusters[cluster.name], now)
@@ -81,10 +81,10 @@ def _matches(mesh_id: str, root: RootSection, certificate: x509.Certificate) -> 
 def _steady(
     root: RootSection, clusters: Mapping[str, ObservedCluster], bundles: Mapping[str, _Bundles]
 ) -> Iterator[Problem]:
-    """One root: it must be the one that is there, alone, or with another that is on its way in or out.
+    """Without a rotation, the clusters must have the configured root, alone or in its first or last phase.
 
-    Where some clusters have it and others have roots that nobody knows, those others have been tampered with,
-    and an update with refresh repairs them.
+    Where some clusters have it and others only unknown roots, someone has changed those others, and an update
+    with refresh repairs them.
     """
     somewhere = any(
         RootRole.CURRENT in bundle.roles
@@ -130,9 +130,9 @@ def _rotation(
     if not refused and known and max(known | {target}) - min(known | {target}) > 1:
         yield Problem(
             path=_PHASE,
-            message="the clusters stand on both sides of it: "
+            message="some clusters are before this phase and some after it: "
             + ", ".join(f"{cluster}: {_word(in_cacerts)}" for cluster, (_, in_cacerts) in steps.items())
-            + f"; expected all at one phase first, for example {_word(min(known))}",
+            + f"; expected all in one phase first, for example {_word(min(known))}",
         )
     moving = [cluster for cluster, (_, in_cacerts) in steps.items() if in_cacerts != target]
     if moving:
@@ -144,21 +144,21 @@ def _one(cluster: str, both: _Bundles, target: int) -> Iterator[Problem]:
     if published is None or in_cacerts is None:
         yield Problem(
             path=_ROOT,
-            message=f"{cluster} trusts roots that are neither root nor nextRoot; expected root as it was "
-            "before the rotation (python -m mesh trust shows what is there)",
+            message=f"{cluster} trusts a root that is neither root nor nextRoot; expected root as it was "
+            "before the rotation. `python -m mesh trust` shows the roots",
         )
     elif abs(in_cacerts - target) > 1:
         between = in_cacerts + (1 if target > in_cacerts else -1)
         yield Problem(
             path=_PHASE,
-            message=f"{cluster} is at {_word(in_cacerts)}, and {_word(target)} is not the phase beside it: "
-            f"each must be in place in every cluster before the next. Run {_word(between)} next",
+            message=f"{cluster} is in {_word(in_cacerts)}, and {_word(target)} is not the next phase: every "
+            f"cluster must complete each phase before the next begins. Run {_word(between)} next",
         )
     elif abs(published - target) > 1:
         yield Problem(
             path=_PHASE,
-            message=f"istiod in {cluster} still works with the roots of {_word(published)}, though "
-            f"{_word(in_cacerts)} is in its cacerts: {_WAIT}",
+            message=f"istiod in {cluster} still has the roots of {_word(published)}, though its cacerts has "
+            f"those of {_word(in_cacerts)}: {_WAIT}",
         )
 
 
@@ -170,22 +170,22 @@ def _able(
         if found.unreachable:
             yield Problem(
                 path=_PHASE,
-                message=f"{_word(STEPS.index(phase))} moves {', '.join(moving)}, and {cluster} cannot be "
-                f"asked how far it is: {found.unreachable}; expected every cluster to answer",
+                message=f"{_word(STEPS.index(phase))} changes {', '.join(moving)}, and the phase of "
+                f"{cluster} is unknown: {found.unreachable}; expected every cluster to be reachable",
             )
         elif cluster in moving and found.control_plane and not found.control_plane.multi_root:
             yield Problem(
                 path=_PHASE,
                 message=f"istiod in {cluster} runs without ISTIO_MULTIROOT_MESH=true and would ignore "
-                "another root; first run `pulumi up` without nextRoot and with that in "
-                "istio.values.istiod.env",
+                "another root; set it in istio.values.istiod.env, and run `pulumi up` without nextRoot "
+                "first",
             )
         elif cluster in moving and found.control_plane and not found.control_plane.xds_agent:
             yield Problem(
                 path=_PHASE,
                 message=f"the proxies in {cluster} run without PROXY_CONFIG_XDS_AGENT=true and would not "
-                "learn of another root; first run `pulumi up` without nextRoot and with that in "
-                "istio.values.istiod.meshConfig.defaultConfig.proxyMetadata, then restart the workloads",
+                "load another root; set it in istio.values.istiod.meshConfig.defaultConfig.proxyMetadata, "
+                "run `pulumi up` without nextRoot, and restart the workloads first",
             )
 
 
@@ -201,13 +201,13 @@ def _existing(
     path = f"clusters.{cluster.name}.trust.intermediate.existing"
     if found.unreachable:
         if not cluster.skip_unreachable:
-            yield Problem(path=path, message=f"its cacerts cannot be checked: {found.unreachable}")
+            yield Problem(path=path, message=f"cannot check its cacerts: {found.unreachable}")
         return
     if found.trust.cacerts is None:
         yield Problem(
             path=path,
-            message="the cluster has no Secret istio-system/cacerts; expected it there before the mesh, with "
-            "ca-cert.pem, ca-key.pem, root-cert.pem and cert-chain.pem",
+            message="the cluster has no Secret istio-system/cacerts; create it before the first "
+            "`pulumi up`, with ca-cert.pem, ca-key.pem, root-cert.pem and cert-chain.pem",
         )
         return
     if found.network != cluster.network:
@@ -244,18 +244,16 @@ def _cacerts_problems(cacerts: Cacerts, trust: TrustSection, now: datetime) -> I
 
 
 def _tokens(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Iterator[Problem]:
-    """A token may go only after every remote secret carries another one."""
-    for target, cluster in config.clusters.items():
+    """A token may be deleted only when no remote secret has it any more."""
+    for remote, cluster in config.clusters.items():
         if cluster.reader.kubeconfig is not None:
             continue
-        alive = [token_name(generation) for generation in cluster.reader.token_generations]
-        for reader, found in clusters.items():
-            used = found.token_secrets.get(target)
-            generation = token_generation(used) if used else None
-            if generation is not None and used not in alive and reader in config.clusters:
+        configured = list(cluster.reader.token_generations)
+        for other, found in clusters.items():
+            used = token_generation(found.token_secrets.get(remote, ""))
+            if used is not None and used not in configured and other in config.clusters:
                 yield Problem(
                     path="reader.tokenGenerations",
-                    message=f"{list(cluster.reader.token_generations)} deletes the token of {target} of "
-                    f"generation {generation}, and {reader} still reads {target} with it; expected "
-                    f"[{generation}, {cluster.reader.token_generations[-1]}] first",
+                    message=f"{configured} deletes the token of {remote} of generation {used}, and {other} "
+                    f"still uses it; expected [{used}, {configured[-1]}] first",
                 )

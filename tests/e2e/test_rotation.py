@@ -260,7 +260,7 @@ def test_reader_tokens_are_rotated_without_a_failed_call(mesh_of_before: Mesh) -
     generations(2)
     refused = mesh.stack.pulumi("preview", check=False)
     assert refused.returncode != 0
-    assert "still reads west with it; expected [1, 2] first" in refused.stdout
+    assert "still uses it; expected [1, 2] first" in refused.stdout
     with mesh.load() as load:
         generations(1, 2)
         mesh.stack.up()
@@ -302,7 +302,7 @@ def test_a_phase_before_its_turn_is_refused_before_anything_changes(mesh_of_befo
     mesh.set_trust(nextRoot={"generation": 2, "key": "ecdsa-p256"}, phase=phase)
     refused = mesh.stack.up(check=False)
     assert refused.returncode != 0
-    assert f"{phase} is not the phase beside it" in refused.stdout
+    assert f"{phase} is not the next phase" in refused.stdout
     assert "Run trust-both next" in refused.stdout
     mesh.set_trust(root={"generation": 2, "key": "ecdsa-p256"}, nextRoot=None, phase=None)
     jumped = mesh.stack.up(check=False)

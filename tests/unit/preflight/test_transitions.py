@@ -53,7 +53,7 @@ def test_a_phase_may_follow_only_the_one_beside_it(target: str, there: str) -> N
 def test_one_cluster_behind_holds_all_back() -> None:
     """West has not got the phase before, so nobody goes on."""
     (line,) = refusals(rotation("sign"), {"east": cluster("both"), "west": cluster("none")})
-    assert line.startswith("trust.phase: west is at no rotation")
+    assert line.startswith("trust.phase: west is in no rotation")
 
 
 def test_a_half_done_phase_may_be_finished() -> None:
@@ -64,14 +64,14 @@ def test_a_half_done_phase_may_be_finished() -> None:
 def test_clusters_on_both_sides_of_a_phase_are_brought_together_first() -> None:
     """East would drop what west still signs with."""
     found = refusals(rotation("sign"), {"east": cluster("drop"), "west": cluster("both")})
-    assert any("stand on both sides" in line for line in found), found
+    assert any("some clusters are before this phase and some after it" in line for line in found), found
 
 
 def test_an_istiod_that_has_not_taken_over_yet_is_waited_for() -> None:
     """The Secret has the phase before, but istiod still works without it."""
     (line,) = refusals(rotation("sign"), {"east": cluster("none", "both"), "west": cluster("both")})
-    assert "istiod in east still works with the roots of no rotation" in line
-    assert "wait, and run the same again" in line
+    assert "istiod in east still has the roots of no rotation" in line
+    assert "wait, then run the same command again" in line
 
 
 def test_an_unreachable_cluster_stops_a_phase_that_moves_others() -> None:
@@ -80,8 +80,8 @@ def test_an_unreachable_cluster_stops_a_phase_that_moves_others() -> None:
         rotation("both"), {"east": cluster("none"), "west": ObservedCluster(unreachable="timed out")}
     )
     assert found == [
-        "trust.phase: trust-both moves east, and west cannot be asked how far it is: timed out; expected "
-        "every cluster to answer"
+        "trust.phase: trust-both changes east, and the phase of west is unknown: timed out; expected "
+        "every cluster to be reachable"
     ]
 
 
@@ -135,7 +135,7 @@ def test_a_rotation_is_not_over_before_istiod_has_dropped_the_old_root() -> None
     """The Secret no longer has it, but istiod still trusts it."""
     (line,) = refusals({"root": {"generation": 2}}, {"east": cluster("sign", "drop")})
     assert "istiod in east still trusts the root before generation 2" in line
-    assert "wait, and run the same again" in line
+    assert "wait, then run the same command again" in line
 
 
 def test_a_rotation_may_be_given_up_after_its_first_phase() -> None:
