@@ -1,11 +1,13 @@
 """What a mesh is made of, seen from its clusters with the tools that a user would take."""
 
 import base64
+import copy
 import json
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -252,3 +254,36 @@ def test_a_state_of_an_earlier_program_needs_no_change(mesh: Stack, tmp_path: Pa
         assert mesh.preview() == []
     finally:
         mesh.pulumi("stack", "import", "--file", str(now))
+
+
+def _renamed(config: dict[str, Any]) -> None:
+    config["clusters"]["north"] = config["clusters"].pop("east")
+
+
+def _of_another_mesh(config: dict[str, Any]) -> None:
+    config["mesh"]["id"] = "another"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_renamed, "istio-mesh:clusters.north: its context leads to the cluster that is 'east' in this mesh"),
+        (_of_another_mesh, "istio-mesh:clusters.west: is a member of the mesh 'dev'"),
+    ],
+)
+def test_a_cluster_that_is_a_member_already_is_refused(
+    mesh: Stack, change: Callable[[dict[str, Any]], None], message: str
+) -> None:
+    """Under another name or of another mesh, before anything is registered."""
+    config = mesh.config()
+    try:
+        changed = copy.deepcopy(config)
+        change(changed)
+        mesh.configure(changed)
+        refused = mesh.pulumi("preview", check=False)
+    finally:
+        mesh.configure(config)
+    assert refused.returncode != 0
+    assert "in the clusters; nothing was changed." in refused.stdout, refused.stdout + refused.stderr
+    assert message in refused.stdout, refused.stdout + refused.stderr
+    assert "root" not in refused.stdout.partition("Diagnostics:")[2], "what follows from it is reported, too"

@@ -1,4 +1,4 @@
-"""Clusters that are members of another mesh."""
+"""Clusters that are members of another mesh, or of this mesh under another name."""
 
 from mesh.live.facts import ObservedCluster, ObservedControlPlane
 from mesh.preflight.ownership import members, problems
@@ -23,3 +23,13 @@ def test_members_of_this_mesh_and_empty_clusters_are_accepted() -> None:
     silent = ObservedCluster(control_plane=ObservedControlPlane())
     for observed in (_OWN, ObservedCluster(), silent, ObservedCluster(unreachable="timed out")):
         assert list(problems(_CONFIG, {"east": observed})) == []
+
+
+def test_a_member_under_another_name_is_refused() -> None:
+    """Both installations would own the same namespace, and the removal of one would delete the other."""
+    east = ObservedCluster(control_plane=ObservedControlPlane(mesh_id="dev", cluster_id="east"))
+    (problem,) = problems(_CONFIG, {"east": east, "west": east})
+    assert problem.path == "clusters.west"
+    assert "leads to the cluster that is 'east' in this mesh" in problem.message
+    assert "docs/renaming.md" in problem.message
+    assert members(_CONFIG, {"east": east, "west": east}) == {"east": east}
