@@ -22,9 +22,9 @@ def problems(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> It
         elif other := _other_name(name, observed):
             yield Problem(
                 path=path,
-                message=f"its context leads to the cluster that is {other!r} in this mesh; expected a context "
-                f"of another cluster. To rename {other}, follow docs/renaming.md: under two names, one "
-                "installation would delete the other",
+                message=f"its context leads to the cluster that is {other!r} in this mesh; expected the "
+                f"context of another cluster. To rename {other}, follow docs/renaming.md: with two names, "
+                "one installation would delete the other",
             )
 
 
