@@ -10,11 +10,6 @@ ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 WORKFLOWS := .github/workflows/*.yml examples/github-actions/*.yml
 IN_SANDBOX := eval "$$($(PY) -m sandbox env)" &&
 
-# Groups of tests that share clusters; a group ends with its clusters stopped, which frees their memory.
-TRUST_TESTS := $(wildcard tests/e2e/test_trust*.py tests/e2e/test_rotation*.py tests/e2e/test_split*.py)
-BREAKING_TESTS := $(wildcard tests/e2e/test_break*.py tests/e2e/test_load*.py tests/e2e/test_mutual*.py)
-MESH_TESTS := $(filter-out $(TRUST_TESTS) $(BREAKING_TESTS),$(wildcard tests/e2e/test_*.py))
-
 # $(call step,what it is,command)
 define step
 	@echo "==> $(1)"; SECONDS=0; ( $(2) ); echo "    $(1): done in $$SECONDS s"
@@ -64,9 +59,9 @@ unit: .venv/installed ## Run the tests that need no cluster.
 test: lint unit setup ## Run all tests, on real clusters too.
 	$(call step,Tests of the sandbox,$(PYTEST) tests/sandbox)
 	$(call step,Tests of the plugins,$(PYTEST) tests/plugins)
-	$(call step,Tests of the mesh,$(PYTEST) $(MESH_TESTS))
-	$(call step,Tests that break the mesh,$(PYTEST) $(BREAKING_TESTS))
-	$(call step,Tests of trust and of several stacks,$(PYTEST) $(TRUST_TESTS))
+	$(call step,Tests of the mesh,$(PYTEST) tests/e2e -m mesh)
+	$(call step,Tests that break the mesh,$(PYTEST) tests/e2e -m breaking)
+	$(call step,Tests of trust and of several stacks,$(PYTEST) tests/e2e -m trust)
 
 .venv/bench: .venv/installed requirements-bench.lock
 	$(call step,Packages of the benchmarks,$(PIP_INSTALL) -r requirements-bench.lock)

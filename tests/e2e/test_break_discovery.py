@@ -9,6 +9,8 @@ from tests.e2e.faults import SYSTEM, deleted, passes, replace, sees, verify
 from tests.e2e.kube import Kube
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.breaking
+
 View = Callable[[str], Kube]
 SECRET = "istio-remote-secret-west"
 

@@ -10,6 +10,8 @@ from tests.e2e.faults import SYSTEM, deleted, passes, patched, sees
 from tests.e2e.kube import Kube
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.breaking
+
 View = Callable[[str], Kube]
 
 

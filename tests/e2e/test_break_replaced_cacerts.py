@@ -8,11 +8,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from mesh.samples.names import NAMESPACE
 from tests.builders.certificates import Authority, authority
 from tests.e2e.faults import SYSTEM, passes, replace, restart
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.stack import PROJECT, Stack
+
+pytestmark = pytest.mark.breaking
 
 _CLUSTERS = ("east", "west")
 

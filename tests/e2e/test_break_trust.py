@@ -18,6 +18,8 @@ from tests.e2e.faults import SYSTEM, passes, replace, restart, sees
 from tests.e2e.kube import Kube
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.breaking
+
 View = Callable[[str], Kube]
 _NOW = datetime.now(UTC)
 

@@ -9,6 +9,8 @@ from tests.e2e.faults import deleted, passes, patch, sees, verify
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.breaking
+
 View = Callable[[str], Kube]
 
 

@@ -16,6 +16,8 @@ from sandbox import cluster
 from tests.e2e.kube import Kube, assert_answered_everywhere
 from tests.e2e.stack import PROJECT, Stack, mesh_config
 
+pytestmark = pytest.mark.mesh
+
 NAMES = ("north", "south")
 _STOP_SECONDS = 120
 

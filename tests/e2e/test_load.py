@@ -5,6 +5,8 @@ import pytest
 from sandbox import cluster
 from tests.e2e.load import URL, Load
 
+pytestmark = pytest.mark.breaking
+
 
 @pytest.mark.usefixtures("mesh")
 def test_calls_that_fail_are_reported_with_their_reason() -> None:

@@ -17,6 +17,8 @@ from tests.e2e.kube import Kube
 from tests.e2e.load import Load
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.breaking
+
 View = Callable[[str], Kube]
 OLD = ("east", "west")
 _CUT = "reset reason: connection termination"

@@ -20,6 +20,8 @@ from tests.e2e.kube import Kube, eventually
 from tests.e2e.load import Load
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.breaking
+
 View = Callable[[str], Kube]
 _HOST = f"{SERVICE}.{NAMESPACE}.svc.cluster.local"
 _RULE = ["PREROUTING", "!", "-i", "lo", "-j", "DROP"]

@@ -15,6 +15,8 @@ from tests.e2e.faults import passes
 from tests.e2e.load import Load
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.breaking
+
 OLD = ("east", "west")
 NEW = "north"
 

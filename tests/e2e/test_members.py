@@ -12,6 +12,8 @@ from sandbox import cluster
 from tests.e2e.kube import Kube, assert_answered_everywhere
 from tests.e2e.stack import Change, Stack
 
+pytestmark = pytest.mark.mesh
+
 OLD = ("east", "west")
 NEW = "south"
 

@@ -15,6 +15,8 @@ import yaml
 from tests.e2e.kube import Kube, assert_answered_everywhere, eventually
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.mesh
+
 CLUSTERS = ("east", "west")
 PAIRS = (("east", "west"), ("west", "east"))
 READER = "system:serviceaccount:istio-system:istio-reader-service-account"

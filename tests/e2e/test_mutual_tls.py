@@ -12,6 +12,8 @@ from tests.e2e.faults import SYSTEM, feed
 from tests.e2e.kube import Kube
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.breaking
+
 View = Callable[[str], Kube]
 _CALLS = 20
 _CALLER = f"spiffe://cluster.local/ns/{NAMESPACE}/sa/{CLIENT}"

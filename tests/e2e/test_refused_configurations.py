@@ -17,6 +17,8 @@ from mesh.config.schema import ClusterSection, PeerSection, StackSections
 from tests.builders.kubeconfigs import kubeconfig
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.mesh
+
 SETTINGS = {
     "mesh.id": "shop",
     "mesh.trustDomain": "shop.example.com",

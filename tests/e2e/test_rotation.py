@@ -26,6 +26,8 @@ from tests.e2e.kube import Kube, eventually
 from tests.e2e.load import Load
 from tests.e2e.stack import PROJECT, Stack
 
+pytestmark = pytest.mark.trust
+
 CONTEXTS = {"east": "trust-east", "west": "trust-west"}
 _STATE = Path(__file__).parent / "states" / "before-rotation.json"
 _STACK_FILE = _STATE.with_suffix(".yaml")

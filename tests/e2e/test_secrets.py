@@ -24,6 +24,8 @@ from tests.e2e.kube import Kube
 from tests.e2e.leaks import Haystack, Needle, Watch
 from tests.e2e.stack import Stack
 
+pytestmark = pytest.mark.mesh
+
 CLUSTERS = ("east", "west")
 COMMANDS = (
     "preview --diff --show-sames",

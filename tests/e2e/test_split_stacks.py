@@ -15,6 +15,8 @@ from sandbox import cluster
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.stack import PROJECT, Stack, mesh_config
 
+pytestmark = pytest.mark.trust
+
 NAMES = ("east", "west", "north")
 CONTEXTS = {name: f"split-{name}" for name in NAMES}
 # What is made anew for every mesh: keys, certificates, tokens, serial numbers, and what Helm makes of them.

@@ -17,6 +17,8 @@ from tests.builders.certificates import Authority, authority
 from tests.e2e.kube import Kube, assert_answered_everywhere
 from tests.e2e.stack import PROJECT, Stack, mesh_config
 
+pytestmark = pytest.mark.trust
+
 NAMES = ("east", "west")
 CONTEXTS = {"east": "given-east", "west": "given-west"}
 SYSTEM = "istio-system"
