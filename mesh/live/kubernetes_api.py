@@ -23,11 +23,21 @@ from websocket import WebSocketException
 from mesh.config.resolved import Connection
 from mesh.kubeconfig.accepted import accepted
 from mesh.kubeconfig.read import narrowed
-from mesh.mappings import Json, at
+from mesh.mappings import Json, as_map, at
 
 _CONNECT_SECONDS = 3
 _ANSWER_SECONDS = 15
 _MOST_CONNECTIONS = 16
+# What the client raises for settings in a kubeconfig that it does not know or that have another type.
+_CLIENT_ERRORS = (
+    AttributeError,
+    ImportError,
+    LookupError,
+    OSError,
+    TypeError,
+    ValueError,
+    urllib3.exceptions.HTTPError,
+)
 
 # These have no types.
 config: Any = _config
@@ -35,7 +45,7 @@ stream: Any = _stream
 
 
 class ApiError(Exception):
-    """The API server answered with an error; `status` is HTTP's."""
+    """The answer is an error, or does not come from an API server; `status` is HTTP's."""
 
     def __init__(self, status: int, message: str) -> None:
         self.status = status
@@ -70,20 +80,32 @@ class KubernetesApi:
         """A client for the API server of one of the stack's clusters.
 
         Raises:
-            UnreachableError: the kubeconfig cannot be used, for example because its login command fails.
+            UnreachableError: the kubeconfig cannot be used, for example because its login command fails. The
+                message says why, and never repeats credentials.
         """
         configuration = _configuration()
         try:
             path = Path(connection.path).expanduser()
             text = path.read_text(encoding="utf-8") if connection.contents is None else connection.contents
+            document = narrowed(text, connection.context)
+        except (OSError, ValueError) as error:
+            raise _unusable(connection, str(error)) from error
+        try:
             config.kube_config.KubeConfigLoader(
-                narrowed(text, connection.context),
+                document,
                 active_context=connection.context,
                 config_base_path=str(path.absolute().parent),
             ).load_and_set(configuration)
-        except (ConfigException, OSError, ValueError) as error:
-            raise UnreachableError(f"the kubeconfig's context {connection.context} cannot be used") from error
-        return cls(configuration)
+            api = cls(configuration)
+        except ConfigException as error:
+            raise _unusable(connection, _config_problem(error)) from error
+        except _CLIENT_ERRORS as error:
+            raise _unusable(connection, _client_problem(error)) from error
+        if _logs_in(document) and not (configuration.api_key or configuration.cert_file):
+            raise _unusable(
+                connection, "its login command gave no credentials; run it by itself to see why it fails"
+            )
+        return api
 
     @classmethod
     def from_kubeconfig(cls, text: str) -> "KubernetesApi":
@@ -99,8 +121,8 @@ class KubernetesApi:
                 document, client_configuration=configuration, persist_config=False
             )
             return cls(configuration)
-        except (ConfigException, ValueError, TypeError, AttributeError, KeyError, OSError) as error:
-            raise ValueError("it is not a kubeconfig with a server, its CA and a user") from error
+        except (ConfigException, *_CLIENT_ERRORS) as error:
+            raise ValueError(_client_problem(error)) from error
 
     @property
     def server(self) -> str:
@@ -111,7 +133,7 @@ class KubernetesApi:
         """The object or list at a path such as `/api/v1/namespaces/istio-system`.
 
         Raises:
-            ApiError: the server refuses, or the object does not exist.
+            ApiError: the server refuses, the object does not exist, or the answer is not an object.
             UnreachableError: the server gives no answer.
         """
         return self._request("GET", path, query, None)
@@ -173,7 +195,7 @@ class KubernetesApi:
                 raise ExecError(f"the command in {namespace}/{pod} took longer than {timeout:.0f} s")
             return CommandOutput(stdout=process.read_stdout(timeout=0), stderr=process.read_stderr(timeout=0))
         except (ApiException, WebSocketException, OSError) as error:
-            raise ExecError(f"no command can be run in {namespace}/{pod}: {_first_line(error)}") from error
+            raise ExecError(f"no command can be run in {namespace}/{pod}: {_exec_problem(error)}") from error
 
     def _request(self, method: str, path: str, query: Mapping[str, str], body: Json | None) -> Json:
         prepared = self._client.param_serialize(
@@ -191,7 +213,13 @@ class KubernetesApi:
             raise UnreachableError(f"no answer from {self.server}: {_cause(error)}") from error
         if not 200 <= answer.status < 300:
             raise ApiError(answer.status, _message(text) or f"HTTP {answer.status}")
-        return cast(Json, json.loads(text))
+        if (document := _object(text)) is None:
+            raise ApiError(
+                answer.status,
+                f"{self.server} answered {path} with something else than a Kubernetes object, such as a "
+                "login page; expected an API server: check the server and the proxy in the kubeconfig",
+            )
+        return document
 
 
 def secret_texts(secret: Json | None) -> dict[str, str]:
@@ -218,17 +246,53 @@ def _cause(error: Exception) -> str:
         return "no connection"
     if isinstance(reason, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.ReadTimeoutError):
         return "timed out"
+    if isinstance(reason, urllib3.exceptions.ResponseError):
+        return "it redirects, which an API server does not"
     if isinstance(reason, urllib3.exceptions.SSLError):
         return f"TLS: {_first_line(reason)}"
     return type(reason).__name__
 
 
-def _message(text: bytes) -> str:
+def _object(text: bytes) -> Json | None:
     try:
-        document: Any = json.loads(text)
+        return as_map(json.loads(text))
     except ValueError:
-        return ""
-    return str(cast(Json, document).get("message", "")) if isinstance(document, dict) else ""
+        return None
+
+
+def _message(text: bytes) -> str:
+    return str((_object(text) or {}).get("message", ""))
+
+
+def _unusable(connection: Connection, why: str) -> UnreachableError:
+    return UnreachableError(f"the kubeconfig's context {connection.context} cannot be used: {why}")
+
+
+def _config_problem(error: ConfigException) -> str:
+    """What the client does not like in a kubeconfig; what a login command printed is not repeated."""
+    message = _first_line(error)
+    if message.startswith(("Invalid kube-config", "File does not exist")):
+        return message
+    return "its user cannot be logged in"
+
+
+def _client_problem(error: Exception) -> str:
+    """Why the client cannot use a kubeconfig; its own words may repeat what is in it."""
+    if isinstance(error, ImportError):
+        return "its proxy-url has a SOCKS proxy, which this program can use only with the package PySocks"
+    return "expected a server, a CA, and a user with credentials that the Kubernetes client knows"
+
+
+def _logs_in(document: Json) -> bool:
+    """Whether the user of a kubeconfig with one user gets credentials from a command."""
+    users: Sequence[Json] = document.get("users") or []
+    return any(at(user, "user", "exec") for user in users)
+
+
+def _exec_problem(error: Exception) -> str:
+    """Why a command could not start; the client puts the whole response behind the status."""
+    reason = str(cast(Any, error).reason) if isinstance(error, ApiException) else _first_line(error)
+    return reason.partition(" -+-+-")[0].partition("\n")[0]
 
 
 def _first_line(error: Exception) -> str:

@@ -1,0 +1,247 @@
+"""The client of an API server: what it makes of answers and kubeconfigs, with a real HTTP server."""
+
+import base64
+import http.server
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from mesh.config.resolved import Connection
+from mesh.live.kubernetes_api import ApiError, ExecError, KubernetesApi, UnreachableError
+from tests.builders.kubeconfigs import kubeconfig
+
+_NOBODY = "https://127.0.0.1:1"
+_PAGE = b"<!DOCTYPE html><title>Log in</title>"
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """Answers each path as a test says: status, body, and where it redirects to."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers: dict[str, tuple[int, bytes]] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: _Server
+
+    def do_GET(self) -> None:
+        status, body = self.server.answers[self.path.partition("?")[0]]
+        self.send_response(status)
+        self.send_header("Location", "/login")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Iterator[_Server]:
+    """A server that answers on this machine."""
+    with _Server() as running:
+        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield running
+        running.shutdown()
+
+
+def _api(server: _Server, path: str, status: int, body: bytes) -> KubernetesApi:
+    server.answers[path] = (status, body)
+    return _connected(kubeconfig({"east": server.url}))
+
+
+def _connected(text: str) -> KubernetesApi:
+    return KubernetesApi.connect(Connection(context="east", path="unused", contents=text))
+
+
+def _refusal(text: str) -> str:
+    with pytest.raises(UnreachableError) as refused:
+        _connected(text)
+    return str(refused.value)
+
+
+def test_an_object_is_read(server: _Server) -> None:
+    """By its path."""
+    api = _api(server, "/version", 200, b'{"major": "1"}')
+    assert api.get("/version") == {"major": "1"}
+    assert api.server == server.url
+
+
+@pytest.mark.parametrize("body", [_PAGE, b"", b"[]", b"null", b"\xff\xfe"])
+def test_an_answer_that_is_not_an_object_is_an_error(server: _Server, body: bytes) -> None:
+    """A login page in front of the API server, for example: the message says what to check."""
+    api = _api(server, "/version", 200, body)
+    for read in (api.get, api.find, api.list, lambda path: api.post(path, {})):
+        with pytest.raises(ApiError, match="login page; expected an API server: check the server") as found:
+            read("/version")
+        assert found.value.status == 200
+        assert server.url in str(found.value)
+
+
+def test_a_redirect_is_not_followed(server: _Server) -> None:
+    """An API server has none; the token would be sent to a login page."""
+    with pytest.raises(UnreachableError, match="it redirects, which an API server does not"):
+        _api(server, "/version", 302, b"").get("/version")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (401, b'{"kind": "Status", "message": "Unauthorized"}', "Unauthorized"),
+        (403, b'{"message": "pods is forbidden"}', "pods is forbidden"),
+        (403, _PAGE, "HTTP 403"),
+        (500, b"[]", "HTTP 500"),
+    ],
+)
+def test_a_refusal_has_its_status_and_the_servers_words(
+    server: _Server, status: int, body: bytes, message: str
+) -> None:
+    """Where there are none, the status alone."""
+    with pytest.raises(ApiError) as refused:
+        _api(server, "/version", status, body).find("/version")
+    assert (refused.value.status, str(refused.value)) == (status, message)
+
+
+def test_what_does_not_exist_is_none_or_nothing(server: _Server) -> None:
+    """An object, and a list of a kind that the cluster does not know."""
+    api = _api(server, "/apis/x", 404, b'{"message": "not found"}')
+    assert api.find("/apis/x") is None
+    assert api.list("/apis/x") == []
+    with pytest.raises(ApiError, match="not found"):
+        api.get("/apis/x")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"), [(_NOBODY, "no connection"), ("https://east.invalid", "no connection")]
+)
+def test_a_server_that_is_not_there_is_unreachable(url: str, reason: str) -> None:
+    """With the reason, and the URL that was tried."""
+    with pytest.raises(UnreachableError, match=f"no answer from {url}: {reason}"):
+        _connected(kubeconfig({"east": url})).get("/version")
+
+
+def test_a_server_without_tls_is_unreachable(server: _Server) -> None:
+    """The reason is that of the TLS library."""
+    with pytest.raises(UnreachableError, match="TLS: "):
+        _connected(kubeconfig({"east": server.url.replace("http:", "https:")})).get("/version")
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 404])
+def test_a_command_that_cannot_start_has_the_servers_answer(server: _Server, status: int) -> None:
+    """Its status, and no more than that: behind it the client puts headers and body."""
+    api = _api(server, "/api/v1/namespaces/sample/pods/client/exec", status, _PAGE)
+    with pytest.raises(ExecError) as failed:
+        api.execute("sample", "client", "client", ["true"], timeout=1)
+    assert str(failed.value).startswith("no command can be run in sample/client: Handshake status ")
+    assert str(status) in str(failed.value)
+    assert "Location" not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "the kubeconfig is not valid YAML"),
+        ("", "expected a kubeconfig: a map with the keys clusters, contexts and users"),
+        (kubeconfig({"west": _NOBODY}), "the kubeconfig has no context 'east'; expected one of: west"),
+        (
+            kubeconfig({"east": _NOBODY}, cluster={"certificate-authority": "/nowhere/ca.pem"}),
+            "File does not exist: /nowhere/ca.pem",
+        ),
+        (
+            kubeconfig({"east": _NOBODY}, cluster={"proxy-url": "nonsense"}),
+            "expected a server, a CA, and a user with credentials that the Kubernetes client knows",
+        ),
+        (
+            kubeconfig({"east": _NOBODY}, user={"auth-provider": {"name": "gcp"}}),
+            "expected a server, a CA, and a user with credentials that the Kubernetes client knows",
+        ),
+        (
+            kubeconfig({"east": _NOBODY}, user={"auth-provider": {"name": "oidc", "config": {}}}),
+            "Expected key id-token",
+        ),
+    ],
+)
+def test_a_kubeconfig_that_cannot_be_used_says_why(text: str, message: str) -> None:
+    """Nothing is tried with it."""
+    refusal = _refusal(text)
+    assert refusal.startswith("the kubeconfig's context east cannot be used: ")
+    assert message in refusal
+
+
+def test_a_kubeconfig_that_is_not_there_is_named() -> None:
+    """By its path."""
+    with pytest.raises(UnreachableError, match="No such file or directory: '/nowhere/kubeconfig'"):
+        KubernetesApi.connect(Connection(context="east", path="/nowhere/kubeconfig"))
+
+
+@pytest.mark.parametrize(
+    "printed", ["", "secret-word", '{"kind": "ExecCredential", "status": {"token": "secret-word"}}']
+)
+def test_a_login_command_that_gives_no_credentials_is_named(
+    printed: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Without them the API server would refuse somebody anonymous, which does not say what to do."""
+    command = {"apiVersion": "client.authentication.k8s.io/v1", "command": "echo", "args": [printed]}
+    refusal = _refusal(kubeconfig({"east": _NOBODY}, user={"exec": command}))
+    assert "its login command gave no credentials" in refusal
+    assert "secret-word" not in refusal
+    assert "secret-word" not in capfd.readouterr().err
+
+
+def test_the_token_of_a_login_command_is_used(server: _Server) -> None:
+    """As kubectl does."""
+    credential = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": "t"},
+    }
+    command = {"apiVersion": credential["apiVersion"], "command": "echo", "args": [json.dumps(credential)]}
+    server.answers["/version"] = (200, b"{}")
+    assert _connected(kubeconfig({"east": server.url}, user={"exec": command})).get("/version") == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cluster": {"server": ""}},
+        {"cluster": {"certificate-authority-data": "not base64"}},
+        {"user": {"exec": {"command": "login"}}},
+        {"user": {}},
+    ],
+)
+def test_the_kubeconfig_of_a_remote_secret_is_used_or_refused(change: Mapping[str, Any]) -> None:
+    """One that somebody has written by hand never ends in another error."""
+    text = kubeconfig({"east": _NOBODY}, current="east", **change)
+    with pytest.raises(ValueError, match=r"expected|istiod"):
+        KubernetesApi.from_kubeconfig(text)
+
+
+@pytest.mark.filterwarnings("ignore:SOCKS support")
+def test_a_socks_proxy_is_named() -> None:
+    """Istiod accepts it, and the Python client has no library for it."""
+    text = kubeconfig({"east": _NOBODY}, current="east", cluster={"proxy-url": "socks5://127.0.0.1:1"})
+    with pytest.raises(ValueError, match="SOCKS proxy"):
+        KubernetesApi.from_kubeconfig(text)
+    assert "SOCKS proxy" in _refusal(text)
+
+
+def test_certificates_that_are_no_certificates_are_found_when_the_server_is_asked() -> None:
+    """The client reads them no earlier."""
+    nonsense = base64.b64encode(b"-----BEGIN CERTIFICATE-----\nnonsense").decode()
+    api = _connected(kubeconfig({"east": _NOBODY}, cluster={"certificate-authority-data": nonsense}))
+    with pytest.raises(UnreachableError):
+        api.get("/version")
