@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
 import yaml
@@ -180,7 +181,14 @@ def _environment(deployment: Json) -> dict[str, str]:
 
 
 def _default_proxy_config(config_map: Json | None) -> Mapping[str, Any]:
-    document = as_map(yaml.safe_load(at(config_map, "data", "mesh") or "")) or {}
+    try:
+        document = as_map(yaml.safe_load(at(config_map, "data", "mesh") or "")) or {}
+    except yaml.YAMLError as error:
+        raise ApiError(
+            HTTPStatus.OK,
+            f"the ConfigMap {NAMESPACE}/{MESH_CONFIG} has a mesh configuration that is not valid YAML; "
+            f"expected what the chart istiod made: run `helm -n {NAMESPACE} get manifest {ISTIOD}` to see it",
+        ) from error
     return as_map(document.get("defaultConfig")) or {}
 
 

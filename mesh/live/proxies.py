@@ -121,19 +121,18 @@ def _probe(api: KubernetesApi, namespace: str, pod: str, address: str) -> str:
 
 def _endpoints(admin: str, service: str, port: int) -> tuple[str, ...]:
     """Addresses with ports of a service, from Envoy's admin page `clusters` as JSON."""
-    try:
-        statuses = cast(Iterable[Json], json.loads(admin)["cluster_statuses"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise ExecError("the proxy's list of endpoints cannot be read") from error
     prefix = f"outbound|{port}||{service}.svc."
-    hosts = (
-        host["address"]["socket_address"]
-        for status in statuses
-        if str(status.get("name", "")).startswith(prefix)
-        for host in status.get("host_statuses", [])
-        if "socket_address" in host.get("address", {})
-    )
-    return tuple(f"{host['address']}:{host['port_value']}" for host in hosts)
+    try:
+        hosts = [
+            host["address"]["socket_address"]
+            for status in cast(Iterable[Json], json.loads(admin)["cluster_statuses"])
+            if str(status.get("name", "")).startswith(prefix)
+            for host in status.get("host_statuses", [])
+            if "socket_address" in host.get("address", {})
+        ]
+        return tuple(f"{host['address']}:{host['port_value']}" for host in hosts)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ExecError("the proxy's list of endpoints cannot be read") from error
 
 
 def _certificates(secret: Json, *path: str) -> tuple[x509.Certificate, ...]:

@@ -1,0 +1,77 @@
+"""The east-west gateway, read from the recorded mesh."""
+
+import pytest
+
+from mesh.live.facts import Gateway, Workload
+from mesh.live.gateways import read_gateway
+from tests.recordings.recorded import SYSTEM, Recording
+
+_SERVICE = f"{SYSTEM}/services/istio-eastwestgateway"
+_GATEWAYS = "/apis/networking.istio.io/v1/namespaces/istio-system/gateways"
+_PODS = {"path": f"{SYSTEM}/pods", "labelSelector": "istio=eastwestgateway"}
+
+
+def _read(recording: Recording) -> Gateway:
+    return read_gateway(recording.api("west"))
+
+
+def test_a_running_gateway_has_a_pod_and_an_address_and_exposes_services(recording: Recording) -> None:
+    """The address is that of its load balancer."""
+    [ingress] = recording.object("west", _SERVICE)["status"]["loadBalancer"]["ingress"]
+    assert _read(recording) == Gateway(
+        service="LoadBalancer",
+        workload=Workload(pods=1, ready=1, injected=1),
+        addresses=(ingress["ip"],),
+        exposes=True,
+    )
+
+
+def test_a_gateway_without_a_service_has_no_address(recording: Recording) -> None:
+    """Its pods may run all the same."""
+    recording.remove("west", _SERVICE)
+    gateway = _read(recording)
+    assert (gateway.service, gateway.addresses, gateway.workload.ready) == (None, (), 1)
+
+
+def test_external_addresses_of_a_service_count(recording: Recording) -> None:
+    """Where there is no load balancer."""
+    service = recording.object("west", _SERVICE)
+    service["status"] = {"loadBalancer": {}}
+    service["spec"] |= {"type": "ClusterIP", "externalIPs": ["198.51.100.7"]}
+    gateway = _read(recording)
+    assert (gateway.service, gateway.addresses) == ("ClusterIP", ("198.51.100.7",))
+
+
+def test_a_load_balancer_with_a_host_name_counts(recording: Recording) -> None:
+    """As on AWS."""
+    service = recording.object("west", _SERVICE)
+    service["status"]["loadBalancer"]["ingress"] = [{"hostname": "lb.example.com"}]
+    assert _read(recording).addresses == ("lb.example.com",)
+
+
+def test_pods_that_are_not_ready_or_gone_do_not_count(recording: Recording) -> None:
+    """As ready, or at all."""
+    [pod] = recording.items("west", **_PODS)
+    pod["status"]["conditions"] = []
+    assert _read(recording).workload == Workload(pods=1, ready=0, injected=1)
+    pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    assert _read(recording).workload == Workload()
+
+
+@pytest.mark.parametrize(
+    "change", [{"tls": {"mode": "SIMPLE"}}, {"port": {"number": 443}}, {"tls": None}, {"port": None}]
+)
+def test_a_gateway_that_passes_nothing_through_exposes_nothing(
+    recording: Recording, change: dict[str, object]
+) -> None:
+    """Another port, or TLS that ends at the gateway."""
+    [gateway] = recording.items("west", _GATEWAYS)
+    [server] = gateway["spec"]["servers"]
+    server |= change
+    assert not _read(recording).exposes
+
+
+def test_a_cluster_without_the_kind_exposes_nothing(recording: Recording) -> None:
+    """Istio's definitions are not there before Istio is."""
+    recording.remove("west", _GATEWAYS)
+    assert not _read(recording).exposes

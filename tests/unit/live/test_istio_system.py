@@ -1,0 +1,257 @@
+"""The control plane, its CA, remote secrets and reader tokens, read from the recorded mesh."""
+
+import base64
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+from cryptography import x509
+
+from mesh.live.facts import Cacerts, ObservedCluster, ObservedControlPlane, ObservedTrust, TokenCheck
+from mesh.live.istio_system import (
+    check_token,
+    read_clusters,
+    read_istiod_pods,
+    read_reader_tokens,
+    read_remote_secrets,
+    read_sync_status,
+    read_trust,
+    token_secrets,
+)
+from tests.recordings.recorded import SYSTEM, Recording, reader_of
+
+_CACERTS = f"{SYSTEM}/secrets/cacerts"
+_PUBLISHED = f"{SYSTEM}/configmaps/istio-ca-root-cert"
+_MESH_CONFIG = f"{SYSTEM}/configmaps/istio"
+_DEPLOYMENT = "/apis/apps/v1/namespaces/istio-system/deployments/istiod"
+_OPAQUE = {"path": f"{SYSTEM}/secrets", "fieldSelector": "type=Opaque"}
+_TOKENS = {"path": f"{SYSTEM}/secrets", "fieldSelector": "type=kubernetes.io/service-account-token"}
+_ISTIOD_PODS = {"path": f"{SYSTEM}/pods", "labelSelector": "app=istiod"}
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _remote_secret(recording: Recording, cluster: str) -> dict[str, dict[str, str]]:
+    """The remote secret in a cluster, to be edited."""
+    [secret] = [s for s in recording.items(cluster, **_OPAQUE) if s["metadata"]["name"].startswith("istio-r")]
+    return secret
+
+
+def _kubeconfig(recording: Recording) -> str:
+    """The kubeconfig by which east reads west."""
+    [secret] = read_remote_secrets(recording.api("east"))
+    return secret.kubeconfigs["west"]
+
+
+# A cluster as an update finds it
+
+
+def test_a_member_has_its_network_identity_and_tokens(recording: Recording) -> None:
+    """All that the preflight goes by, for every cluster of the stack."""
+    found = read_clusters(recording.config)
+    assert list(found) == ["east", "west"]
+    for name, remote in (("east", "west"), ("west", "east")):
+        assert found[name].unreachable is None
+        assert found[name].network == f"net-{name}"
+        assert found[name].control_plane == ObservedControlPlane(
+            cluster_id=name, mesh_id="dev", multi_root=True, xds_agent=True
+        )
+        assert found[name].token_secrets == {remote: "istio-reader-token-g1"}
+        assert found[name].trust == read_trust(recording.api(name), private_key=True)
+
+
+def test_a_cluster_without_istio_has_nothing(recording: Recording) -> None:
+    """Nothing else is asked there."""
+    recording.remove("west", SYSTEM)
+    assert read_clusters(recording.config)["west"] == ObservedCluster()
+
+
+def test_a_namespace_alone_is_not_a_control_plane(recording: Recording) -> None:
+    """As where an administrator has put `cacerts` there beforehand."""
+    recording.remove("west", _DEPLOYMENT)
+    west = read_clusters(recording.config)["west"]
+    assert west.control_plane is None
+    assert west.trust.cacerts is not None
+
+
+def test_an_istiod_that_does_not_say_who_it_is_has_no_identity(recording: Recording) -> None:
+    """Nor can it rotate a root."""
+    [container] = recording.object("west", _DEPLOYMENT)["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": "CLUSTER_ID", "value": ""}, {"name": "REVISION", "valueFrom": {}}]
+    recording.object("west", _MESH_CONFIG)["data"]["mesh"] = "accessLogFile: /dev/stdout\n"
+    assert read_clusters(recording.config)["west"].control_plane == ObservedControlPlane()
+    recording.remove("west", _MESH_CONFIG)
+    assert read_clusters(recording.config)["west"].control_plane == ObservedControlPlane()
+
+
+def test_a_mesh_configuration_that_is_not_yaml_is_named(recording: Recording) -> None:
+    """Somebody may have edited it; which mesh the cluster belongs to is then not known."""
+    recording.object("west", _MESH_CONFIG)["data"]["mesh"] = "defaultConfig: {"
+    found = read_clusters(recording.config)
+    assert "ConfigMap istio-system/istio" in str(found["west"].unreachable)
+    assert found["east"].unreachable is None
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "only"),
+    [
+        (401, "Unauthorized", ""),
+        (403, "secrets is forbidden", "secrets"),
+        (500, "etcd is gone", "deployments"),
+    ],
+)
+def test_a_cluster_that_refuses_a_question_is_unreachable(
+    recording: Recording, status: int, message: str, only: str
+) -> None:
+    """With the server's words; the others are read all the same."""
+    recording.refuse("west", status, message, only=only)
+    found = read_clusters(recording.config)
+    assert found["west"] == ObservedCluster(unreachable=message)
+    assert found["east"].network == "net-east"
+
+
+def test_a_cluster_that_gives_no_answer_is_unreachable(recording: Recording) -> None:
+    """With the reason."""
+    recording.disconnect("west")
+    assert "timed out" in str(read_clusters(recording.config)["west"].unreachable)
+
+
+# Its CA
+
+
+def test_cacerts_are_read_as_pem_without_the_key(recording: Recording) -> None:
+    """The key only for those who ask for it."""
+    trust = read_trust(recording.api("east"))
+    assert trust.cacerts is not None
+    [intermediate] = x509.load_pem_x509_certificates(trust.cacerts.certificate.encode())
+    [root] = x509.load_pem_x509_certificates(trust.cacerts.roots.encode())
+    intermediate.verify_directly_issued_by(root)
+    assert x509.load_pem_x509_certificates(trust.cacerts.chain.encode()) == [intermediate, root]
+    assert x509.load_pem_x509_certificates(trust.published_roots.encode()) == [root]
+    assert trust.cacerts.private_key == ""
+    with_key = read_trust(recording.api("east"), private_key=True).cacerts
+    assert with_key is not None
+    assert with_key.private_key == "made-up ca-key.pem"
+    assert with_key.private_key not in repr(with_key)
+
+
+def test_missing_parts_of_the_trust_are_empty(recording: Recording) -> None:
+    """Before istiod has started, and where the Secret has other keys."""
+    recording.remove("west", _PUBLISHED)
+    recording.object("west", _CACERTS)["data"] = {"tls.crt": _encoded("a certificate")}
+    assert read_trust(recording.api("west")) == ObservedTrust(
+        cacerts=Cacerts(certificate="", chain="", roots="")
+    )
+    recording.remove("west", _CACERTS)
+    assert read_trust(recording.api("west")) == ObservedTrust()
+
+
+# What istiod says
+
+
+def test_istiod_has_synced_with_itself_and_the_other_cluster(recording: Recording) -> None:
+    """By the page that `istioctl remote-clusters` shows."""
+    api = recording.api("east")
+    assert read_sync_status(api, read_istiod_pods(api)) == {"east": "synced", "west": "synced"}
+
+
+@pytest.mark.parametrize("printed", ["", "<html>", "null", "{}x", '[{"id": "west"}]', '["west"]'])
+def test_a_page_that_cannot_be_read_is_not_known(recording: Recording, printed: str) -> None:
+    """Which is another thing than a cluster that istiod ignores."""
+    recording.change_output("east", "clusterz", lambda _: printed)
+    api = recording.api("east")
+    assert read_sync_status(api, read_istiod_pods(api)) is None
+
+
+def test_an_istiod_that_does_not_run_is_not_asked(recording: Recording) -> None:
+    """Nor one in which nothing can be run."""
+    api = recording.api("east")
+    recording.fail_commands("east", "clusterz")
+    assert read_sync_status(api, read_istiod_pods(api)) is None
+    recording.items("east", **_ISTIOD_PODS).clear()
+    assert read_sync_status(api, read_istiod_pods(api)) is None
+
+
+# Remote secrets and tokens
+
+
+def test_a_remote_secret_has_a_kubeconfig_by_the_clusters_name(recording: Recording) -> None:
+    """Other Secrets, such as `cacerts`, are none."""
+    [secret] = read_remote_secrets(recording.api("east"))
+    assert (secret.name, secret.labelled, list(secret.kubeconfigs)) == (
+        "istio-remote-secret-west",
+        True,
+        ["west"],
+    )
+    assert yaml.safe_load(secret.kubeconfigs["west"])["users"][0]["user"]["token"] not in repr(secret)
+
+
+def test_a_remote_secret_without_its_label_is_found_by_its_name(recording: Recording) -> None:
+    """So that it can be said what it lacks; its token does not count."""
+    _remote_secret(recording, "east")["metadata"]["labels"].pop("istio/multiCluster")
+    secrets = read_remote_secrets(recording.api("east"))
+    assert [secret.labelled for secret in secrets] == [False]
+    assert token_secrets(secrets) == {}
+
+
+def test_a_remote_secret_by_another_name_is_found_by_its_label(recording: Recording) -> None:
+    """As istiod finds it."""
+    _remote_secret(recording, "east")["metadata"]["name"] = "by-hand"
+    assert [secret.name for secret in read_remote_secrets(recording.api("east"))] == ["by-hand"]
+
+
+@pytest.mark.parametrize("data", [None, {}, {"west": "not base64"}, {"west": _encoded("{")}])
+def test_a_remote_secret_without_a_kubeconfig_names_no_token(
+    recording: Recording, data: dict[str, str] | None
+) -> None:
+    """Whatever is in it instead."""
+    _remote_secret(recording, "east")["data"] = data  # type: ignore[assignment]
+    assert token_secrets(read_remote_secrets(recording.api("east"))) == {}
+
+
+def test_a_reader_token_has_its_generation_and_time(recording: Recording) -> None:
+    """Tokens of other accounts do not count."""
+    items = recording.items("east", **_TOKENS)
+    [created] = [item["metadata"]["creationTimestamp"] for item in items]
+    items.append({"metadata": {"name": "another-token", "creationTimestamp": "2026-01-01T00:00:00Z"}})
+    items.append({"metadata": {"name": "istio-reader-token-g2", "creationTimestamp": "2026-01-01T00:00:00Z"}})
+    assert read_reader_tokens(recording.api("east")) == {
+        1: datetime.fromisoformat(created),
+        2: datetime(2026, 1, 1, tzinfo=UTC),
+    }
+
+
+def test_a_reader_may_list_what_istiod_needs(recording: Recording) -> None:
+    """Its own API server says so."""
+    assert check_token(_kubeconfig(recording)) == TokenCheck()
+
+
+def test_a_right_that_the_reader_lacks_is_named(recording: Recording) -> None:
+    """By what istiod would list."""
+    for review in recording.reviews(reader_of("west")):
+        attributes = review["spec"]["resourceAttributes"]
+        review["status"]["allowed"] = attributes["resource"] not in ("endpointslices", "nodes")
+    assert check_token(_kubeconfig(recording)) == TokenCheck(denied=("list nodes", "list endpointslices"))
+
+
+def test_a_token_that_was_revoked_is_refused(recording: Recording) -> None:
+    """HTTP 401, and nothing else, means that."""
+    recording.refuse(reader_of("west"), 401, "Unauthorized")
+    assert check_token(_kubeconfig(recording)) == TokenCheck(refused=True)
+    recording.refuse(reader_of("west"), 403, "no reviews for you")
+    assert check_token(_kubeconfig(recording)) == TokenCheck(problem="no reviews for you")
+
+
+def test_a_server_that_cannot_be_asked_from_here_is_a_problem(recording: Recording) -> None:
+    """It need not be one for the peers."""
+    recording.disconnect(reader_of("west"))
+    assert "timed out" in str(check_token(_kubeconfig(recording)).problem)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "kind: Config", "users: [{name: a, user: {exec: {}}}]"])
+@pytest.mark.usefixtures("recording")
+def test_a_broken_kubeconfig_is_a_problem(text: str) -> None:
+    """Nothing is tried with it."""
+    assert check_token(text).problem

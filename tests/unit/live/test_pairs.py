@@ -1,0 +1,109 @@
+"""Pairs of clusters that call each other, read from the recorded mesh."""
+
+import pytest
+
+from mesh.health.verification import expected_pairs
+from mesh.live import pairs
+from mesh.live.facts import Answers, Pair, PairFacts, PathFacts, TokenCheck, Workload
+from tests.recordings.recorded import SYSTEM, Recording, reader_of
+
+_EAST_WEST = Pair(caller="east", target="west")
+_EAST_EAST = Pair(caller="east", target="east")
+_ONE = Workload(pods=1, ready=1, injected=1)
+
+
+def _read(recording: Recording, *, answered: bool = True) -> dict[Pair, PairFacts]:
+    config = recording.config
+    by = dict.fromkeys(config.clusters, 1) if answered else {}
+    answers = {name: Answers(calls=len(by), by=by) for name in config.clusters}
+    return pairs.read_pairs(config, expected_pairs(config), answers, pairs.connect(config, config.clusters))
+
+
+def test_every_pair_has_both_clusters(recording: Recording) -> None:
+    """Each cluster is read once, and is the same in all its pairs."""
+    found = _read(recording)
+    assert len(found) == 4
+    for pair, facts in found.items():
+        assert (facts.caller.name, facts.target.name) == (pair.caller, pair.target)
+        assert facts.caller is found[Pair(caller=pair.caller, target=pair.caller)].target
+
+
+def test_a_cluster_has_all_its_facts(recording: Recording) -> None:
+    """Nothing is left at a default that means that it is missing."""
+    west = _read(recording)[_EAST_WEST].target
+    assert west.unreachable is None
+    assert (west.network, west.network_label) == ("net-west", "net-west")
+    assert (west.istiod.pods, west.istiod.ready) == (1, 1)
+    assert west.remotes == {"east": "synced", "west": "synced"}
+    assert (west.gateway.workload, west.gateway.exposes, len(west.gateway.addresses)) == (_ONE, True, 1)
+    assert west.trust.cacerts is not None
+    assert west.trust.published_roots
+    assert [secret.name for secret in west.remote_secrets] == ["istio-remote-secret-east"]
+    assert west.sample.service
+
+
+def test_a_pair_has_its_remote_secret_and_what_its_token_may_do(recording: Recording) -> None:
+    """A cluster has no link to itself."""
+    found = _read(recording)
+    link = found[_EAST_WEST].link
+    assert link is not None
+    assert ([secret.name for secret in link.secrets], link.token) == (
+        ["istio-remote-secret-west"],
+        TokenCheck(),
+    )
+    assert found[_EAST_EAST].link is None
+
+
+def test_a_path_is_read_only_where_there_was_no_answer(recording: Recording) -> None:
+    """And only to another cluster."""
+    assert all(facts.path is None for facts in _read(recording).values())
+    found = _read(recording, answered=False)
+    path = found[_EAST_WEST].path
+    assert path is not None
+    assert path.probed == f"{found[_EAST_WEST].target.gateway.addresses[0]}:15443"
+    assert found[_EAST_EAST].path is None
+
+
+def test_a_client_that_does_not_run_has_no_path(recording: Recording) -> None:
+    """Nothing can be run in it."""
+    recording.items("east", "/api/v1/namespaces/sample/pods", labelSelector="app=client").clear()
+    assert _read(recording, answered=False)[_EAST_WEST].path == PathFacts(problem="no client pod is ready")
+
+
+def test_a_remote_secret_with_another_key_is_known_by_its_name(recording: Recording) -> None:
+    """Its token is not checked: it is not the one for that cluster."""
+    [secret] = [
+        item
+        for item in recording.items("east", f"{SYSTEM}/secrets", fieldSelector="type=Opaque")
+        if item["metadata"]["name"] == "istio-remote-secret-west"
+    ]
+    secret["data"] = {"wets": secret["data"]["west"]}
+    link = _read(recording)[_EAST_WEST].link
+    assert link is not None
+    assert ([secret.name for secret in link.secrets], link.token) == (["istio-remote-secret-west"], None)
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+def test_a_cluster_that_refuses_to_say_its_version_is_unreachable(recording: Recording, status: int) -> None:
+    """No other question is put to it."""
+    recording.refuse("west", status, "refused", only="/version")
+    connections = pairs.connect(recording.config, ["east", "west"])
+    assert (list(connections.apis), connections.unreachable) == (["east"], {"west": "refused"})
+    west = _read(recording)[_EAST_WEST].target
+    assert (west.unreachable, west.istiod) == ("refused", Workload())
+
+
+def test_a_cluster_that_refuses_one_question_is_unreachable(recording: Recording) -> None:
+    """What was read of it before does not count: half of the facts would mislead."""
+    recording.refuse("west", 403, "secrets is forbidden", only="secrets")
+    west = _read(recording)[_EAST_WEST].target
+    assert (west.unreachable, west.network_label, west.istiod) == ("secrets is forbidden", None, Workload())
+
+
+def test_a_token_is_checked_without_the_other_clusters_administrator(recording: Recording) -> None:
+    """The API server of the other cluster may answer the reader, and not the stack."""
+    recording.disconnect("west")
+    recording.refuse(reader_of("west"), 401, "Unauthorized")
+    link = _read(recording)[_EAST_WEST].link
+    assert link is not None
+    assert link.token == TokenCheck(refused=True)
