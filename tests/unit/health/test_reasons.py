@@ -3,18 +3,24 @@
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mesh.config.resolved import StackConfig
+from mesh.config.resolved import Connection, StackConfig
 from mesh.health.diagnosis import diagnose
 from mesh.health.finding import Finding, Reason
 from mesh.health.verification import expected_pairs
 from mesh.live import pairs
 from mesh.live.facts import Answers, Pair
+from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.sample import call
+from mesh.load import parse
 from tests.builders.certificates import authority
+from tests.builders.kubeconfigs import kubeconfig
+from tests.builders.servers import Server
 from tests.recordings.recorded import CALLS, SAMPLE, SYSTEM, Recording, reader_of
 
 _GATEWAY = f"{SYSTEM}/services/istio-eastwestgateway"
@@ -27,14 +33,6 @@ _BY_ITSELF = "Hello version: east, instance: helloworld-east-1 |200|"
 _TLS = "upstream connect error: TLS_error:|268435581:SSL routines:CERTIFICATE_VERIFY_FAILED |503|"
 
 Edit = Callable[[Recording], object]
-
-
-@pytest.fixture
-def recording(monkeypatch: pytest.MonkeyPatch) -> Recording:
-    """A mesh of the clusters east and west that each test may change."""
-    recorded = Recording()
-    recorded.replace_clients(monkeypatch)
-    return recorded
 
 
 def _pods(recording: Recording, cluster: str, app: str) -> list[dict[str, Any]]:
@@ -269,6 +267,36 @@ def test_a_fault_has_its_reason(recording: Recording, edit: Edit, reason: Reason
     edit(recording)
     first = _findings(recording)[Pair(caller="east", target="west")][0]
     assert (first.reason, first.cluster) == (reason, cluster), first
+
+
+def test_a_login_page_in_front_of_an_api_server_is_named(recording: Recording, server: Server) -> None:
+    """Here with the real client, for one cluster: it answers everything with HTTP 200 and HTML."""
+    server.answers["/version"] = (200, b"<!DOCTYPE html><title>Log in</title>")
+    text = kubeconfig({"east": server.url, "west": server.url})
+    clusters = {
+        name: replace(cluster, connection=Connection(context=name, path="unused", contents=text))
+        for name, cluster in recording.config.clusters.items()
+    }
+    config = replace(recording.config, clusters=clusters)
+    with pytest.MonkeyPatch.context() as real:
+        real.setattr(pairs, "KubernetesApi", KubernetesApi)
+        [finding] = _findings(recording, config)[Pair(caller="east", target="west")]
+    assert (finding.reason, finding.cluster) == (Reason.API_SERVER_UNREACHABLE, "east")
+    assert "login page; expected an API server" in finding.message
+
+
+def test_a_kubeconfig_that_can_no_longer_be_used_is_named(recording: Recording, tmp_path: Path) -> None:
+    """Its login command fails, for example; the other cluster is read."""
+    command = {"apiVersion": "client.authentication.k8s.io/v1", "command": "false"}
+    for name, user in (("east", None), ("west", {"exec": command})):
+        (tmp_path / name).write_text(kubeconfig({name: f"https://{name}.example.com"}, user=user))
+    clusters = {name: {"context": name, "kubeconfig": str(tmp_path / name)} for name in ("east", "west")}
+    config = parse({"mesh": {"id": "dev"}, "helloWorld": True, "clusters": clusters})
+    found = _findings(recording, config)
+    [finding] = found[Pair(caller="east", target="west")]
+    assert (finding.reason, finding.cluster) == (Reason.API_SERVER_UNREACHABLE, "west")
+    assert "its login command gave no credentials" in finding.message
+    assert found[Pair(caller="east", target="east")] == ()
 
 
 def test_every_reason_is_reached_from_a_recording() -> None:

@@ -1,10 +1,8 @@
 """The client of an API server: what it makes of answers and kubeconfigs, with a real HTTP server."""
 
 import base64
-import http.server
 import json
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -12,54 +10,13 @@ import pytest
 from mesh.config.resolved import Connection
 from mesh.live.kubernetes_api import ApiError, ExecError, KubernetesApi, UnreachableError
 from tests.builders.kubeconfigs import kubeconfig
+from tests.builders.servers import Server
 
 _NOBODY = "https://127.0.0.1:1"
 _PAGE = b"<!DOCTYPE html><title>Log in</title>"
 
 
-class _Server(http.server.ThreadingHTTPServer):
-    """Answers each path as a test says: status, body, and where it redirects to."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.answers: dict[str, tuple[int, bytes]] = {}
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(http.server.BaseHTTPRequestHandler):
-    server: _Server
-
-    def do_GET(self) -> None:
-        status, body = self.server.answers[self.path.partition("?")[0]]
-        self.send_response(status)
-        self.send_header("Location", "/login")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.do_GET()
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def server() -> Iterator[_Server]:
-    """A server that answers on this machine."""
-    with _Server() as running:
-        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield running
-        running.shutdown()
-
-
-def _api(server: _Server, path: str, status: int, body: bytes) -> KubernetesApi:
+def _api(server: Server, path: str, status: int, body: bytes) -> KubernetesApi:
     server.answers[path] = (status, body)
     return _connected(kubeconfig({"east": server.url}))
 
@@ -74,7 +31,7 @@ def _refusal(text: str) -> str:
     return str(refused.value)
 
 
-def test_an_object_is_read(server: _Server) -> None:
+def test_an_object_is_read(server: Server) -> None:
     """By its path."""
     api = _api(server, "/version", 200, b'{"major": "1"}')
     assert api.get("/version") == {"major": "1"}
@@ -82,7 +39,7 @@ def test_an_object_is_read(server: _Server) -> None:
 
 
 @pytest.mark.parametrize("body", [_PAGE, b"", b"[]", b"null", b"\xff\xfe"])
-def test_an_answer_that_is_not_an_object_is_an_error(server: _Server, body: bytes) -> None:
+def test_an_answer_that_is_not_an_object_is_an_error(server: Server, body: bytes) -> None:
     """A login page in front of the API server, for example: the message says what to check."""
     api = _api(server, "/version", 200, body)
     for read in (api.get, api.find, api.list, lambda path: api.post(path, {})):
@@ -92,7 +49,7 @@ def test_an_answer_that_is_not_an_object_is_an_error(server: _Server, body: byte
         assert server.url in str(found.value)
 
 
-def test_a_redirect_is_not_followed(server: _Server) -> None:
+def test_a_redirect_is_not_followed(server: Server) -> None:
     """An API server has none; the token would be sent to a login page."""
     with pytest.raises(UnreachableError, match="it redirects, which an API server does not"):
         _api(server, "/version", 302, b"").get("/version")
@@ -108,7 +65,7 @@ def test_a_redirect_is_not_followed(server: _Server) -> None:
     ],
 )
 def test_a_refusal_has_its_status_and_the_servers_words(
-    server: _Server, status: int, body: bytes, message: str
+    server: Server, status: int, body: bytes, message: str
 ) -> None:
     """Where there are none, the status alone."""
     with pytest.raises(ApiError) as refused:
@@ -116,7 +73,7 @@ def test_a_refusal_has_its_status_and_the_servers_words(
     assert (refused.value.status, str(refused.value)) == (status, message)
 
 
-def test_what_does_not_exist_is_none_or_nothing(server: _Server) -> None:
+def test_what_does_not_exist_is_none_or_nothing(server: Server) -> None:
     """An object, and a list of a kind that the cluster does not know."""
     api = _api(server, "/apis/x", 404, b'{"message": "not found"}')
     assert api.find("/apis/x") is None
@@ -134,14 +91,14 @@ def test_a_server_that_is_not_there_is_unreachable(url: str, reason: str) -> Non
         _connected(kubeconfig({"east": url})).get("/version")
 
 
-def test_a_server_without_tls_is_unreachable(server: _Server) -> None:
+def test_a_server_without_tls_is_unreachable(server: Server) -> None:
     """The reason is that of the TLS library."""
     with pytest.raises(UnreachableError, match="TLS: "):
         _connected(kubeconfig({"east": server.url.replace("http:", "https:")})).get("/version")
 
 
 @pytest.mark.parametrize("status", [200, 401, 403, 404])
-def test_a_command_that_cannot_start_has_the_servers_answer(server: _Server, status: int) -> None:
+def test_a_command_that_cannot_start_has_the_servers_answer(server: Server, status: int) -> None:
     """Its status, and no more than that: behind it the client puts headers and body."""
     api = _api(server, "/api/v1/namespaces/sample/pods/client/exec", status, _PAGE)
     with pytest.raises(ExecError) as failed:
@@ -202,7 +159,7 @@ def test_a_login_command_that_gives_no_credentials_is_named(
     assert "secret-word" not in capfd.readouterr().err
 
 
-def test_the_token_of_a_login_command_is_used(server: _Server) -> None:
+def test_the_token_of_a_login_command_is_used(server: Server) -> None:
     """As kubectl does."""
     credential = {
         "apiVersion": "client.authentication.k8s.io/v1",
