@@ -27,8 +27,8 @@ def test_a_mesh_that_is_right_passes(mesh: Stack) -> None:
     verdict = verify(mesh)
     assert verdict.code == 0, verdict
     pairs = {(pair["from"], pair["to"]) for pair in verdict.report["pairs"]}
-    assert pairs == {("east", "east"), ("east", "west"), ("west", "east"), ("west", "west")}
-    assert all(pair["answers"] > 0 for pair in verdict.report["pairs"])
+    assert pairs == {("east", "east"), ("east", "west"), ("west", "east"), ("west", "west")}, verdict
+    assert all(pair["answers"] > 0 for pair in verdict.report["pairs"]), verdict
 
 
 def test_a_removed_remote_secret_is_named(mesh: Stack, kube: View) -> None:

@@ -76,17 +76,17 @@ def _press_ctrl_c(pid: int) -> None:
 def test_ctrl_c_ends_an_update_in_order(stack: Stack, moment: str):
     """It ends by itself and says why; the state is not left locked, and the next update begins at once."""
     code, said = _stopped_in_the_middle(stack, moment, _press_ctrl_c)
-    assert code != 0
+    assert code != 0, f"an interrupted update reports success:\n{said}"
     assert "cancel" in said
     assert "Traceback" not in said
-    assert stack.resources()
+    assert stack.resources(), "the state has nothing of the update: it was interrupted too early"
 
 
 def test_the_next_update_finishes_what_was_interrupted(stack: Stack, clusters: Mapping[str, Kube]):
     """Every release is deployed, and every cluster answers every cluster."""
     stack.up()
     for kube in clusters.values():
-        assert {r["status"] for r in kube.releases().values()} == {"deployed"}
+        assert {r["status"] for r in kube.releases().values()} == {"deployed"}, kube.releases()
     assert_answered_everywhere(clusters)
 
 
@@ -108,12 +108,12 @@ def test_a_killed_update_is_taken_up_after_the_lock_is_dropped(stack: Stack, clu
     stack.configure(config)
     _stopped_in_the_middle(stack, "Release north-istiod updating", lambda pid: os.kill(pid, signal.SIGKILL))
     locked = stack.up(check=False)
-    assert locked.returncode != 0
+    assert locked.returncode != 0, "an update ran although the killed one had left its lock"
     assert "pulumi cancel" in locked.stderr
     stack.pulumi("cancel", "--yes")
     stack.up()
     for kube in clusters.values():
-        assert {r["status"] for r in kube.releases().values()} == {"deployed"}
+        assert {r["status"] for r in kube.releases().values()} == {"deployed"}, kube.releases()
 
 
 def test_killed_processes_of_a_cluster_are_mended_by_the_next_start(
@@ -153,7 +153,7 @@ def test_a_dead_cluster_does_not_keep_the_others_from_an_update(stack: Stack, cl
     """With `--continue-on-error` the others get theirs; exit code and message tell of the dead one."""
     _expose(stack, "*.one.example.com")
     done = stack.up("--continue-on-error", check=False)
-    assert done.returncode != 0
+    assert done.returncode != 0, "an update of a dead cluster reports success"
     assert _exposed(clusters["north"]) == ["*.local", "*.one.example.com"]
     said = done.stdout + done.stderr
     assert cluster.named("south").node_address in said
@@ -171,7 +171,7 @@ def test_a_dead_cluster_that_may_be_skipped_is_skipped_with_a_warning(
     _expose(stack, "*.two.example.com")
     done = stack.up()
     assert _exposed(clusters["north"]) == ["*.local", "*.two.example.com"]
-    assert re.search(r"warning: .*unreachable", done.stdout)
+    assert re.search(r"warning: .*unreachable", done.stdout), f"no warning:\n{done.stdout}{done.stderr}"
 
 
 def test_a_cluster_that_is_back_gets_what_it_missed(stack: Stack, clusters: Mapping[str, Kube]):
@@ -195,11 +195,13 @@ def test_after_removing_the_mesh_as_documented_clusters_are_as_before(
 ):
     """Every object of every kind in every namespace, before the mesh and after it, is the same."""
     _run(_documented("Remove the mesh"), stack.environment)
-    assert stack.state()["deployment"].get("resources", []) == []
+    left = [resource["urn"] for resource in stack.state()["deployment"].get("resources", [])]
+    assert left == [], "the stack still has resources"
     for name, kube in clusters.items():
-        assert _strangers(kube.objects() ^ untouched[name]) == set()
+        left = _strangers(kube.objects() ^ untouched[name])
+        assert left == set(), f"{name} differs by more than the documentation says"
         _run(_documented("What Istio leaves behind"), {**stack.environment, "CONTEXT": name})
-        assert kube.objects() == untouched[name]
+        assert kube.objects() == untouched[name], f"{name} is not as it was before the mesh"
 
 
 def _strangers(objects: set[str]) -> set[str]:
@@ -213,7 +215,7 @@ def _strangers(objects: set[str]) -> set[str]:
 
 
 def _run(script: str, environment: Mapping[str, str]) -> None:
-    assert script
+    assert script, "docs/removing.md has no commands below the heading"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         cwd=PROJECT,

@@ -14,7 +14,7 @@ def test_calls_that_fail_are_reported_with_their_reason() -> None:
     with Load(cluster.merged_kubeconfig(), ["east"], rate=5, url=f"{URL}/nothing") as load:
         load.wait_until(lambda report: len(report.calls) >= 20)
     report = load.report
-    assert len(report.failed) == len(report.calls)
+    assert len(report.failed) == len(report.calls), f"a call to no page was answered: {report}"
     assert all(call.reason.startswith("HTTP 404") for call in report.failed), report
     seconds = (report.calls[-1].ended - report.calls[0].ended).total_seconds()
     assert len(report.calls) / seconds < 7, "more than was asked for"

@@ -118,8 +118,8 @@ def test_those_that_were_there_are_untouched_by_a_third_cluster(
 ):
     """No resource of theirs was changed, and no pod restarted."""
     after = _picture(mesh, with_south)
-    assert before["resources"].items() <= after["resources"].items()
-    assert after["pods"] == before["pods"]
+    assert before["resources"].items() <= after["resources"].items(), "a resource of the others has changed"
+    assert after["pods"] == before["pods"], "a pod was restarted"
 
 
 def test_the_preview_without_its_block_removes_exactly_what_it_brought(mesh: Stack):

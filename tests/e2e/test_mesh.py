@@ -125,8 +125,11 @@ def test_the_bundle_in_cacerts_holds_together(trust: Mapping[str, Trust], name: 
     """The key is the intermediate's, and the chain is the intermediate, then the root."""
     files = trust[name]
     of_certificate = _openssl("x509", "-in", files.intermediate, "-noout", "-pubkey")
-    assert of_certificate == _openssl("pkey", "-in", files.key, "-pubout")
-    assert files.chain.read_text() == files.intermediate.read_text() + files.root.read_text()
+    assert of_certificate == _openssl("pkey", "-in", files.key, "-pubout"), (
+        "ca-key.pem is of another certificate"
+    )
+    chain = files.intermediate.read_text() + files.root.read_text()
+    assert files.chain.read_text() == chain, "cert-chain.pem is not the intermediate and its root"
 
 
 def test_all_clusters_have_one_root_and_intermediates_of_their_own(mesh: Stack, trust: Mapping[str, Trust]):
@@ -134,7 +137,8 @@ def test_all_clusters_have_one_root_and_intermediates_of_their_own(mesh: Stack, 
     roots = {path for files in trust.values() for path in (files.root, files.proxy_root)}
     prints = {_openssl("x509", "-in", path, "-noout", "-fingerprint", "-sha256") for path in roots}
     assert [text.strip().partition("=")[2] for text in prints] == [mesh.outputs()["rootFingerprint"]]
-    assert len({files.intermediate.read_text() for files in trust.values()}) == len(CLUSTERS)
+    intermediates = {files.intermediate.read_text() for files in trust.values()}
+    assert len(intermediates) == len(CLUSTERS), "two clusters have one intermediate"
 
 
 def test_an_intermediate_cannot_make_a_ca_below_it(trust: Mapping[str, Trust], tmp_path: Path):

@@ -43,14 +43,15 @@ def test_the_gateway_counts_the_calls_that_the_other_cluster_answered(kube: View
     answers = _calls(kube("east"), "hello", _CALLS)
     by_west = sum("Hello version: west" in answer for answer in answers)
     assert by_west > 0, answers
-    assert _through_gateway(kube("west")) - before == by_west
+    counted = _through_gateway(kube("west")) - before
+    assert counted == by_west, "not every call that west answered came through its gateway"
 
 
 @pytest.mark.usefixtures("mesh")
 def test_the_answering_side_sees_the_identity_of_the_caller(kube: View) -> None:
     """Whichever cluster answers: its proxy has verified the client's certificate."""
     seen = [json.loads(answer) for answer in _calls(kube("east"), "headers", _CALLS)]
-    assert len(seen) == _CALLS
+    assert len(seen) == _CALLS, "the answering side has not seen a certificate with every call"
     for headers in seen:
         [certificate] = headers["X-Forwarded-Client-Cert"]
         assert f"By={_ANSWERER};" in certificate, certificate
@@ -70,7 +71,7 @@ def test_mutual_tls_is_strict_and_plain_text_is_refused(
     address = f"{pod['status']['podIP']}:{PORT}"
     called = node.run(["curl", "-sS", "-m", "5", f"http://{address}/hello"])
     assert called.returncode == 56, called  # the connection stood, and was reset: not a wrong address
-    assert "Hello" not in called.stdout
+    assert "Hello" not in called.stdout, "a call in plain text was answered"
 
 
 def _calls(kube: Kube, path: str, count: int) -> list[str]:

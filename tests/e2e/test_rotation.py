@@ -203,7 +203,8 @@ def test_a_mesh_of_before_is_taken_over_with_its_root_and_intermediates(mesh_of_
     now = {
         u.rpartition("::")[2]: r for u, r in mesh.stack.resources().items() if r["type"].startswith("tls:")
     }
-    assert {n: r["outputs"].get("certPem") or r["id"] for n, r in now.items()} == kept
+    now = {n: r["outputs"].get("certPem") or r["id"] for n, r in now.items()}
+    assert now == kept, "a key or a certificate was made again"
     assert mesh.stack.outputs()["rootFingerprint"] == fingerprint
     mesh.assert_answered()
 
@@ -233,8 +234,8 @@ def test_an_intermediate_is_rotated_without_a_failed_call(mesh_of_before: Mesh) 
             seconds=_PROPAGATION_SECONDS,
         )
     assert not load.report.failed, load.report
-    assert after["ca-key.pem"] != before["ca-key.pem"]
-    assert after["root-cert.pem"] == before["root-cert.pem"]
+    assert after["ca-key.pem"] != before["ca-key.pem"], "the intermediate has its old key"
+    assert after["root-cert.pem"] == before["root-cert.pem"], "the root has changed, too"
 
 
 def _signs_with(mesh: Mesh, certificate: str) -> bool:
@@ -261,7 +262,7 @@ def test_reader_tokens_are_rotated_without_a_failed_call(mesh_of_before: Mesh) -
 
     generations(2)
     refused = mesh.stack.pulumi("preview", check=False)
-    assert refused.returncode != 0
+    assert refused.returncode != 0, "a token that peers use was dropped"
     assert "still uses it; expected [1, 2] first" in refused.stdout
     with mesh.load() as load:
         generations(1, 2)
@@ -303,16 +304,16 @@ def test_a_phase_before_its_turn_is_refused_before_anything_changes(mesh_of_befo
     before = {name: mesh.cacerts(name) for name in CONTEXTS}
     mesh.set_trust(nextRoot={"generation": 2, "key": "ecdsa-p256"}, phase=phase)
     refused = mesh.stack.up(check=False)
-    assert refused.returncode != 0
+    assert refused.returncode != 0, f"{phase} was accepted before its turn"
     assert f"{phase} is not the next phase" in refused.stdout
     assert "Run trust-both next" in refused.stdout
     mesh.set_trust(root={"generation": 2, "key": "ecdsa-p256"}, nextRoot=None, phase=None)
     jumped = mesh.stack.up(check=False)
-    assert jumped.returncode != 0
+    assert jumped.returncode != 0, "another root was accepted without a rotation"
     assert "which is not the root of generation 2" in jumped.stdout
     mesh.set_trust(root={"key": "ecdsa-p256"})
-    assert {name: mesh.cacerts(name) for name in CONTEXTS} == before
-    assert not [name for name in mesh.names() if "root-g2" in name]
+    assert {name: mesh.cacerts(name) for name in CONTEXTS} == before, "cacerts was changed all the same"
+    assert not [name for name in mesh.names() if "root-g2" in name], "the next root was made all the same"
 
 
 def test_the_root_is_rotated_without_a_failed_call(mesh_of_before: Mesh) -> None:
@@ -393,7 +394,7 @@ def test_a_difference_between_stack_and_cluster_is_reported(mesh_of_before: Mesh
     mesh.kubes["west"].kubectl("-n", _SYSTEM, "delete", "secret/istio-reader-token-g2")
     done = _report(mesh)
     assert done.returncode == 1
-    assert "east reads west with the token of generation 2, which is gone" in done.stdout
+    assert "east reads west with the token of generation 2, which was deleted" in done.stdout
     mesh.stack.up("--refresh")
     assert _report(mesh).returncode == 0
     mesh.assert_answered()

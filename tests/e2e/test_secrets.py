@@ -149,7 +149,7 @@ def test_pulumis_own_logs_have_secrets_in_cipher_only(rotation: Rotation):
 def test_no_process_had_a_secret_among_its_arguments(rotation: Rotation):
     """Helm and the plugins included, which run for seconds only."""
     watch = rotation.watch
-    assert watch.looks > 20
+    assert watch.looks > 20, "the processes were listed too rarely to find a short one"
     assert any(b"pulumi" in arguments and b"up" in arguments for arguments in watch.arguments)
     assert any(b"upgrade" in arguments and b"istiod" in arguments for arguments in watch.arguments)
     haystack = Haystack(rotation.needles)
@@ -183,7 +183,7 @@ def test_helms_records_have_no_secret(clusters: Mapping[str, Kube], rotation: Ro
     found = set()
     for name, kube in clusters.items():
         records = kube.get("secrets", "-A", "--field-selector=type=helm.sh/release.v1")["items"]
-        assert len(records) >= 3
+        assert len(records) >= 3, f"{name} lacks records of base, istiod and gateway"
         for record in records:
             found |= haystack.in_bytes(base64.b64decode(record["data"]["release"]), f"{name}'s Helm record")
     assert found == set()

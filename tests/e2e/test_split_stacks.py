@@ -211,7 +211,7 @@ def test_a_cluster_leaves_by_its_stack(split: SplitMesh, kube: Callable[[str], K
     assert _sees(kube(CONTEXTS["west"])) == {}
     split.verified(*rest)
     for name in rest:
-        assert split.stacks[name].preview() == []
+        assert split.stacks[name].preview() == [], f"{name} is not at rest"
 
 
 def test_a_stack_two_phases_ahead_of_another_is_refused(split: SplitMesh) -> None:
@@ -232,7 +232,7 @@ def test_a_stack_two_phases_ahead_of_another_is_refused(split: SplitMesh) -> Non
         seconds=_PROPAGATION_SECONDS,
     )
     refused = split.stacks["east"].pulumi("preview", check=False)
-    assert refused.returncode != 0
+    assert refused.returncode != 0, "a stack that is two phases ahead was accepted"
     assert "this stack would sign with the root of generation 2" in refused.stdout
     assert f"{_full('north')} trusts [1] only" in refused.stdout
     assert "Traceback" not in refused.stdout + refused.stderr

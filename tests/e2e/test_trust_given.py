@@ -107,7 +107,7 @@ def test_a_stack_with_an_empty_passphrase_is_refused(given: Given, new_stack: Ca
     stack.environment["PULUMI_CONFIG_PASSPHRASE"] = ""
     stack.init(mesh_config(tuple(CONTEXTS.values()), cluster.merged_kubeconfig()))
     refused = stack.up(check=False)
-    assert refused.returncode != 0
+    assert refused.returncode != 0, "an empty passphrase was accepted"
     assert "secretsprovider: PULUMI_CONFIG_PASSPHRASE is empty" in refused.stdout
     assert "change-secrets-provider" in refused.stdout
 
@@ -115,7 +115,7 @@ def test_a_stack_with_an_empty_passphrase_is_refused(given: Given, new_stack: Ca
 def test_missing_cacerts_are_asked_for_before_anything_is_made(given: Given) -> None:
     """West has none yet: nothing is registered, in east neither."""
     refused = given.stack.up(check=False)
-    assert refused.returncode != 0
+    assert refused.returncode != 0, "a cluster without the cacerts that it should have was accepted"
     assert "the cluster has no Secret istio-system/cacerts" in refused.stdout
     assert given.kubes["east"].kubectl("get", "namespace", SYSTEM, "--ignore-not-found") == ""
 
@@ -129,7 +129,7 @@ def test_a_given_root_and_existing_cacerts_make_one_mesh(given: Given) -> None:
     assert_answered_everywhere(given.kubes)
     assert given.cacerts("east")["root-cert.pem"].strip() == given.root.pem.strip()
     after = given.kubes["west"].get("-n", SYSTEM, "secret/cacerts")["metadata"]
-    assert after["resourceVersion"] == before["resourceVersion"]
+    assert after["resourceVersion"] == before["resourceVersion"], "somebody else's cacerts was written"
     assert given.stack.preview() == []
 
 
@@ -152,8 +152,8 @@ def test_a_renewal_shows_in_a_plain_preview_and_happens_in_place(given: Given) -
     before = given.cacerts("east")
     given.stack.up()
     after = given.cacerts("east")
-    assert after["ca-cert.pem"] != before["ca-cert.pem"]
-    assert after["ca-key.pem"] == before["ca-key.pem"]
+    assert after["ca-cert.pem"] != before["ca-cert.pem"], "the certificate was not renewed"
+    assert after["ca-key.pem"] == before["ca-key.pem"], "the key was replaced, not only the certificate"
     assert given.stack.preview() == []
 
 
@@ -181,7 +181,7 @@ def test_an_offline_root_with_given_intermediates_and_a_short_lived_token(given:
     tokens = west.kubectl(
         "-n", SYSTEM, "get", "secrets", "--field-selector", "type=kubernetes.io/service-account-token"
     )
-    assert tokens == ""
+    assert tokens == "", "the reader still has a token that does not expire"
 
 
 def test_no_key_of_the_users_stands_anywhere_in_plain(given: Given) -> None:

@@ -79,13 +79,13 @@ def test_together_they_declare_what_one_stack_declares(
     for urn, registration in whole.items():
         (found, *others) = [part[urn] for part in parts if urn in part]
         assert not others or registration.type in ("mesh:index:Mesh", "mesh:index:RootCA"), urn
-        assert found.inputs == registration.inputs
+        assert found.inputs == registration.inputs, f"{urn} is declared otherwise than in one stack"
         assert (found.provider, found.parent, found.protect) == (
             registration.provider,
             registration.parent,
             registration.protect,
         )
-        assert found.secret_inputs == registration.secret_inputs
+        assert found.secret_inputs == registration.secret_inputs, f"{urn} has other secrets"
 
 
 def test_a_link_is_empty_until_the_other_stack_has_been_updated(home: Path, trust: Recording) -> None:

@@ -71,7 +71,7 @@ def test_a_given_root_is_no_resource_and_signs() -> None:
     assert signed.inputs["caCertPem"] == ROOT.pem
     assert "caPrivateKeyPem" in signed.secret_inputs
     assert texts(recording)["root-cert.pem"] == ROOT.pem
-    assert ROOT.key_pem not in json.dumps(texts(recording))
+    assert ROOT.key_pem not in json.dumps(texts(recording)), "the root's key would reach a cluster"
 
 
 def test_under_an_offline_root_a_given_intermediate_is_handed_over_as_it_is() -> None:
