@@ -48,6 +48,7 @@ down: .venv/installed ## Remove the local clusters and the state of their stack.
 lint: .venv/bench ## Check code and workflows.
 	$(call step,ruff,.venv/bin/ruff check . && .venv/bin/ruff format --check .)
 	$(call step,pyright,.venv/bin/pyright)
+	$(call step,import-linter,.venv/bin/lint-imports --no-logo --no-cache)
 	$(call step,zizmor,.venv/bin/zizmor --quiet --offline --persona pedantic $(WORKFLOWS))
 	$(call step,actionlint,$(ACTIONLINT) -shellcheck= -pyflakes= $(WORKFLOWS)) # without tools that a machine may lack
 

@@ -171,7 +171,7 @@ class KubernetesApi:
             ExecError: the command cannot start, or takes too long.
         """
         # Not at the top: it loads 250 modules, and the program, which runs no commands, does without them.
-        from kubernetes.client import CoreV1Api
+        from kubernetes.client import CoreV1Api  # noqa: PLC0415 - the reason above
 
         # The stream's code changes the client that it is given, which others may be using.
         core = CoreV1Api(ApiClient(self._configuration))

@@ -13,7 +13,7 @@ from typing import Any
 import pulumi
 import yaml
 from pulumi.runtime import mocks, rpc
-from pulumi.runtime.settings import set_root_resource
+from pulumi.runtime.settings import ROOT
 from pulumi.runtime.stack import Stack
 
 from tests.builders.certificates import authority
@@ -21,6 +21,7 @@ from tests.builders.certificates import authority
 PROJECT = Path(__file__).resolve().parents[2]
 TOKEN = "reader-token-of-"
 PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----"
+_SIGNATURE = rpc._special_sig_key  # noqa: SLF001 - the SDK has no public name for it
 
 # As Pulumi's language host does: a program that is refused leaves outputs behind that nobody awaits.
 logging.getLogger("asyncio").setLevel(logging.CRITICAL)
@@ -156,7 +157,7 @@ class _Monitor(mocks.MockMonitor):
 def _plain(value: Any) -> Any:
     """The value with its secrets unwrapped; which inputs hold secrets is recorded beside it."""
     if isinstance(value, dict):
-        if rpc._special_sig_key in value:
+        if _SIGNATURE in value:
             return _plain(value["value"])
         return {key: _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
@@ -167,7 +168,7 @@ def _holds_secret(value: Any) -> bool:
     kind = value.WhichOneof("kind")
     if kind == "struct_value":
         fields = value.struct_value.fields
-        return rpc._special_sig_key in fields or any(_holds_secret(v) for v in fields.values())
+        return _SIGNATURE in fields or any(_holds_secret(v) for v in fields.values())
     return kind == "list_value" and any(_holds_secret(v) for v in value.list_value.values)
 
 
@@ -200,8 +201,11 @@ def run_config(
 
     @pulumi.runtime.test
     def program() -> None:
-        Stack(lambda: runpy.run_path(str(PROJECT / "__main__.py")))
+        def declare() -> None:
+            runpy.run_path(str(PROJECT / "__main__.py"))
 
-    set_root_resource(None)
+        Stack(declare)
+
+    ROOT.set(None)
     program()
     return recording

@@ -2,6 +2,7 @@
 
 import base64
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import yaml
@@ -33,7 +34,7 @@ def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _remote_secret(recording: Recording, cluster: str) -> dict[str, dict[str, str]]:
+def _remote_secret(recording: Recording, cluster: str) -> dict[str, dict[str, Any]]:
     """The remote secret in a cluster, to be edited."""
     [secret] = [s for s in recording.items(cluster, **_OPAQUE) if s["metadata"]["name"].startswith("istio-r")]
     return secret

@@ -97,7 +97,8 @@ def test_an_unreachable_cluster_is_in_nobodys_way_while_nothing_moves() -> None:
 )
 def test_a_mesh_that_cannot_learn_roots_is_prepared_first(lacks: str, name: str) -> None:
     """What runs counts, not what the configuration would make of it."""
-    (line,) = refusals(rotation("both"), {"east": cluster("none", **{lacks: False})})
+    settings: Mapping[str, Any] = {lacks: False}
+    (line,) = refusals(rotation("both"), {"east": cluster("none", **settings)})
     assert f"without {name}=true" in line
 
 
