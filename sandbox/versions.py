@@ -7,7 +7,7 @@ step with this file.
 
 KUBERNETES = "1.36.3"
 HELM = "3.20.2"
-PULUMI = "3.250.0"
+PULUMI = "3.274.1"
 COREDNS = "1.12.4"
 
 ETCD = "3.5.1"

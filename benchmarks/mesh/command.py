@@ -158,8 +158,6 @@ class _Bench:
             if step in _CHANGED:
                 config = settings.with_changed_value(config, place.names[-1])
             ours.configure(config)
-            if step == plan.DESTROY:
-                ours.unprotect()
             self._step(step, ours.command(step), ours.environment, ours)
             if step in (plan.UP, plan.ADD):
                 require_answers(names, place.environment)

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,13 +12,12 @@ from benchmarks.mesh import plan
 from sandbox import stack
 from sandbox.cluster.environment import backend_url
 from sandbox.errors import SandboxError
-from sandbox.paths import CHECKOUT
 
 _QUIET = ("--non-interactive", "--suppress-progress")
 _UP = ("pulumi", "up", "--yes", "--skip-preview", *_QUIET)
 _COMMANDS: dict[str, Sequence[str]] = {
     plan.PREVIEW: ("pulumi", "preview", *_QUIET),
-    plan.DESTROY: ("pulumi", "destroy", "--yes", "--skip-preview", *_QUIET),
+    plan.DESTROY: ("pulumi", "destroy", "--ignore-protect", "--yes", "--skip-preview", *_QUIET),
 }
 _STACK = "bench"
 
@@ -53,10 +51,6 @@ class Ours:
         """What is measured in a step, in the checkout's folder."""
         return _COMMANDS.get(step, _UP)
 
-    def unprotect(self) -> None:
-        """Let the root CA be destroyed."""
-        self._run("state", "unprotect", "--all", "--yes")
-
     def state(self) -> tuple[int, int]:
         """How many resources the state has, and how many bytes it is."""
         files = list(self._state.rglob(f"stacks/*/{_STACK}.json"))
@@ -64,16 +58,3 @@ class Ours:
             raise SandboxError(f"expected one state in {self._state}, found {len(files)}")
         content = files[0].read_bytes()
         return len(json.loads(content)["checkpoint"]["latest"].get("resources") or []), len(content)
-
-    def _run(self, *arguments: str) -> None:
-        done = subprocess.run(
-            ["pulumi", *arguments, "--non-interactive"],
-            cwd=CHECKOUT,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise SandboxError(f"pulumi {' '.join(arguments)} failed: {done.stderr}{done.stdout}")

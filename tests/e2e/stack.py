@@ -126,9 +126,8 @@ class Stack:
         return self.pulumi("up", "--yes", "--skip-preview", *arguments, check=check)
 
     def destroy(self) -> None:
-        """Unprotect the root CA and remove everything that the stack has made."""
-        self.pulumi("state", "unprotect", "--all", "--yes")
-        self.pulumi("destroy", "--yes", "--skip-preview")
+        """Remove everything that the stack has made, the protected root CA too."""
+        self.pulumi("destroy", "--ignore-protect", "--yes", "--skip-preview")
 
     def outputs(self) -> dict[str, Any]:
         """The stack's outputs in plain."""
