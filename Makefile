@@ -59,7 +59,7 @@ unit: .venv/installed ## Run the tests that need no cluster.
 .PHONY: test
 test: lint unit setup ## Run all tests, on real clusters too.
 	$(call step,Tests of the sandbox,$(PYTEST) tests/sandbox)
-	$(call step,Tests of the plugins,$(PYTEST) tests/plugins)
+	$(call step,Tests of the stand-ins,$(PYTEST) tests/standins)
 	$(call step,Tests of the mesh,$(PYTEST) tests/e2e -m mesh)
 	$(call step,Tests that break the mesh,$(PYTEST) tests/e2e -m breaking)
 	$(call step,Tests of trust and of several stacks,$(PYTEST) tests/e2e -m trust)

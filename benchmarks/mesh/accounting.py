@@ -1,8 +1,8 @@
 """Whose CPU time and memory it was: processes told apart by what they are. Pure.
 
-The engine starts the language host and the plugins, the language host starts the program, and a plugin may
-start Helm. What is looked at now and then misses the last moments of processes, so those that a plugin has
-started and outlived are taken from the plugin's own account, which the kernel keeps to the end.
+The engine starts the language host and the plugins, and the language host starts the program. What is
+looked at now and then misses the last moments of processes, so those that the language host has started and
+outlived are taken from its own account, which the kernel keeps to the end.
 """
 
 from collections import Counter, defaultdict
@@ -13,21 +13,19 @@ from pathlib import PurePath
 ENGINE = "engine"
 HOST = "language host"
 PROGRAM = "program"
-HELM = "helm"
 UNSEEN = "unseen"
 """Of processes that began and ended between two looks."""
 
 _MARKS = {
-    "sandbox.plugins.language.host": HOST,
+    "standins.language.host": HOST,
     "pulumi-language-python": HOST,
-    "sandbox.plugins.kubernetes.provider": "plugin kubernetes",
     "pulumi-resource-kubernetes": "plugin kubernetes",
-    "sandbox.plugins.tls.provider": "plugin tls",
+    "standins.tls.provider": "plugin tls",
     "pulumi-resource-tls": "plugin tls",
-    "sandbox.plugins.random.provider": "plugin random",
+    "standins.random.provider": "plugin random",
     "pulumi-resource-random": "plugin random",
 }
-_CHILDREN = {HOST: PROGRAM, "plugin kubernetes": HELM}
+_CHILDREN = {HOST: PROGRAM}
 _NAMES = {"pulumi": ENGINE, "sh": "bash"}
 
 

@@ -37,16 +37,21 @@ def cpu_model(cpuinfo: str) -> str:
 
 
 def plugins(lines: Iterable[str]) -> dict[str, str]:
-    """Of lines such as `pulumi-resource-tls 5.6.2 (stand-in of the sandbox)`: name, version and kind. Pure.
+    """Of lines such as `pulumi-resource-tls 5.6.2 (stand-in of this repository)`: name, version, kind. Pure.
 
-    Where an official plugin was found is left out: it is a path of one machine.
+    Where a release was found is left out: it is a path of one machine.
     """
     found = {}
     for line in lines:
         name, _, rest = line.removeprefix("pulumi-").partition(" ")
         version, _, origin = rest.partition(" (")
-        found[name] = f"{version} {'stand-in' if origin.startswith('stand-in') else 'official'}"
+        found[name] = f"{version} {_kind(origin)}"
     return found
+
+
+def _kind(origin: str) -> str:
+    kinds = ("stand-in", "built")
+    return next((kind for kind in kinds if origin.startswith(kind)), "official")
 
 
 def caption(facts: dict[str, Any]) -> str:

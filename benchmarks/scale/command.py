@@ -18,7 +18,7 @@ from benchmarks.scale.layouts import LAYOUTS
 from benchmarks.scale.stack import Run, Stack, provider
 from benchmarks.scale.state import State, others, touched
 from sandbox.paths import CHECKOUT
-from sandbox.plugins import launchers
+from sandbox.plugins import launchers, official
 
 Row = dict[str, Any]
 
@@ -77,8 +77,8 @@ def _machine() -> str:
 
 
 def _language_host() -> str:
-    launcher = launchers.path(CHECKOUT / ".sandbox" / "bin", "language-python")
-    return "the sandbox's stand-in" if launchers.is_launcher(launcher) else "official"
+    launcher = official.path(CHECKOUT / ".sandbox" / "bin", "language-python")
+    return "a stand-in" if launchers.is_launcher(launcher) else "official"
 
 
 def _measure(size: int, layout: str, *, checkpoints: bool, steps: str) -> Iterator[Row]:

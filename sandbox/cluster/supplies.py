@@ -19,7 +19,7 @@ _INPUTS = (
     "sandbox/images",
     "sandbox/charts",
     "sandbox/packages.py",
-    "sandbox/plugins/launchers.py",
+    "sandbox/plugins",
 )
 
 
@@ -34,7 +34,7 @@ class Supplies:
 
 
 def bin_dir() -> Path:
-    """Return the folder with a link to every tool and the plugins' launchers."""
+    """Return the folder with a link to every tool, and the plugins that are no releases."""
     return state_dir() / "bin"
 
 

@@ -8,7 +8,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from sandbox.plugins import launchers
+import requests
+
+from sandbox.plugins import built, launchers
 
 # Pulumi itself asks several sites several times before it gives up; one answer here is enough to try.
 _DOWNLOAD_SITE = "https://get.pulumi.com"
@@ -25,11 +27,21 @@ class Found:
     origin: str
 
 
+def path(folder: Path, name: str) -> Path:
+    """Return the file by which Pulumi finds the plugin in a folder."""
+    return folder / f"pulumi-{name}"
+
+
+def is_substitute(file: Path) -> bool:
+    """Whether the file is what the sandbox, of this checkout or another, uses in place of a release."""
+    return launchers.is_launcher(file) or built.is_built(file)
+
+
 def find(name: str, wanted: str, bin_dir: Path) -> Found | None:
     """Look for the plugin as Pulumi does: on the path, beside the Pulumi CLI, in its plugin cache."""
     for folder in [*_search_path(bin_dir), *_beside_pulumi(bin_dir)]:
-        file = launchers.path(folder, name)
-        if os.access(file, os.X_OK) and not launchers.is_launcher(file):
+        file = path(folder, name)
+        if os.access(file, os.X_OK) and not is_substitute(file):
             return Found(version=_version_of(file), origin=str(file))
     kind, _, package = name.partition("-")
     cached = _plugin_cache() / f"{kind}-{package}-v{wanted}"
@@ -69,8 +81,6 @@ class Downloads:
 
     @functools.cached_property
     def _site_answers(self) -> bool:
-        import requests  # here, because the start of every plugin imports this module
-
         try:
             requests.head(_DOWNLOAD_SITE, timeout=_ANSWER_SECONDS)
         except requests.RequestException:

@@ -1,4 +1,4 @@
-"""The tools of the sandbox: which version of each, and every place it can be had from.
+"""The tools and plugins of the sandbox: which version of each, and every place it can be had from.
 
 Release pages: dl.k8s.io, get.helm.sh, and the GitHub releases of pulumi, coredns, istio and etcd.
 Istio publishes `pilot-discovery` and `pilot-agent` in images only, and Envoy publishes no build with a
@@ -33,6 +33,16 @@ class Wheel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PulumiSchema:
+    """The schema of a Pulumi provider: the provider's main package embeds it as `schema.json`."""
+
+    module: str
+    path: str
+    """Path below the module's folder; what is there lacks the version."""
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class GoBuild:
     """A main package of a module in `modules/<group>/go.mod`."""
 
@@ -43,6 +53,7 @@ class GoBuild:
     tags: tuple[str, ...] = ()
     minutes: float
     """How long a first build takes on two cores; builds of the same group after it are shorter."""
+    schema: PulumiSchema | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +80,27 @@ def catalogue(arch: str) -> dict[str, Tool]:
         *_istio(arch),
     ]
     return {tool.name: tool for tool in tools}
+
+
+def kubernetes_plugin() -> Tool:
+    """Pulumi's kubernetes provider, built from its module; see `sandbox.plugins` for when that is needed."""
+    module = "github.com/pulumi/pulumi-kubernetes/provider/v4"
+    return Tool(
+        name="pulumi-resource-kubernetes",
+        version=versions.PULUMI_KUBERNETES,
+        version_args=("-version",),
+        go=GoBuild(
+            group="pulumi-kubernetes",
+            package="tools/pulumi-kubernetes",
+            variables=((f"{module}/pkg/version.Version", versions.PULUMI_KUBERNETES),),
+            minutes=8,
+            schema=PulumiSchema(
+                module=module,
+                path="cmd/pulumi-resource-kubernetes/schema.json",
+                version=versions.PULUMI_KUBERNETES,
+            ),
+        ),
+    )
 
 
 def _etcd(arch: str) -> Tool:

@@ -9,10 +9,11 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from sandbox.errors import SandboxError
-from sandbox.tools.catalogue import GoBuild
+from sandbox.tools.catalogue import GoBuild, PulumiSchema
 
 MODULES = Path(__file__).parent / "modules"
 
@@ -26,12 +27,24 @@ def build(spec: GoBuild, target: Path) -> None:
     """Build the package into `target`; a `SandboxError` with the end of Go's own words if that fails."""
     module = MODULES / spec.group
     values = " ".join(f"-X {name}={value}" for name, value in spec.variables)
-    tags = [f"-tags={','.join(spec.tags)}"] if spec.tags else []
-    _go(
-        module,
-        *("build", "-mod=readonly", "-trimpath", *tags, "-ldflags", f"-s -w {values}".strip()),
-        *("-o", str(target), spec.package),
-    )
+    options = ["-mod=readonly", "-trimpath", "-ldflags", f"-s -w {values}".strip()]
+    if spec.tags:
+        options.append(f"-tags={','.join(spec.tags)}")
+    with tempfile.TemporaryDirectory() as folder:
+        if spec.schema:
+            options.append(f"-overlay={_with_schema(spec, spec.schema, Path(folder))}")
+        _go(module, "build", *options, "-o", str(target), spec.package)
+
+
+def _with_schema(spec: GoBuild, schema: PulumiSchema, folder: Path) -> Path:
+    """Have the build find the schema in `modules/<group>`, where it is not: it has megabytes."""
+    content = json.loads((module_dir(spec.group, schema.module) / schema.path).read_text(encoding="utf-8"))
+    versioned = folder / "schema.json"
+    versioned.write_text(json.dumps({**content, "version": schema.version}), encoding="utf-8")
+    overlay = folder / "overlay.json"
+    embedded = MODULES / spec.group / versioned.name
+    overlay.write_text(json.dumps({"Replace": {str(embedded): str(versioned)}}), encoding="utf-8")
+    return overlay
 
 
 def fetch_modules(group: str) -> None:

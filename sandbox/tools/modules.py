@@ -16,6 +16,10 @@ ROOTS = {
     "kubernetes": ("k8s.io/kubernetes", f"v{versions.KUBERNETES}"),
     "helm": ("helm.sh/helm/v3", f"v{versions.HELM}"),
     "pulumi": ("github.com/pulumi/pulumi/pkg/v3", f"v{versions.PULUMI}"),
+    "pulumi-kubernetes": (
+        "github.com/pulumi/pulumi-kubernetes/provider/v4",
+        versions.PULUMI_KUBERNETES_MODULE,
+    ),
     "coredns": ("github.com/coredns/coredns", f"v{versions.COREDNS}"),
     "istio": ("istio.io/istio", versions.ISTIO_MODULE),
 }
@@ -28,7 +32,8 @@ def render(group: str, go_version: str, staging: list[str]) -> str:
     packages = [tool.go.package for tool in catalogue("amd64").values() if tool.go and tool.go.group == group]
     staged = "v0." + versions.KUBERNETES.split(".", 1)[1]
     lines = [f"module tools/{group}", f"go {go_version}", f"require {module} {version}"]
-    lines += ["tool (", *packages, ")"]
+    if packages:  # else the group's folder has a main package, whose imports are what to build
+        lines += ["tool (", *packages, ")"]
     lines += ["replace (", *(f"{name} => {name} {staged}" for name in staging), ")"]
     return "\n".join(lines) + "\n"
 

@@ -94,10 +94,18 @@ def test_numbers_have_the_digits_that_count(value: float | None, text: str) -> N
     assert table.number(value) == text
 
 
-def test_facts_say_stand_in_or_official_and_no_path() -> None:
-    """An official plugin's line has the path where it was found."""
-    lines = ["pulumi-resource-tls 5.6.2 (stand-in of the sandbox)", "pulumi-resource-random 4.21.4 (/a/b/c)"]
-    assert plugins(lines) == {"resource-tls": "5.6.2 stand-in", "resource-random": "4.21.4 official"}
+def test_facts_say_where_a_plugin_comes_from_and_no_path() -> None:
+    """A release's line has the path where it was found."""
+    lines = [
+        "pulumi-resource-tls 5.6.2 (stand-in of this repository)",
+        "pulumi-resource-kubernetes 4.25.0 (built from Pulumi's Go module)",
+        "pulumi-resource-random 4.21.4 (/a/b/c)",
+    ]
+    assert plugins(lines) == {
+        "resource-tls": "5.6.2 stand-in",
+        "resource-kubernetes": "4.25.0 built",
+        "resource-random": "4.21.4 official",
+    }
 
 
 def test_the_processor_is_named_as_the_kernel_does() -> None:

@@ -1,7 +1,9 @@
 """Tools built from Go modules, and that the pinned modules are those that `sandbox/versions.py` names."""
 
+import json
 import re
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 from sandbox import paths, versions
 from sandbox.errors import SandboxError
 from sandbox.tools import go, modules
-from sandbox.tools.catalogue import Download, GoBuild, Tool, catalogue
+from sandbox.tools.catalogue import Download, GoBuild, PulumiSchema, Tool, catalogue
 from sandbox.tools.supply import supply
 
 PROGRAM = """package main
@@ -67,6 +69,24 @@ def test_a_tool_that_cannot_be_downloaded_is_built(module: Path, cache_folder: P
     assert "building demo (1 of 1)" in announced
     assert "not on PATH; 127.0.0.1:9 does not answer" in announced
     assert re.fullmatch(r"demo-tool 1\.2\.3: built in \d+ s", done)
+
+
+@needs_go
+def test_a_plugin_embeds_its_modules_schema_with_the_version(
+    module: Path, cache_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The schema is laid over the group's folder for the build alone; the folder stays as it was."""
+    (tmp_path / "schema.json").write_text('{"name": "demo"}')
+    monkeypatch.setattr(go, "module_dir", lambda group, name: tmp_path)
+    (module / "main.go").write_text(
+        'package main\n\nimport _ "embed"\n\n//go:embed schema.json\nvar schema string\n\n'
+        "func main() { println(schema) }\n"
+    )
+    schema = PulumiSchema(module="example.com/demo", path="schema.json", version="1.2.3")
+    found = supply([demo(schema=schema, variables=())], say=print)
+    done = subprocess.run([found["demo-tool"]], capture_output=True, text=True, check=True)
+    assert json.loads(done.stderr) == {"name": "demo", "version": "1.2.3"}
+    assert not (module / "schema.json").exists()
 
 
 @needs_go
