@@ -14,8 +14,9 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from mesh.config.schema import ClusterSection, PeerSection, StackSections
+from sandbox import versions
 from tests.builders.kubeconfigs import kubeconfig
-from tests.e2e.stack import Stack
+from tests.e2e.stack import PROJECT, Stack
 
 pytestmark = pytest.mark.mesh
 
@@ -173,3 +174,18 @@ def test_a_refused_configuration_leaves_nothing_behind(
     assert "Traceback" not in done.stdout + done.stderr
     made = {r["type"] for r in stack.state()["deployment"].get("resources", [])}
     assert made <= {"pulumi:pulumi:Stack"}
+
+
+@pytest.mark.parametrize("command", ["preview", "up", "refresh", "destroy"])
+def test_a_cli_that_is_too_old_is_told_which_version_is_needed(stack: Stack, tmp_path: Path, command: str):
+    """In one line, before anything else is done; the project asks for more than the CLI that there is."""
+    required, newer = '">=3.256.0"', f'">{versions.PULUMI}"'
+    text = (PROJECT / "Pulumi.yaml").read_text(encoding="utf-8")
+    assert required in text
+    (tmp_path / "Pulumi.yaml").write_text(text.replace(required, newer), encoding="utf-8")
+    stack.project = tmp_path
+    flags = [] if command == "preview" else ["--yes", "--skip-preview"]
+    done = stack.pulumi(command, *flags, check=False)
+    assert done.returncode != 0
+    told = f"error: Pulumi CLI version {versions.PULUMI} does not satisfy the version range {newer}"
+    assert (done.stdout + done.stderr).strip() == told
