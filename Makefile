@@ -17,7 +17,7 @@ endef
 
 .PHONY: help
 help: ## Show the targets.
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 .venv/installed: requirements-dev.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'error: expected Python 3.11 or later; name one, for example: make PYTHON=python3.12 $(MAKECMDGOALS)' >&2; exit 1; }
@@ -63,6 +63,11 @@ test: lint unit setup ## Run all tests, on real clusters too.
 	$(call step,Tests of the mesh,$(PYTEST) tests/e2e -m mesh)
 	$(call step,Tests that break the mesh,$(PYTEST) tests/e2e -m breaking)
 	$(call step,Tests of trust and of several stacks,$(PYTEST) tests/e2e -m trust)
+	$(call step,Istio's own tests of several clusters,$(PYTEST) tests/istio/test_multicluster.py)
+
+.PHONY: istio-tests
+istio-tests: setup ## Run all of Istio's own integration tests that can run here (docs/istio-tests.md has times).
+	$(call step,Istio's own tests,$(PYTEST) tests/istio)
 
 .venv/bench: .venv/installed requirements-bench.lock
 	$(call step,Packages of the benchmarks,$(PIP_INSTALL) -r requirements-bench.lock)

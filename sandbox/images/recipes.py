@@ -77,7 +77,7 @@ def _client() -> _Recipe:
         *_merged([*libraries([curl, busybox]), *_name_service()]),
         Text(path="/etc/nsswitch.conf", text="hosts: files dns\n"),
         *_authorities(),
-        *_accounts("client", _PLAIN_USER),
+        *accounts("client", _PLAIN_USER),
     ]
     return ("/bin/sleep", "infinity"), _PLAIN_USER, entries
 
@@ -97,7 +97,7 @@ def _pilot() -> _Recipe:
     return (
         (path,),
         _PROXY_USER,
-        [File(path=path, source=_tool("pilot-discovery")), *_accounts("istio-proxy", _PROXY_USER)],
+        [File(path=path, source=_tool("pilot-discovery")), *accounts("istio-proxy", _PROXY_USER)],
     )
 
 
@@ -118,7 +118,7 @@ def _proxyv2() -> _Recipe:
             mode=0o644,
         ),
         *_authorities(),
-        *_accounts("istio-proxy", _PROXY_USER),
+        *accounts("istio-proxy", _PROXY_USER),
     ]
     return ("/usr/local/bin/pilot-agent",), _PROXY_USER, entries
 
@@ -137,7 +137,8 @@ def _tool(name: str) -> Path:
     return tools.ensure([name])[name]
 
 
-def _accounts(name: str, user: str) -> list[Entry]:
+def accounts(name: str, user: str) -> list[Entry]:
+    """Return the files that give root and one more user (`uid:gid`) their names."""
     uid, gid = user.split(":")
     return [
         Text(path="/etc/passwd", text=f"root:x:0:0:root:/:/bin/sh\n{name}:x:{uid}:{gid}:{name}:/:/bin/sh\n"),

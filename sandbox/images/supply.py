@@ -17,11 +17,12 @@ def ensure(names: Iterable[str] | None = None, *, say: Callable[[str], None] = p
 
     Raises `SandboxError` if a tool, a command or a library that goes into one cannot be had.
     """
-    return [_one(name, say) for name in (names or references())]
+    return [put_together(recipe(name), say=say) for name in (names or references())]
 
 
-def _one(name: str, say: Callable[[str], None]) -> Path:
-    image = recipe(name)
+def put_together(image: archive.Image, *, say: Callable[[str], None] = print) -> Path:
+    """Return the tar of an image, made where it is missing."""
+    name = image.name
     home = paths.cache_dir() / "images" / name
     entry = home / cache.key(_inputs(image))
     with cache.locked(home):

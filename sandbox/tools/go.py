@@ -47,6 +47,17 @@ def _with_schema(spec: GoBuild, schema: PulumiSchema, folder: Path) -> Path:
     return overlay
 
 
+def build_tests(group: str, package: str, tag: str, target: Path) -> None:
+    """Build the tests of a package of `modules/<group>`, those with a build tag too, into one binary."""
+    flags = ("-mod=readonly", "-trimpath", "-vet=off", f"-tags={tag}", "-ldflags", "-s -w")
+    _go(MODULES / group, "test", "-c", *flags, "-o", str(target), package)
+
+
+def tool(group: str, name: str) -> Path:
+    """Return the path of a tool that comes with the Go of a group, such as `test2json`, built if need be."""
+    return Path(_go(MODULES / group, "tool", "-n", name).strip())
+
+
 def fetch_modules(group: str) -> None:
     """Fetch the modules of `modules/<group>` without building anything."""
     _go(MODULES / group, "mod", "download")

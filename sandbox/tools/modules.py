@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 from sandbox import versions
+from sandbox.tools import istio_tests
 from sandbox.tools.catalogue import catalogue
 from sandbox.tools.go import MODULES
 
@@ -22,18 +23,25 @@ ROOTS = {
     ),
     "coredns": ("github.com/coredns/coredns", f"v{versions.COREDNS}"),
     "istio": ("istio.io/istio", versions.ISTIO_MODULE),
+    istio_tests.GROUP: ("istio.io/istio", versions.ISTIO_MODULE),
 }
 """The module of each group and its version."""
+
+
+def packages(group: str) -> list[str]:
+    """The Go packages that are built from a group."""
+    if group == istio_tests.GROUP:
+        return istio_tests.packages()
+    return [tool.go.package for tool in catalogue("amd64").values() if tool.go and tool.go.group == group]
 
 
 def render(group: str, go_version: str, staging: list[str]) -> str:
     """Return the untidied go.mod of a group: its module, what to build, the staging modules' versions."""
     module, version = ROOTS[group]
-    packages = [tool.go.package for tool in catalogue("amd64").values() if tool.go and tool.go.group == group]
     staged = "v0." + versions.KUBERNETES.split(".", 1)[1]
     lines = [f"module tools/{group}", f"go {go_version}", f"require {module} {version}"]
-    if packages:  # else the group's folder has a main package, whose imports are what to build
-        lines += ["tool (", *packages, ")"]
+    if needed := packages(group):  # else the folder has a main package, whose imports are what to build
+        lines += ["tool (", *needed, ")"]
     lines += ["replace (", *(f"{name} => {name} {staged}" for name in staging), ")"]
     return "\n".join(lines) + "\n"
 

@@ -30,16 +30,26 @@ def new_stack(sandbox_environment: Mapping[str, str]) -> Callable[[str], Stack]:
 
 
 @pytest.fixture(scope="session")
+def lasting_stack(
+    new_stack: Callable[[str], Stack], sandbox_environment: Mapping[str, str], keep: bool
+) -> Callable[[str], Stack]:
+    """Give a stack by name; its state is kept where its clusters are, since what is in them needs it."""
+
+    def lasting(name: str) -> Stack:
+        return Stack(name, _stack_folder(name), sandbox_environment) if keep else new_stack(name)
+
+    return lasting
+
+
+@pytest.fixture(scope="session")
 def mesh(
     start_clusters: Callable[..., Any],
-    new_stack: Callable[[str], Stack],
-    sandbox_environment: Mapping[str, str],
+    lasting_stack: Callable[[str], Stack],
     keep: bool,
 ) -> Iterator[Stack]:
     """A running mesh over the clusters east and west; a test that changes it puts it back."""
     start_clusters("east", "west")
-    # A mesh that was kept has its state: without it, everything in the clusters would be in the way.
-    stack = Stack("mesh", _stack_folder("mesh"), sandbox_environment) if keep else new_stack("mesh")
+    stack = lasting_stack("mesh")
     stack.init(mesh_config(("east", "west"), cluster.merged_kubeconfig()))
     stack.up()
     yield stack

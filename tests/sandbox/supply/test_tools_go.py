@@ -125,6 +125,23 @@ def test_a_failed_build_shows_what_go_says(module: Path, cache_folder: Path) -> 
         supply([demo()], say=print)
 
 
+@needs_go
+def test_the_tests_of_a_package_are_built_into_a_program(module: Path, tmp_path: Path) -> None:
+    """With those behind a build tag."""
+    test = '//go:build integ\n\npackage main\n\nimport "testing"\n\nfunc TestVersion(*testing.T) {}\n'
+    (module / "main_test.go").write_text(test)
+    go.build_tests("demo", "demo", "integ", tmp_path / "demo.test")
+    listed = subprocess.run([tmp_path / "demo.test", "-test.list=."], stdout=subprocess.PIPE, check=True)
+    assert listed.stdout == b"TestVersion\n"
+
+
+@needs_go
+def test_a_tool_that_comes_with_go_is_found(module: Path) -> None:
+    """Newer versions of Go build some of their tools when they are needed first."""
+    assert module.is_dir()
+    assert go.tool("demo", "test2json").is_file()
+
+
 def test_without_go_the_error_says_which_go_is_needed(
     module: Path, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,9 +170,8 @@ def test_each_go_module_is_pinned_at_the_version_of_the_table(group: str) -> Non
     assert re.search(
         rf"^\s*(require )?{re.escape(name)} {re.escape(version)}( // indirect)?$", text, re.MULTILINE
     )
-    packages = {tool.go.package for tool in catalogue("amd64").values() if tool.go and tool.go.group == group}
     named = set(re.findall(r"^(?:tool\s+|\s+)(\S+/\S+)$", text, re.MULTILINE))
-    assert packages == named
+    assert set(modules.packages(group)) == named
     sums = (go.MODULES / group / "go.sum").read_text()
     assert f"{name} {version} h1:" in sums
 

@@ -1,0 +1,147 @@
+"""A mesh of this program that Istio's tests run against, and how it is mended after them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sandbox import cluster
+from sandbox.cluster import image_store, supplies
+from sandbox.images import istio_tests
+from tests.e2e.faults import SYSTEM, passes, patch
+from tests.e2e.kube import Kube, eventually
+from tests.e2e.stack import Stack, mesh_config
+from tests.istio import suite
+
+_COME_AND_GO = {"Pod", "ReplicaSet", "Endpoints", "EndpointSlice", "Lease", "ControllerRevision"}
+"""Kinds of objects that controllers make and remove all the time."""
+
+_ISTIOD_VALUES: Mapping[str, Any] = {
+    "env": {
+        "ENABLE_EXTERNAL_NAME_ALIAS": "true",
+        "UNSAFE_ENABLE_ADMIN_ENDPOINTS": "true",
+        "PILOT_REMOTE_CLUSTER_TIMEOUT": "15s",
+        "PILOT_ENABLE_ALPHA_GATEWAY_API": "true",
+        "PILOT_JWT_ENABLE_REMOTE_JWKS": "true",
+        "PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS": "true",
+    },
+    "meshConfig": {
+        "defaultHttpRetryPolicy": {},
+        "accessLogFile": "/dev/stdout",
+        "defaultConfig": {"proxyMetadata": {"ISTIO_META_DNS_CAPTURE": "true"}},
+    },
+    "keepaliveMaxServerConnectionAge": "120s",
+}
+"""What Istio's suites deploy istiod with: `tests/integration/base.yaml` and each suite's `main_test.go`."""
+
+
+def config(contexts: Mapping[str, str], kubeconfig: Path) -> dict[str, Any]:
+    """The stack's configuration for clusters of the tests' sandbox, given as contexts by name."""
+    config = mesh_config(tuple(contexts), kubeconfig)
+    for name, context in contexts.items():
+        config["clusters"][name]["context"] = context
+    istiod = config["istio"]["values"]["istiod"]
+    for key, value in _ISTIOD_VALUES.items():
+        istiod[key] = {**istiod.get(key, {}), **value} if isinstance(value, Mapping) else value
+    return config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What is in a cluster: its objects as `Kube.objects` names them, and the mesh's configuration."""
+
+    objects: frozenset[str]
+    mesh_config: Mapping[str, str]
+
+
+class IstioMesh:
+    """The mesh over some clusters, with what was in them before the first of Istio's tests."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        kubes: Mapping[str, Kube],
+        clusters: Mapping[str, cluster.Cluster],
+        report: Callable[[suite.Result], None],
+    ) -> None:
+        """`kubes` and `clusters` are by the clusters' names in the mesh; `report` gets every result."""
+        self.stack = stack
+        self.kubes = kubes
+        self._clusters = clusters
+        self._report = report
+        self._before: dict[str, Contents] = {}
+        self.remember()
+
+    def remember(self) -> None:
+        """Take what is in the clusters now for what belongs there."""
+        self._before = {name: contents(kube) for name, kube in self.kubes.items()}
+
+    def load_images(self, names: Iterable[str]) -> None:
+        """Import images that Istio's tests deploy into all clusters."""
+        tars = istio_tests.ensure(names)
+        for one in self._clusters.values():
+            image_store.ensure_imported(one.layout, (*supplies.ensure().images, *tars))
+
+    def run(self, name: str, tests: Iterable[str], *, minutes: int) -> suite.Result:
+        """Run tests of one of Istio's suites, given by their full names."""
+        result = suite.run(
+            name,
+            tests,
+            {name: one.layout.kubeconfig for name, one in self._clusters.items()},
+            folder=self.stack.folder / name,
+            environment=self.stack.environment,
+            minutes=minutes,
+        )
+        self._report(result)
+        return result
+
+    def deleted(self) -> dict[str, set[str]]:
+        """What belongs in each cluster, and is not there now."""
+        return {n: set(self._before[n].objects - contents(kube).objects) for n, kube in self.kubes.items()}
+
+    def mend(self) -> None:
+        """Remove what the tests have left, and have `pulumi up --refresh` bring back what they deleted.
+
+        Raises:
+            AssertionError: the mesh is not what it was: an object is missing or too many, Pulumi would change
+                something, or a call between clusters fails.
+        """
+        for name, kube in self.kubes.items():
+            _remove_leftovers(kube, self._before[name])
+        self.stack.up("--refresh")
+        for name, kube in self.kubes.items():
+            _assert_unchanged(kube, self._before[name])
+        assert self.stack.preview() == []
+        passes(self.stack)
+
+
+def contents(kube: Kube) -> Contents:
+    """What is in a cluster now, without what comes and goes."""
+    lasting = (item for item in kube.objects() if item.split()[1] not in _COME_AND_GO)
+    return Contents(objects=frozenset(lasting), mesh_config=_mesh_config(kube))
+
+
+def _assert_unchanged(kube: Kube, before: Contents) -> None:
+    def difference() -> set[str]:
+        return set(contents(kube).objects ^ before.objects)
+
+    eventually(lambda: not difference(), difference)
+    assert _mesh_config(kube) == before.mesh_config
+
+
+def _mesh_config(kube: Kube) -> Mapping[str, str]:
+    return kube.get("configmap", "istio", f"--namespace={SYSTEM}")["data"]
+
+
+def _remove_leftovers(kube: Kube, before: Contents) -> None:
+    """Delete what has come since; Helm and Pulumi do not see a changed mesh configuration, so put it back."""
+    if _mesh_config(kube) != before.mesh_config:
+        patch(kube, "configmap", "istio", {"data": dict(before.mesh_config)})
+    for first in ("Namespace", "CustomResourceDefinition", ""):  # much goes with these
+        for item in sorted(contents(kube).objects - before.objects):
+            group, kind, place = item.split()
+            namespace, _, name = place.partition("/")
+            resource = kind if group == "v1" else f"{kind}.{group}"
+            where = [] if namespace == "<none>" else [f"--namespace={namespace}"]
+            if kind == first or not first:
+                kube.kubectl("delete", resource.lower(), name, *where, "--ignore-not-found")
