@@ -63,7 +63,7 @@ test: lint unit setup ## Run all tests, on real clusters too.
 	$(call step,Tests of the mesh,$(PYTEST) tests/e2e -m mesh)
 	$(call step,Tests that break the mesh,$(PYTEST) tests/e2e -m breaking)
 	$(call step,Tests of trust and of several stacks,$(PYTEST) tests/e2e -m trust)
-	$(call step,Istio's own tests of several clusters,$(PYTEST) tests/istio/test_multicluster.py)
+	$(call step,Istio's own tests of several clusters,$(PYTEST) tests/istio -m multicluster)
 
 .PHONY: istio-tests
 istio-tests: setup ## Run all of Istio's own integration tests that can run here (docs/istio-tests.md has times).

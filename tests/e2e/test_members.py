@@ -77,7 +77,8 @@ def _picture(mesh: Stack, clusters: Mapping[str, Kube]) -> dict[str, Any]:
     resources = {
         urn: (resource.get("id"), resource.get("modified"))
         for urn, resource in mesh.resources().items()
-        if resource["type"] != "pulumi:pulumi:Stack"
+        # What is only read is noted again by every update.
+        if resource["type"] != "pulumi:pulumi:Stack" and not resource.get("external")
     }
     pods = {
         (name, pod["metadata"]["name"], sum(c["restartCount"] for c in pod["status"]["containerStatuses"]))

@@ -5,6 +5,8 @@ import pytest
 from tests.istio.mesh import IstioMesh
 from tests.istio.suite import Result
 
+pytestmark = pytest.mark.scheduled
+
 TESTS = (
     "TestEnsureNoMissingCRDs",
     "TestMirroring",

@@ -18,6 +18,8 @@ from tests.e2e.stack import Stack
 from tests.istio.mesh import IstioMesh, config
 from tests.istio.suite import Result
 
+pytestmark = pytest.mark.scheduled
+
 _CONTEXTS = {"east": "rotation-east", "west": "rotation-west"}
 _FILES = ("ca-cert.pem", "ca-key.pem", "cert-chain.pem", "root-cert.pem")
 _TEST = "TestReachability"
