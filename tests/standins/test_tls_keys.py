@@ -10,6 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
+    NoEncryption,
+    PrivateFormat,
     PublicFormat,
     load_pem_private_key,
     load_pem_public_key,
@@ -127,14 +129,14 @@ def test_private_keys_are_secret_in_the_state_and_public_keys_are_not(module_sta
 
 def test_the_provider_itself_marks_private_keys(stack: Stack) -> None:
     """They are secret too for a program whose SDK does not say so."""
-
-    class Key(pulumi.CustomResource):
-        private_key_pem: pulumi.Output[str] = pulumi.property("privateKeyPem")
+    pem = ed25519.Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
 
     def program() -> None:
-        properties = {"algorithm": "ED25519", "privateKeyPem": None}
-        key = Key("tls:index/privateKey:PrivateKey", "key", properties)
-        request = {"privateKeyPem": key.private_key_pem, "dnsNames": ["a.mesh"], "certRequestPem": None}
+        key = {"algorithm": "ED25519", "privateKeyPem": None}
+        pulumi.CustomResource("tls:index/privateKey:PrivateKey", "key", key)
+        request = {"privateKeyPem": pem.decode(), "dnsNames": ["a.mesh"], "certRequestPem": None}
         pulumi.CustomResource("tls:index/certRequest:CertRequest", "request", request)
 
     stack.up(program)
