@@ -227,7 +227,7 @@ def test_a_stack_two_phases_ahead_of_another_is_refused(split: SplitMesh) -> Non
     rotation["phase"] = "sign-with-new"
     split.stacks["east"].configure({**config, "trust": {**config["trust"], **rotation}})
     eventually(
-        lambda: "still works with" not in split.stacks["east"].pulumi("preview", check=False).stdout,
+        lambda: "still has the roots" not in split.stacks["east"].pulumi("preview", check=False).stdout,
         lambda: "istiod in east has not taken over both roots",
         seconds=_PROPAGATION_SECONDS,
     )
