@@ -10,7 +10,7 @@ def wait_for_each_once() -> None:
     """Have the SDK wait for registrations one by one; to be called at the end of the program.
 
     After the program the SDK waits for the calls to the engine that have begun, and then for all outputs
-    together, anew each time that one of them is done (`wait_for_rpcs` in `pulumi/runtime/stack.py`, since
+    together, again each time that one of them is done (`wait_for_rpcs` in `pulumi/runtime/stack.py`, since
     pulumi/pulumi#22411). When it looks, no call has begun, so only the second happens, whose cost is the
     square of the resources: half of 240 CPU seconds for a full mesh of 100 clusters. Where it finds a call,
     here one that has nothing to do, it lets the others begin and waits for them.
