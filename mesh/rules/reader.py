@@ -9,7 +9,7 @@ from mesh.config.schema import ReaderSection
 from mesh.config.types import ReaderRole, version_tuple
 from mesh.kubeconfig.accepted import refusals
 
-# Before 1.31 istiod insists on the Secrets of other clusters. 1.31.0 crashes when it is told not to: its
+# Before 1.31 istiod always watches the Secrets of other clusters. 1.31.0 crashes when this is off: its
 # `CredentialsController` is nil then, and asked whether it is in sync (`pilot/pkg/credentials/kube`).
 _MINIMAL_SINCE = (1, 31, 1)
 # istio/istio #60612, #60920, #61043: a changed remote secret is ignored, or gateways or endpoints are lost.
@@ -64,6 +64,6 @@ def _role(cluster: ClusterConfig, reader: ReaderSection) -> Iterator[Problem]:
         yield Problem(
             path=path,
             message=f"'minimal' needs Istio 1.31.1 or later in every cluster, and {cluster.name} has "
-            f"{cluster.istio.version}: up to 1.30, istiod insists on reading Secrets of other clusters, and "
-            "1.31.0 crashes when it is told not to; expected chart",
+            f"{cluster.istio.version}: up to 1.30, istiod always reads Secrets of other clusters, and "
+            "1.31.0 crashes when this is off; expected chart",
         )
