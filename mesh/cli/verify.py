@@ -127,7 +127,7 @@ def _attempt(
     incomplete = {pair.caller for pair in unanswered(pairs, before)}
 
     def called(name: str) -> Answers:
-        if reason := connections.unreachable.get(name):
+        if reason := connections.problem(name):
             return Answers(problem=reason)
         if name not in incomplete:
             return before[name]

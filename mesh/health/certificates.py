@@ -185,8 +185,8 @@ def _findings(
 ) -> Iterator[str]:
     intermediates = {entry.what: entry.certificate for entry in declared}
     for cluster, found in clusters.items():
-        if found.facts.unreachable:
-            yield f"cannot read {cluster}: {found.facts.unreachable}"
+        if reason := found.facts.unreachable or found.facts.refused:
+            yield f"cannot read {cluster}: {reason}"
             continue
         if not found.chain:
             yield f"{cluster} has no cacerts: istiod there signs with a root of its own; {_REFRESH}"

@@ -6,8 +6,16 @@ from mesh.live.facts import ClusterFacts, PairFacts
 
 
 def api_server_unreachable(facts: PairFacts) -> Finding | None:
-    """An API server that cannot be read: nothing else is known of its cluster."""
+    """An API server that gives no answer, or no way in: nothing else is known of its cluster."""
     for cluster in _clusters(facts):
+        if cluster.refused:
+            return Finding(
+                reason=Reason.API_SERVER_REFUSES,
+                cluster=cluster.name,
+                message=f"cannot read the API server of {cluster.name}: {cluster.refused}",
+                hint=f"put it right, until `kubectl get nodes` works with the kubeconfig and context that "
+                f"the stack has for {cluster.name}",
+            )
         if cluster.unreachable:
             return Finding(
                 reason=Reason.API_SERVER_UNREACHABLE,

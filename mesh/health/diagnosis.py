@@ -19,6 +19,7 @@ _FAULTS: tuple[tuple[Check, ...], ...] = (
     (
         discovery.remote_secret_missing,
         discovery.remote_secret_ignored,
+        discovery.peer_api_server_refuses,
         discovery.token_refused,
         discovery.reader_denied,
         discovery.remote_not_synced,

@@ -45,6 +45,20 @@ def remote_secret_ignored(facts: PairFacts) -> Finding | None:
     )
 
 
+def peer_api_server_refuses(facts: PairFacts) -> Finding | None:
+    """A remote secret whose address leads to something else than the remote's API server."""
+    if facts.link is None or not (facts.link.token and facts.link.token.wrong_server):
+        return None
+    cluster, remote = facts.caller.name, facts.target.name
+    return Finding(
+        reason=Reason.PEER_API_SERVER_REFUSES,
+        cluster=remote,
+        message=f"the remote secret for {remote} in {cluster} does not lead into {remote}: "
+        f"{facts.link.token.wrong_server}",
+        hint=f"set clusters.{remote}.apiServer to what peers need, then run `pulumi up`",
+    )
+
+
 def token_refused(facts: PairFacts) -> Finding | None:
     """A token that the remote API server does not accept."""
     if facts.link is None or not (facts.link.token and facts.link.token.refused):

@@ -19,11 +19,13 @@ class Reason(StrEnum):
     """A stable name for each kind of finding, for programs to read."""
 
     API_SERVER_UNREACHABLE = "api-server-unreachable"
+    API_SERVER_REFUSES = "api-server-refuses"
     ISTIOD_DOWN = "istiod-down"
 
     REMOTE_SECRET_MISSING = "remote-secret-missing"  # noqa: S105 - the name of a reason
     REMOTE_SECRET_LABEL = "remote-secret-label"  # noqa: S105 - the name of a reason
     REMOTE_SECRET_KEY = "remote-secret-key"  # noqa: S105 - the name of a reason
+    PEER_API_SERVER_REFUSES = "peer-api-server-refuses"
     TOKEN_REFUSED = "token-refused"  # noqa: S105 - the name of a reason
     READER_DENIED = "reader-denied"
     REMOTE_CLUSTER_NOT_SYNCED = "remote-cluster-not-synced"

@@ -55,7 +55,10 @@ class ObservedControlPlane:
 
 @dataclass(frozen=True, kw_only=True)
 class ObservedCluster:
-    """A cluster as an update will find it; `unreachable` says why nothing else is known.
+    """A cluster as an update will find it; `unreachable` or `refused` says why nothing else is known.
+
+    `unreachable` is no answer; `refused` is no way in: a kubeconfig or login that is of no use, or an answer
+    that refuses.
 
     `network` is the label of istio-system. `token_secrets` has, for each remote cluster, the name of the
     Secret that the token in the remote secret comes from. `control_plane` is None where istiod does not
@@ -63,6 +66,7 @@ class ObservedCluster:
     """
 
     unreachable: str | None = None
+    refused: str | None = None
     network: str | None = None
     trust: ObservedTrust = ObservedTrust()
     control_plane: ObservedControlPlane | None = None
@@ -71,7 +75,10 @@ class ObservedCluster:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterTrust:
-    """Certificates and tokens in one cluster; `unreachable` says why nothing else is known.
+    """Certificates and tokens in one cluster; `unreachable` or `refused` says why nothing else is known.
+
+    `unreachable` is no answer; `refused` is no way in: a kubeconfig or login that is of no use, or an answer
+    that refuses.
 
     `reader_tokens` has the creation time of each generation of the reader's token, `remote_tokens` the
     generation with which this cluster reads each remote cluster. `proxies` counts proxies by the common names
@@ -79,6 +86,7 @@ class ClusterTrust:
     """
 
     unreachable: str | None = None
+    refused: str | None = None
     trust: ObservedTrust = ObservedTrust()
     reader_tokens: Mapping[int, datetime] = field(default_factory=dict[int, datetime])
     remote_tokens: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -121,7 +129,10 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterFacts:
-    """One cluster; `unreachable` says why nothing else is known.
+    """One cluster; `unreachable` or `refused` says why nothing else is known.
+
+    `unreachable` is no answer; `refused` is no way in: a kubeconfig or login that is of no use, or an answer
+    that refuses.
 
     `network` is the configured network, `network_label` the label of istio-system. `remotes` has istiod's
     sync status of each remote cluster, None where istiod's debug page could not be read.
@@ -130,6 +141,7 @@ class ClusterFacts:
     name: str
     network: str
     unreachable: str | None = None
+    refused: str | None = None
     network_label: str | None = None
     istiod: Workload = Workload()
     remotes: Mapping[str, str] | None = None
@@ -143,11 +155,13 @@ class ClusterFacts:
 class TokenCheck:
     """What the remote API server answered to the token of a remote secret.
 
-    `refused` is HTTP 401. `denied` lists what the token may not do, such as `list services`. `problem` says
-    why the server could not be asked from here.
+    `refused` is HTTP 401. `wrong_server` says why what answers there is not the API server, for example its
+    certificate. `denied` lists what the token may not do, such as `list services`. `problem` says why the
+    server could not be asked from here.
     """
 
     refused: bool = False
+    wrong_server: str | None = None
     denied: tuple[str, ...] = ()
     problem: str | None = None
 

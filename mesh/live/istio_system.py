@@ -23,6 +23,7 @@ from mesh.istio.names import (
     is_remote_secret_name,
     token_generation,
 )
+from mesh.live.answers import ApiError, RefusedError, UnreachableError
 from mesh.live.concurrent import for_each
 from mesh.live.facts import (
     Cacerts,
@@ -32,7 +33,7 @@ from mesh.live.facts import (
     RemoteSecret,
     TokenCheck,
 )
-from mesh.live.kubernetes_api import ApiError, ExecError, KubernetesApi, UnreachableError, secret_texts
+from mesh.live.kubernetes_api import ExecError, KubernetesApi, secret_texts
 from mesh.live.pods import runs
 from mesh.mappings import Json, as_map, at
 
@@ -59,6 +60,7 @@ def read_cluster(connection: Connection) -> ObservedCluster:
     """One cluster as an update will find it."""
     try:
         api = KubernetesApi.connect(connection)
+        api.get("/version")  # what answers "not found" to everything is not an empty cluster
         namespace = api.find(SYSTEM)
         if namespace is None:
             return ObservedCluster()
@@ -68,8 +70,10 @@ def read_cluster(connection: Connection) -> ObservedCluster:
             control_plane=_control_plane(api),
             token_secrets=token_secrets(read_remote_secrets(api)),
         )
-    except (UnreachableError, ApiError) as error:
+    except UnreachableError as error:
         return ObservedCluster(unreachable=str(error))
+    except RefusedError as error:
+        return ObservedCluster(refused=str(error))
 
 
 def network_label(namespace: Json | None) -> str | None:
@@ -153,10 +157,12 @@ def check_token(kubeconfig: str) -> TokenCheck:
     try:
         api = KubernetesApi.from_kubeconfig(kubeconfig)
         return TokenCheck(denied=tuple(_denied(api)))
-    except (ValueError, UnreachableError) as error:
-        return TokenCheck(problem=str(error))
     except ApiError as error:
         return TokenCheck(refused=True) if error.status == 401 else TokenCheck(problem=str(error))
+    except RefusedError as error:
+        return TokenCheck(wrong_server=str(error))
+    except (ValueError, UnreachableError) as error:
+        return TokenCheck(problem=str(error))
 
 
 def _control_plane(api: KubernetesApi) -> ObservedControlPlane | None:

@@ -5,7 +5,6 @@ It does not know Istio, and it changes nothing in the cluster.
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -22,7 +21,9 @@ from websocket import WebSocketException
 
 from mesh.config.resolved import Connection
 from mesh.kubeconfig.accepted import accepted
-from mesh.kubeconfig.read import narrowed
+from mesh.kubeconfig.read import entries, narrowed
+from mesh.live.answers import ApiError, RefusedError, answered, failure, json_object
+from mesh.live.login import LoginError, logged_in
 from mesh.mappings import Json, as_map, at
 
 _CONNECT_SECONDS = 3
@@ -31,7 +32,6 @@ _MOST_CONNECTIONS = 16
 # What the client raises for settings in a kubeconfig that it does not know or that have another type.
 _CLIENT_ERRORS = (
     AttributeError,
-    ImportError,
     LookupError,
     OSError,
     TypeError,
@@ -39,21 +39,12 @@ _CLIENT_ERRORS = (
     urllib3.exceptions.HTTPError,
 )
 
+# The client's own words may repeat what is in a kubeconfig.
+_CLIENT_PROBLEM = "expected a server, a CA, and a user with credentials that the Kubernetes client knows"
+
 # These have no types.
 config: Any = _config
 stream: Any = _stream
-
-
-class ApiError(Exception):
-    """The answer is an error, or does not come from an API server; `status` is HTTP's."""
-
-    def __init__(self, status: int, message: str) -> None:
-        self.status = status
-        super().__init__(message)
-
-
-class UnreachableError(Exception):
-    """The API server gave no answer; the message never repeats credentials."""
 
 
 class ExecError(Exception):
@@ -80,8 +71,7 @@ class KubernetesApi:
         """A client for the API server of one of the stack's clusters.
 
         Raises:
-            UnreachableError: the kubeconfig cannot be used, for example because its login command fails. The
-                message says why, and never repeats credentials.
+            RefusedError: the kubeconfig cannot be used, for example because its login command fails.
         """
         configuration = _configuration()
         try:
@@ -92,20 +82,17 @@ class KubernetesApi:
             raise _unusable(connection, str(error)) from error
         try:
             config.kube_config.KubeConfigLoader(
-                document,
+                _logged_in(document),
                 active_context=connection.context,
                 config_base_path=str(path.absolute().parent),
             ).load_and_set(configuration)
-            api = cls(configuration)
+            return cls(_resolving_there(configuration))
+        except LoginError as error:
+            raise _unusable(connection, str(error)) from error
         except ConfigException as error:
             raise _unusable(connection, _config_problem(error)) from error
         except _CLIENT_ERRORS as error:
-            raise _unusable(connection, _client_problem(error)) from error
-        if _logs_in(document) and not (configuration.api_key or configuration.cert_file):
-            raise _unusable(
-                connection, "its login command gave no credentials; run it by itself to see why it fails"
-            )
-        return api
+            raise _unusable(connection, _CLIENT_PROBLEM) from error
 
     @classmethod
     def from_kubeconfig(cls, text: str) -> "KubernetesApi":
@@ -120,9 +107,9 @@ class KubernetesApi:
             config.load_kube_config_from_dict(
                 document, client_configuration=configuration, persist_config=False
             )
-            return cls(configuration)
+            return cls(_resolving_there(configuration))
         except (ConfigException, *_CLIENT_ERRORS) as error:
-            raise ValueError(_client_problem(error)) from error
+            raise ValueError(_CLIENT_PROBLEM) from error
 
     @property
     def server(self) -> str:
@@ -133,7 +120,8 @@ class KubernetesApi:
         """The object or list at a path such as `/api/v1/namespaces/istio-system`.
 
         Raises:
-            ApiError: the server refuses, the object does not exist, or the answer is not an object.
+            ApiError: the server refuses, or the object does not exist.
+            RefusedError: the answer is not that of an API server.
             UnreachableError: the server gives no answer.
         """
         return self._request("GET", path, query, None)
@@ -210,16 +198,11 @@ class KubernetesApi:
             answer = self._client.call_api(*prepared, _request_timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS))
             text: bytes = answer.read()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise UnreachableError(f"no answer from {self.server}: {_cause(error)}") from error
-        if not 200 <= answer.status < 300:
-            raise ApiError(answer.status, _message(text) or f"HTTP {answer.status}")
-        if (document := _object(text)) is None:
-            raise ApiError(
-                answer.status,
-                f"{self.server} answered {path} with something else than a Kubernetes object, such as a "
-                "login page; expected an API server: check the server and the proxy in the kubeconfig",
-            )
-        return document
+            raise failure(error, self.server, self._configuration.proxy) from error
+        document = json_object(text)
+        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES and document is not None:
+            return document
+        raise answered(self.server, path, answer.status, text, answer.getheader("Location"))
 
 
 def secret_texts(secret: Json | None) -> dict[str, str]:
@@ -236,36 +219,21 @@ def secret_texts(secret: Json | None) -> dict[str, str]:
 def _configuration() -> Configuration:
     configuration = Configuration()
     configuration.connection_pool_maxsize = _MOST_CONNECTIONS
-    configuration.retries = urllib3.Retry(total=0)
+    # A redirect is an answer: to follow it would send the token to a login page.
+    configuration.retries = urllib3.Retry(total=0, redirect=False)
     return configuration
 
 
-def _cause(error: Exception) -> str:
-    reason = getattr(error, "reason", None) or error
-    if isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.NameResolutionError):
-        return "no connection"
-    if isinstance(reason, urllib3.exceptions.ConnectTimeoutError | urllib3.exceptions.ReadTimeoutError):
-        return "timed out"
-    if isinstance(reason, urllib3.exceptions.ResponseError):
-        return "it redirects, which an API server does not"
-    if isinstance(reason, urllib3.exceptions.SSLError):
-        return f"TLS: {_first_line(reason)}"
-    return type(reason).__name__
+def _resolving_there(configuration: Configuration) -> Configuration:
+    """Let a SOCKS proxy look up the server's name, which only it may know, as client-go does."""
+    proxy = str(cast(Any, configuration).proxy or "")
+    if proxy.startswith("socks5://"):
+        cast(Any, configuration).proxy = proxy.replace("socks5://", "socks5h://", 1)
+    return configuration
 
 
-def _object(text: bytes) -> Json | None:
-    try:
-        return as_map(json.loads(text))
-    except ValueError:
-        return None
-
-
-def _message(text: bytes) -> str:
-    return str((_object(text) or {}).get("message", ""))
-
-
-def _unusable(connection: Connection, why: str) -> UnreachableError:
-    return UnreachableError(f"the kubeconfig's context {connection.context} cannot be used: {why}")
+def _unusable(connection: Connection, why: str) -> RefusedError:
+    return RefusedError(f"the kubeconfig's context {connection.context} cannot be used: {why}")
 
 
 def _config_problem(error: ConfigException) -> str:
@@ -276,17 +244,14 @@ def _config_problem(error: ConfigException) -> str:
     return "its user cannot be logged in"
 
 
-def _client_problem(error: Exception) -> str:
-    """Why the client cannot use a kubeconfig; its own words may repeat what is in it."""
-    if isinstance(error, ImportError):
-        return "its proxy-url has a SOCKS proxy, which this program can use only with the package PySocks"
-    return "expected a server, a CA, and a user with credentials that the Kubernetes client knows"
-
-
-def _logs_in(document: Json) -> bool:
-    """Whether the user of a kubeconfig with one user gets credentials from a command."""
-    users: Sequence[Json] = document.get("users") or []
-    return any(at(user, "user", "exec") for user in users)
+def _logged_in(document: Json) -> Json:
+    """A kubeconfig with one context, with credentials in place of a login command."""
+    cluster = as_map(entries(document, "clusters")[0].get("cluster")) or {}
+    users = [
+        {**entry, "user": logged_in(as_map(entry.get("user")) or {}, cluster)}
+        for entry in entries(document, "users")
+    ]
+    return {**document, "users": users}
 
 
 def _exec_problem(error: Exception) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio.names import remote_secret_name
+from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.concurrent import for_each
 from mesh.live.facts import (
     Answers,
@@ -26,17 +27,22 @@ from mesh.live.istio_system import (
     read_sync_status,
     read_trust,
 )
-from mesh.live.kubernetes_api import ApiError, KubernetesApi, UnreachableError
+from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.pods import workload
 from mesh.live.sample import read_sample, read_sample_path
 
 
 @dataclass(frozen=True, kw_only=True)
 class Connections:
-    """The API servers that answer, and why the others do not, by cluster."""
+    """The API servers that answer, why others give no answer, and why there is no way in, by cluster."""
 
     apis: Mapping[str, KubernetesApi]
     unreachable: Mapping[str, str]
+    refused: Mapping[str, str]
+
+    def problem(self, name: str) -> str | None:
+        """Why a cluster cannot be read."""
+        return self.unreachable.get(name) or self.refused.get(name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,19 +57,25 @@ class _Facts:
 def connect(config: StackConfig, names: Iterable[str]) -> Connections:
     """Connect to some of the stack's clusters at once."""
     unreachable: dict[str, str] = {}
+    refused: dict[str, str] = {}
 
     def one(name: str) -> KubernetesApi | None:
         try:
             api = KubernetesApi.connect(config.clusters[name].connection)
             api.get("/version")
-        except (UnreachableError, ApiError) as error:
+        except UnreachableError as error:
             unreachable[name] = str(error)
+            return None
+        except RefusedError as error:
+            refused[name] = str(error)
             return None
         return api
 
     connected = for_each(names, one)
     return Connections(
-        apis={name: api for name, api in connected.items() if api is not None}, unreachable=unreachable
+        apis={name: api for name, api in connected.items() if api is not None},
+        unreachable=unreachable,
+        refused=refused,
     )
 
 
@@ -118,7 +130,7 @@ def read_pairs(
 def read_cluster_facts(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFacts:
     """Everything about one cluster that its API server and its istiod state.
 
-    Where the API server refuses to answer a question, that is `unreachable`, and nothing else is known.
+    Where the API server does not answer one question, or refuses it, nothing else is known.
     """
     try:
         istiod = read_istiod_pods(api)
@@ -133,13 +145,20 @@ def read_cluster_facts(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFac
             remote_secrets=read_remote_secrets(api),
             sample=read_sample(api),
         )
-    except (UnreachableError, ApiError) as error:
+    except UnreachableError as error:
         return ClusterFacts(name=cluster.name, network=cluster.network, unreachable=str(error))
+    except RefusedError as error:
+        return ClusterFacts(name=cluster.name, network=cluster.network, refused=str(error))
 
 
 def _cluster(cluster: ClusterConfig, connections: Connections) -> ClusterFacts:
-    if reason := connections.unreachable.get(cluster.name):
-        return ClusterFacts(name=cluster.name, network=cluster.network, unreachable=reason)
+    if cluster.name not in connections.apis:
+        return ClusterFacts(
+            name=cluster.name,
+            network=cluster.network,
+            unreachable=connections.unreachable.get(cluster.name),
+            refused=connections.refused.get(cluster.name),
+        )
     return read_cluster_facts(connections.apis[cluster.name], cluster)
 
 

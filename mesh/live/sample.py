@@ -4,8 +4,9 @@ import re
 from collections import Counter
 
 from mesh.istio.names import PROXY_CONTAINER
+from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.facts import Answers, PathFacts, Sample
-from mesh.live.kubernetes_api import ApiError, ExecError, KubernetesApi, UnreachableError
+from mesh.live.kubernetes_api import ExecError, KubernetesApi
 from mesh.live.pods import environment, runs, workload
 from mesh.live.proxies import read_path
 from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
@@ -49,7 +50,7 @@ def call(api: KubernetesApi, calls: int) -> Answers:
     """Make that many calls from a cluster's client, and count the answers."""
     try:
         lines = _output(api, calls)
-    except (ApiError, UnreachableError, ExecError, LookupError) as error:
+    except (RefusedError, UnreachableError, ExecError, LookupError) as error:
         return Answers(problem=str(error))
     outcomes = [parse_call(line) for line in lines]
     return Answers(

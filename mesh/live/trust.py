@@ -2,10 +2,11 @@
 
 from mesh.config.resolved import Connection, StackConfig
 from mesh.istio.names import token_generation
+from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.concurrent import for_each
 from mesh.live.facts import ClusterTrust
 from mesh.live.istio_system import read_reader_tokens, read_remote_secrets, read_trust, token_secrets
-from mesh.live.kubernetes_api import ApiError, KubernetesApi, UnreachableError
+from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.proxies import count_issuers
 
 
@@ -29,5 +30,7 @@ def _cluster(connection: Connection, *, workloads: bool) -> ClusterTrust:
             remote_tokens={remote: number for remote, number in generations.items() if number is not None},
             proxies=count_issuers(api) if workloads else {},
         )
-    except (ApiError, UnreachableError) as error:
+    except UnreachableError as error:
         return ClusterTrust(unreachable=str(error))
+    except RefusedError as error:
+        return ClusterTrust(refused=str(error))

@@ -10,21 +10,23 @@ import pulumi
 from mesh.config.problems import Problem, summary
 from mesh.config.resolved import StackConfig
 from mesh.live import istio_system
-from mesh.preflight import encryption, ownership, transitions
+from mesh.preflight import access, encryption, ownership, transitions
 
 
 def preflight(config: StackConfig) -> None:
     """Refuse an update of the clusters as they are.
 
-    A cluster that cannot be reached stops only the steps of a root rotation.
+    A cluster that gives no answer stops only the steps of a root rotation; one that refuses stops everything.
 
     Raises:
         pulumi.RunError: with one line for each problem; Pulumi shows it without a traceback.
     """
     clusters = istio_system.read_clusters(config)
-    members = ownership.members(config, clusters)
+    open_to_us = {name: observed for name, observed in clusters.items() if not observed.refused}
+    members = ownership.members(config, open_to_us)
     prefix = f"{pulumi.get_project()}:"
     found = [
+        *access.problems(clusters),
         *ownership.problems(config, clusters),
         *transitions.problems(config, members, datetime.now(UTC)),
     ]

@@ -12,9 +12,10 @@ from mesh.cli import stack as stacks
 from mesh.config.resolved import Connection
 from mesh.health.verification import expected_pairs
 from mesh.live import istio_system, pairs, trust
+from mesh.live.answers import ApiError
 from mesh.live.concurrent import for_each
 from mesh.live.facts import Answers
-from mesh.live.kubernetes_api import ApiError, CommandOutput, KubernetesApi
+from mesh.live.kubernetes_api import CommandOutput, KubernetesApi
 from mesh.live.sample import call
 from mesh.mappings import Json
 from tests.recordings import redaction

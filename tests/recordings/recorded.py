@@ -17,7 +17,8 @@ from kubernetes.client import Configuration
 
 from mesh.config.resolved import Connection, StackConfig
 from mesh.live import istio_system, pairs, trust
-from mesh.live.kubernetes_api import ApiError, CommandOutput, ExecError, KubernetesApi, UnreachableError
+from mesh.live.answers import ApiError, RefusedError, UnreachableError
+from mesh.live.kubernetes_api import CommandOutput, ExecError, KubernetesApi
 from mesh.mappings import Json
 from tests.builders.kubeconfigs import kubeconfig
 from tests.builders.stacks import stack_config
@@ -126,6 +127,10 @@ class Recording:
         """Let an API server not answer."""
         self._apis[name]["server"]["unreachable"] = "timed out"
 
+    def show_a_login_page(self, name: str) -> None:
+        """Let something else answer in the place of an API server."""
+        self._apis[name]["server"]["else"] = "a login page"
+
     def change_output(self, name: str, command: str, change: Callable[[str], str]) -> None:
         """Change what commands print on both streams whose words contain a text."""
         found = [
@@ -178,6 +183,8 @@ class RecordedApi(KubernetesApi):
         return answer["answer"]
 
     def _recorded(self, key: str) -> Mapping[str, Any]:
+        if what := self._answers["server"].get("else"):
+            raise RefusedError(f"{self.server} is {what}")
         if why := self._answers["server"].get("unreachable"):
             raise UnreachableError(f"no answer from {self.server}: {why}")
         assert key in self._answers, f"not in the recording, see tests/recordings/README.md: {key}"

@@ -1,11 +1,10 @@
 """What unit tests of several folders use: a recorded mesh, and a server that answers as a test says."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
 
-from tests.builders.servers import Server
+from tests.builders.servers import Server, running
 from tests.recordings.recorded import Recording
 
 
@@ -20,7 +19,5 @@ def recording(monkeypatch: pytest.MonkeyPatch) -> Recording:
 @pytest.fixture
 def server() -> Iterator[Server]:
     """An HTTP server on this machine."""
-    with Server() as running:
-        threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield running
-        running.shutdown()
+    with running(Server()) as answering:
+        yield answering

@@ -87,6 +87,8 @@ _BARE = Workload(pods=2, ready=2, injected=1)
 _FAULTS = {
     "api server of the caller": (_east(unreachable="timed out"), ("api-server-unreachable", "east")),
     "api server of the target": (_west(unreachable="timed out"), ("api-server-unreachable", "west")),
+    "no way into the caller": (_east(refused="HTTP 401"), ("api-server-refuses", "east")),
+    "no way into the target": (_west(refused="HTTP 401"), ("api-server-refuses", "west")),
     "istiod of the caller": (_east(istiod=_NO_POD), ("istiod-down", "east")),
     "istiod of the target": (_west(istiod=_NO_POD), ("istiod-down", "west")),
     "server without a proxy": (
@@ -109,6 +111,10 @@ _FAULTS = {
     "no label": (
         _pair(link=LinkFacts(secrets=(dataclasses.replace(_SECRET, labelled=False),))),
         ("remote-secret-label", "east"),
+    ),
+    "another server for peers": (
+        _pair(link=LinkFacts(secrets=(_SECRET,), token=TokenCheck(wrong_server="its certificate"))),
+        ("peer-api-server-refuses", "west"),
     ),
     "token refused": (
         _pair(link=LinkFacts(secrets=(_SECRET,), token=TokenCheck(refused=True))),

@@ -157,11 +157,17 @@ def _load_another_root(recording: Recording) -> None:
 
 _CASES: dict[str, tuple[Edit, Reason, str]] = {
     "no answer": (lambda r: r.disconnect("west"), Reason.API_SERVER_UNREACHABLE, "west"),
-    "HTTP 401": (lambda r: r.refuse("west", 401, "Unauthorized"), Reason.API_SERVER_UNREACHABLE, "west"),
+    "HTTP 401": (lambda r: r.refuse("west", 401, "Unauthorized"), Reason.API_SERVER_REFUSES, "west"),
     "HTTP 403": (
         lambda r: r.refuse("east", 403, "forbidden", only="secrets"),
-        Reason.API_SERVER_UNREACHABLE,
+        Reason.API_SERVER_REFUSES,
         "east",
+    ),
+    "a login page": (lambda r: r.show_a_login_page("west"), Reason.API_SERVER_REFUSES, "west"),
+    "a login page for peers": (
+        lambda r: r.show_a_login_page(reader_of("west")),
+        Reason.PEER_API_SERVER_REFUSES,
+        "west",
     ),
     "no istiod": (lambda r: _pods(r, "west", "app=istiod").clear(), Reason.ISTIOD_DOWN, "west"),
     "istiod not ready": (
@@ -247,7 +253,7 @@ def _findings(recording: Recording, config: StackConfig | None = None) -> dict[P
     answers = {
         name: call(connections.apis[name], CALLS)
         if name in connections.apis
-        else Answers(problem=connections.unreachable[name])
+        else Answers(problem=connections.problem(name))
         for name in config.clusters
     }
     return {
@@ -281,21 +287,21 @@ def test_a_login_page_in_front_of_an_api_server_is_named(recording: Recording, s
     with pytest.MonkeyPatch.context() as real:
         real.setattr(pairs, "KubernetesApi", KubernetesApi)
         [finding] = _findings(recording, config)[Pair(caller="east", target="west")]
-    assert (finding.reason, finding.cluster) == (Reason.API_SERVER_UNREACHABLE, "east")
-    assert "login page; expected an API server" in finding.message
+    assert (finding.reason, finding.cluster) == (Reason.API_SERVER_REFUSES, "east")
+    assert "expected an API server, and not a login page" in finding.message
 
 
 def test_a_kubeconfig_that_can_no_longer_be_used_is_named(recording: Recording, tmp_path: Path) -> None:
     """Its login command fails, for example; the other cluster is read."""
-    command = {"apiVersion": "client.authentication.k8s.io/v1", "command": "false"}
+    command = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "false"}
     for name, user in (("east", None), ("west", {"exec": command})):
         (tmp_path / name).write_text(kubeconfig({name: f"https://{name}.example.com"}, user=user))
     clusters = {name: {"context": name, "kubeconfig": str(tmp_path / name)} for name in ("east", "west")}
     config = parse({"mesh": {"id": "dev"}, "helloWorld": True, "clusters": clusters})
     found = _findings(recording, config)
     [finding] = found[Pair(caller="east", target="west")]
-    assert (finding.reason, finding.cluster) == (Reason.API_SERVER_UNREACHABLE, "west")
-    assert "its login command gave no credentials" in finding.message
+    assert (finding.reason, finding.cluster) == (Reason.API_SERVER_REFUSES, "west")
+    assert "its login command false fails: it ends with 1" in finding.message
     assert found[Pair(caller="east", target="east")] == ()
 
 

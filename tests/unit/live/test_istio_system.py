@@ -91,7 +91,7 @@ def test_a_mesh_configuration_that_is_not_yaml_is_named(recording: Recording) ->
     """Somebody may have edited it; which mesh the cluster belongs to is then not known."""
     recording.object("west", _MESH_CONFIG)["data"]["mesh"] = "defaultConfig: {"
     found = read_clusters(recording.config)
-    assert "ConfigMap istio-system/istio" in str(found["west"].unreachable)
+    assert "ConfigMap istio-system/istio" in str(found["west"].refused)
     assert found["east"].unreachable is None
 
 
@@ -103,13 +103,13 @@ def test_a_mesh_configuration_that_is_not_yaml_is_named(recording: Recording) ->
         (500, "etcd is gone", "deployments"),
     ],
 )
-def test_a_cluster_that_refuses_a_question_is_unreachable(
+def test_a_cluster_that_refuses_a_question_is_not_unreachable(
     recording: Recording, status: int, message: str, only: str
 ) -> None:
     """With the server's words; the others are read all the same."""
     recording.refuse("west", status, message, only=only)
     found = read_clusters(recording.config)
-    assert found["west"] == ObservedCluster(unreachable=message)
+    assert found["west"] == ObservedCluster(refused=message)
     assert found["east"].network == "net-east"
 
 

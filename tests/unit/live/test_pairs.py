@@ -84,20 +84,20 @@ def test_a_remote_secret_with_another_key_is_known_by_its_name(recording: Record
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
-def test_a_cluster_that_refuses_to_say_its_version_is_unreachable(recording: Recording, status: int) -> None:
+def test_a_cluster_that_refuses_to_say_its_version_cannot_be_read(recording: Recording, status: int) -> None:
     """No other question is put to it."""
     recording.refuse("west", status, "refused", only="/version")
     connections = pairs.connect(recording.config, ["east", "west"])
-    assert (list(connections.apis), connections.unreachable) == (["east"], {"west": "refused"})
+    assert (list(connections.apis), connections.refused) == (["east"], {"west": "refused"})
     west = _read(recording)[_EAST_WEST].target
-    assert (west.unreachable, west.istiod) == ("refused", Workload())
+    assert (west.unreachable, west.refused, west.istiod) == (None, "refused", Workload())
 
 
-def test_a_cluster_that_refuses_one_question_is_unreachable(recording: Recording) -> None:
+def test_a_cluster_that_refuses_one_question_cannot_be_read(recording: Recording) -> None:
     """What was read of it before does not count: half of the facts would mislead."""
     recording.refuse("west", 403, "secrets is forbidden", only="secrets")
     west = _read(recording)[_EAST_WEST].target
-    assert (west.unreachable, west.network_label, west.istiod) == ("secrets is forbidden", None, Workload())
+    assert (west.refused, west.network_label, west.istiod) == ("secrets is forbidden", None, Workload())
 
 
 def test_a_token_is_checked_without_the_other_clusters_administrator(recording: Recording) -> None:

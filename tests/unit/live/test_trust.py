@@ -42,9 +42,9 @@ def test_a_token_of_no_generation_is_left_out(recording: Recording) -> None:
     assert read_cluster_trust(recording.config, workloads=False)["east"].reader_tokens == {}
 
 
-def test_a_cluster_that_refuses_is_unreachable(recording: Recording) -> None:
+def test_a_cluster_that_refuses_is_not_unreachable(recording: Recording) -> None:
     """And the others are read."""
     recording.refuse("west", 403, "secrets is forbidden", only="secrets")
     found = read_cluster_trust(recording.config, workloads=True)
-    assert found["west"] == ClusterTrust(unreachable="secrets is forbidden")
+    assert found["west"] == ClusterTrust(refused="secrets is forbidden")
     assert found["east"].unreachable is None
