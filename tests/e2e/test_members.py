@@ -1,15 +1,17 @@
 """A third cluster joins a running mesh by one block in the stack file, and leaves it when the block goes.
 
-The tests build on each other, in their order.
+Calls between the others go on meanwhile. The tests build on each other, in their order.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from sandbox import cluster
 from tests.e2e.kube import Kube, assert_answered_everywhere
+from tests.e2e.load import Load
 from tests.e2e.stack import Change, Stack
 
 pytestmark = pytest.mark.mesh
@@ -108,8 +110,11 @@ def test_the_preview_of_a_third_cluster_shows_its_own_resources_and_its_links(
 
 
 def test_a_third_cluster_answers_and_is_answered(mesh: Stack, with_south: Mapping[str, Kube]):
-    """One update brings it in; every cluster is then answered by all three."""
-    mesh.up()
+    """One update brings it in, and no call fails meanwhile; every cluster is then answered by all three."""
+    with Load(cluster.merged_kubeconfig(), OLD) as load:
+        mesh.up()
+        load.wait_until(lambda report: all(report.answered(caller)[NEW] for caller in OLD))
+    assert not load.report.failed, load.report
     assert_answered_everywhere(with_south)
     assert mesh.preview() == []
 
@@ -134,8 +139,15 @@ def test_the_preview_without_its_block_removes_exactly_what_it_brought(mesh: Sta
 def test_a_cluster_that_left_is_gone_from_everywhere(
     mesh: Stack, with_south: Mapping[str, Kube], before: dict[str, Any]
 ):
-    """Nothing of it is left in the state or with its peers, and nothing of the mesh in it."""
-    mesh.up()
+    """No call fails; the state and the peers keep nothing of it, and nothing of the mesh is left in it."""
+    with Load(cluster.merged_kubeconfig(), OLD) as load:
+        load.wait_until(lambda report: all(report.answered(caller)[NEW] for caller in OLD))
+        mesh.up()
+        gone = datetime.now(UTC)
+        load.wait_until(lambda report: all(report.answered(c, after=gone).total() > 20 for c in OLD))
+    assert not load.report.failed, load.report
+    for caller in OLD:
+        assert set(load.report.answered(caller, after=gone)) == set(OLD), load.report
     assert _picture(mesh, with_south) == before
     for name in OLD:
         secrets = with_south[name].get("secrets", "-n=istio-system", "-l=istio/multiCluster=true")["items"]
@@ -148,11 +160,3 @@ def test_a_cluster_that_left_is_gone_from_everywhere(
     assert {n["metadata"]["name"] for n in left.get("namespaces")["items"]}.isdisjoint(
         {"istio-system", "sample"}
     )
-
-
-def test_those_that_stay_answer_each_other(with_south: Mapping[str, Kube]):
-    """Nobody calls the cluster that left any more."""
-    clusters = {name: with_south[name] for name in OLD}
-    assert_answered_everywhere(clusters)
-    for kube in clusters.values():
-        assert set(kube.answers(30)) == set(OLD)
