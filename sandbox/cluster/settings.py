@@ -83,6 +83,7 @@ def kubelet_file(cluster: ClusterLayout) -> dict:
     """Return the kubelet's configuration.
 
     `syncFrequency`: a changed Secret is in its pods' volumes within ten seconds, not a minute.
+    `crashLoopBackOff`: a container that failed is started again after three seconds, not up to five minutes.
     `evictionHard`, `imageGCHighThresholdPercent`: a developer's disk is full, and no reason to stop pods.
     """
     return {
@@ -113,6 +114,7 @@ def kubelet_file(cluster: ClusterLayout) -> dict:
         "imageGCHighThresholdPercent": 100,
         "maxPods": 200,
         "syncFrequency": "10s",
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "3s"},
         "configMapAndSecretChangeDetectionStrategy": "Watch",
         "nodeStatusUpdateFrequency": NODE_STATUS_INTERVAL,
         "nodeLeaseDurationSeconds": 12,
