@@ -70,6 +70,11 @@ def _press_ctrl_c(pid: int) -> None:
     os.killpg(pid, signal.SIGINT)
 
 
+def _kill(pid: int) -> None:
+    """Plugins have process groups of their own, and would finish their work after the CLI's death."""
+    subprocess.run(["pkill", "--signal=KILL", f"--session={pid}"], check=True)
+
+
 @pytest.mark.parametrize(
     "moment", ["Release north-istiod creating", "Release south-istio-eastwestgateway creating"]
 )
@@ -109,7 +114,7 @@ def test_a_killed_update_is_taken_up_as_documented(stack: Stack, clusters: Mappi
     config = stack.config()
     config["istio"]["values"]["istiod"]["env"]["PILOT_DEBOUNCE_AFTER"] = "50ms"
     stack.configure(config)
-    _stopped_in_the_middle(stack, "Release north-istiod updating", lambda pid: os.kill(pid, signal.SIGKILL))
+    _stopped_in_the_middle(stack, "Release north-istiod updating", _kill)
     locked = stack.up(check=False)
     assert locked.returncode != 0, "an update ran although the killed one had left its lock"
     assert "pulumi cancel" in locked.stderr
