@@ -82,6 +82,10 @@ bench: setup .venv/bench ## Compare the mesh with the documented way; continues 
 reference: .venv/installed ## Write docs/configuration.md from the models.
 	@$(PY) -m docs.reference > docs/configuration.md
 
+.PHONY: mesh-config
+mesh-config: ## Renew mesh/istio/mesh_config.json, Istio's definition of a mesh configuration.
+	@go -C sandbox/tools/modules/istio-api run . > mesh/istio/mesh_config.json
+
 .PHONY: lock
 lock: .venv/installed ## Renew the lock of each requirements*.txt: all packages, by version and hash.
 	@for file in requirements*.txt; do \

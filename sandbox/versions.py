@@ -28,5 +28,8 @@ ISTIO = "1.31.0"
 ISTIO_MODULE = "v0.0.0-20260827124520-eed52ebb66ad"
 """The commit of the 1.31 line that Istio's programs, charts and samples are taken from."""
 
+ISTIO_API = "v1.31.0-rc.0.0.20260824154656-b943409680a7"
+"""The commit of `istio.io/api` that goes with it, which defines the mesh configuration."""
+
 ISTIO_NEXT = "1.31.1"
 """A second version of the same charts and images, so that upgrades have somewhere to go."""

@@ -95,6 +95,10 @@ class StackConfig:
         """Whether the stack file has this setting, or something below it."""
         return any(_overlap(path, setting) for path in self.settings)
 
+    def is_secret(self, path: str) -> bool:
+        """Whether Pulumi encrypts what is at a path, so that no message may repeat it."""
+        return path.partition(".")[0] in self.secret_sections
+
 
 def _overlap(path: str, other: str) -> bool:
     return path == other or path.startswith(f"{other}.") or other.startswith(f"{path}.")

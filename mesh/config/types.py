@@ -15,7 +15,8 @@ _DNS_NAME = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?")
 _IMAGE = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*(:[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})")
 _STACK = re.compile(r"[\w.-]+/[\w.-]+/[\w.-]+")
-_HOST = re.compile(rf"(\*|\*\.{_DNS_NAME.pattern}|{_DNS_NAME.pattern})")
+# Istio's webhook refuses a Gateway with a short name as a host (`pkg/config/validation` in istio/istio).
+_HOST = re.compile(rf"(\*|\*\.{_DNS_NAME.pattern}|{_DNS_LABEL.pattern}\.{_DNS_NAME.pattern})")
 
 
 class KeyAlgorithm(StrEnum):
@@ -111,7 +112,7 @@ DnsName = Annotated[
     ),
 ]
 ExposedHost = Annotated[
-    str, AfterValidator(_matching(_HOST, "a host or a wildcard of one, for example *.local"))
+    str, AfterValidator(_matching(_HOST, "a host with dots in it, or a wildcard, for example *.local"))
 ]
 StackName = Annotated[
     str,

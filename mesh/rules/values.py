@@ -6,6 +6,8 @@ from typing import Any
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.config.types import version_tuple
+from mesh.istio.mesh_config import definition, mistakes
 from mesh.istio.values import gateway_identity, istiod_identity
 from mesh.mappings import as_map, leaves
 
@@ -27,6 +29,7 @@ def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
     for cluster in config.clusters.values():
         for path, message in _conflicts(config, cluster):
             yield Problem(path=cluster.path(f"istio.values.{path}"), message=message)
+        yield from _mesh_config(cluster, secret=config.is_secret(cluster.path("istio.values")))
 
 
 def _conflicts(config: StackConfig, cluster: ClusterConfig) -> Iterator[tuple[str, str]]:
@@ -46,6 +49,17 @@ def _conflicts(config: StackConfig, cluster: ClusterConfig) -> Iterator[tuple[st
             if given is not None and given != required:
                 message = f"must be {required!r} in this mesh; leave it out, {_INSTEAD[path]}"
                 yield f"{chart}.{path}", message
+
+
+def _mesh_config(cluster: ClusterConfig, *, secret: bool) -> Iterator[Problem]:
+    """What istiod would not take of the mesh configuration; settings that came later are none of ours."""
+    later = version_tuple(cluster.istio.version)[:2] > definition().minor
+    for mistake in mistakes(as_map(cluster.istio.values.istiod.get("meshConfig")) or {}, secret=secret):
+        if mistake.unknown and later:
+            continue
+        name, bracket, rest = f"istio.values.istiod.meshConfig.{mistake.path}".partition("[")
+        consequence = "" if mistake.unknown else ". istiod would drop the whole mesh configuration"
+        yield Problem(path=f"{cluster.path(name)}{bracket}{rest}", message=mistake.message + consequence)
 
 
 def _at(values: Mapping[str, Any], path: list[str]) -> Any:

@@ -22,6 +22,7 @@ ROOTS = {
         versions.PULUMI_KUBERNETES_MODULE,
     ),
     "coredns": ("github.com/coredns/coredns", f"v{versions.COREDNS}"),
+    "istio-api": ("istio.io/api", versions.ISTIO_API),
     "istio": ("istio.io/istio", versions.ISTIO_MODULE),
     istio_tests.GROUP: ("istio.io/istio", versions.ISTIO_MODULE),
 }

@@ -485,7 +485,16 @@ CASES = (
         mistake="a host that is none",
         written="exposure: {hosts: ['*local']}",
         message=(
-            "exposure.hosts.0: '*local' is invalid: expected a host or a wildcard of one, for example *.local"
+            "exposure.hosts.0: '*local' is invalid: expected a host with dots in it, or a wildcard, for "
+            "example *.local"
+        ),
+    ),
+    Case(
+        mistake="a host without a domain",
+        written="exposure: {hosts: [foo]}",
+        message=(
+            "exposure.hosts.0: 'foo' is invalid: expected a host with dots in it, or a wildcard, for example "
+            "*.local"
         ),
     ),
     Case(

@@ -54,3 +54,36 @@ def test_a_value_for_all_is_not_reported_for_a_cluster_that_overrides_something_
             istio={"values": {"istiod": {"global": {"meshID": "other"}}}},
         )
     assert [p.path for p in refused.value.problems] == ["istio.values.istiod.global.meshID"]
+
+
+@pytest.mark.parametrize(
+    ("mesh_config", "path", "message"),
+    [
+        (
+            {"defaultConfig": {"proxyMetadata": {"PROXY_CONFIG_XDS_AGENT": True}}},
+            "defaultConfig.proxyMetadata.PROXY_CONFIG_XDS_AGENT",
+            "istiod would drop the whole mesh configuration",
+        ),
+        ({"accessLogFil": "/dev/stdout"}, "accessLogFil", "did you mean accessLogFile?"),
+        ({"extensionProviders": [{"nam": "x"}]}, "extensionProviders[0].nam", "did you mean name?"),
+    ],
+)
+def test_a_mesh_configuration_that_istiod_does_not_take_is_refused_by_its_key(
+    mesh_config: dict[str, Any], path: str, message: str
+) -> None:
+    """In the cluster's own entry or in that of all, wherever it stands, and once."""
+    values = {"istio": {"values": {"istiod": {"meshConfig": mesh_config}}}}
+    for own, sections, begin in (({}, values, ""), (values, {}, "clusters.east.")):
+        with pytest.raises(ConfigurationError) as refused:
+            stack_config({"east": own, "west": {}}, **sections)
+        (problem,) = refused.value.problems
+        assert problem.path == f"{begin}istio.values.istiod.meshConfig.{path}"
+        assert message in problem.message
+
+
+def test_a_setting_that_may_have_come_with_a_later_istio_is_accepted_there() -> None:
+    """The definition is that of one version: what it does not know yet is not wrong."""
+    values = {"istiod": {"meshConfig": {"brandNew": True}}}
+    stack_config({"east": {}}, istio={"version": "1.32.0", "values": values})
+    with pytest.raises(ConfigurationError, match="brandNew"):
+        stack_config({"east": {}}, istio={"version": "1.31.0", "values": values})
