@@ -7,14 +7,14 @@ effects: only the first finding of a chain is reported.
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from mesh.health import calls, control_plane, discovery, gateways, trust
+from mesh.health import calls, control_plane, discovery, gateways, mesh_config, trust
 from mesh.health.finding import Finding
 from mesh.live.facts import PairFacts
 
 Check = Callable[[PairFacts], Finding | None]
 
 _FAULTS: tuple[tuple[Check, ...], ...] = (
-    (control_plane.istiod_down,),
+    (control_plane.istiod_down, mesh_config.not_loaded),
     (calls.sidecar_missing, calls.sample_not_running),
     (
         discovery.remote_secret_missing,

@@ -21,6 +21,7 @@ class Reason(StrEnum):
     API_SERVER_UNREACHABLE = "api-server-unreachable"
     API_SERVER_REFUSES = "api-server-refuses"
     ISTIOD_DOWN = "istiod-down"
+    MESH_CONFIG_NOT_LOADED = "mesh-config-not-loaded"
 
     REMOTE_SECRET_MISSING = "remote-secret-missing"  # noqa: S105 - the name of a reason
     REMOTE_SECRET_LABEL = "remote-secret-label"  # noqa: S105 - the name of a reason

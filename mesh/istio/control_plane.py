@@ -6,7 +6,7 @@ from pulumi_kubernetes.helm.v3 import Release
 from mesh.config.resolved import ClusterConfig
 from mesh.config.schema import MeshSection
 from mesh.istio import values
-from mesh.istio.names import ISTIOD
+from mesh.istio.names import BASE, ISTIOD
 from mesh.istio.release import istio_release
 
 
@@ -33,7 +33,7 @@ class ControlPlane(pulumi.ComponentResource):
         self.base = istio_release(
             cluster.name,
             "base",
-            name="istio-base",
+            name=BASE,
             namespace=namespace,
             istio=cluster.istio,
             values=values.base(cluster),

@@ -18,6 +18,9 @@ _TEXT = "string"
 _LONGEST_ECHO = 60
 # What Go's `time.ParseDuration` takes: Istio reads durations with it (`jsonpb` in golang/protobuf).
 _DURATION = re.compile(r"[-+]?(0|(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h))+")
+_PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_NUMBERS = ("int32", "int64", "uint32", "uint64", "double", "float")
 _WRAPPERS = {
     "google.protobuf.BoolValue": "bool",
     "google.protobuf.DoubleValue": "double",
@@ -82,6 +85,71 @@ def mistakes(document: Mapping[str, Any], *, secret: bool = False) -> Iterator[M
             yield Mistake(path=mistake.path, message=mistake.message.partition(", got ")[0])
         else:
             yield mistake
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """A setting at `path` that is not what was `wanted`."""
+
+    path: str
+    wanted: Any
+    loaded: Any
+
+
+def differences(wanted: Mapping[str, Any], loaded: Mapping[str, Any]) -> Iterator[Difference]:
+    """What of a mesh configuration is not in the one that istiod has loaded.
+
+    Args:
+        wanted: some settings, as below `meshConfig` in Helm values.
+        loaded: all settings in protobuf's JSON, as istiod's debug page `/debug/mesh` gives them: names in
+            camelCase, and none that has the default of its type.
+    """
+    yield from _differences(definition().root, wanted, loaded, "")
+
+
+def _differences(
+    name: str, wanted: Mapping[str, Any], loaded: Mapping[str, Any], path: str
+) -> Iterator[Difference]:
+    fields = definition().messages[name]
+    for key, value in wanted.items():
+        kind = fields.get(_json_name(str(key)))
+        if kind is None or value is None:
+            continue
+        yield from _different(kind, value, loaded.get(_json_name(str(key))), f"{path}{key}")
+
+
+def _different(kind: str, wanted: Any, loaded: Any, path: str) -> Iterator[Difference]:
+    container, _, inner = kind.partition(" of ")
+    if container == "map":
+        entries = as_map(loaded) or {}
+        for name, value in (as_map(wanted) or {}).items():
+            yield from _different(inner, value, entries.get(name), f"{path}.{name}")
+    elif container == "list":
+        mine, theirs = cast(list[Any], wanted), cast(list[Any], loaded or [])
+        if len(mine) != len(theirs):
+            yield Difference(path=path, wanted=mine, loaded=theirs)
+            return
+        for index, (one, other) in enumerate(zip(mine, theirs, strict=True)):
+            yield from _different(inner, one, other, f"{path}[{index}]")
+    elif kind in definition().messages:
+        yield from _differences(kind, as_map(wanted) or {}, as_map(loaded) or {}, f"{path}.")
+    elif not _same(_WRAPPERS.get(kind, kind), wanted, loaded):
+        yield Difference(path=path, wanted=wanted, loaded=loaded)
+
+
+def _same(kind: str, wanted: Any, loaded: Any) -> bool:
+    if names := definition().enums.get(kind):
+        return isinstance(wanted, int) or wanted == (loaded or names[0])
+    if kind == "google.protobuf.Duration":
+        return _seconds(wanted) == _seconds(loaded or "0")
+    if kind in ("bool", _TEXT):
+        return wanted == (loaded or type(wanted)())
+    return kind not in _NUMBERS or float(wanted) == float(loaded or 0)
+
+
+def _seconds(duration: str) -> float:
+    sign = -1 if duration.startswith("-") else 1
+    return sign * sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(duration))
 
 
 def _message(name: str, document: Mapping[str, Any], path: str) -> Iterator[Mistake]:
@@ -186,7 +254,7 @@ def _advice(what: str, value: object) -> str:
     """How to write a text that looks like something else, which is the usual slip."""
     if what != "text" or not isinstance(value, bool | int | float):
         return ""
-    return f'; write "{json.dumps(value)}" in quotes, or use `pulumi config set --path --type string`'
+    return f'; write "{json.dumps(value)}" in quotes, or use `pulumi config set --type string --path`'
 
 
 def _unknown(key: str, fields: Mapping[str, str]) -> str:

@@ -4,11 +4,15 @@ import re
 
 NAMESPACE = "istio-system"
 
+BASE = "istio-base"
+"""Release of the chart `base`."""
 ISTIOD = "istiod"
 ISTIOD_CONTAINER = "discovery"
 ISTIOD_PODS = "app=istiod"
 MESH_CONFIG = "istio"
 """The ConfigMap with the mesh configuration that istiod reads."""
+INJECTOR = "istio-sidecar-injector"
+"""The webhook that gives pods a proxy, and the ConfigMap with what it gives them."""
 CACERTS = "cacerts"
 ROOT_CERTIFICATE = "istio-ca-root-cert"
 """The ConfigMap in which istiod gives its roots to the workloads of a namespace."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +45,16 @@ class ObservedControlPlane:
     """The settings of a running istiod: its identity, and whether it can rotate a root.
 
     `multi_root` is `ISTIO_MULTIROOT_MESH`; `xds_agent` is `PROXY_CONFIG_XDS_AGENT` in the metadata that
-    proxies get. The IDs are None where istiod does not state them.
+    proxies get. The IDs are None where istiod does not state them. `mesh_config` is the mesh configuration in
+    its ConfigMap, which istiod drops if it cannot parse it; `network` what proxies are told, and
+    `cluster_domain` the DNS domain that istiod is told.
     """
 
     cluster_id: str | None = None
     mesh_id: str | None = None
+    network: str | None = None
+    cluster_domain: str | None = None
+    mesh_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     multi_root: bool = False
     xds_agent: bool = False
 
@@ -135,7 +141,9 @@ class ClusterFacts:
     that refuses.
 
     `network` is the configured network, `network_label` the label of istio-system. `remotes` has istiod's
-    sync status of each remote cluster, None where istiod's debug page could not be read.
+    sync status of each remote cluster, None where istiod's debug page could not be read. `mesh_configs` has
+    the mesh configuration in istiod's ConfigMap, and those that its pods have loaded, by where each is;
+    `mesh_config` is what the stack has of it.
     """
 
     name: str
@@ -145,6 +153,8 @@ class ClusterFacts:
     network_label: str | None = None
     istiod: Workload = Workload()
     remotes: Mapping[str, str] | None = None
+    mesh_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    mesh_configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     gateway: Gateway = Gateway()
     trust: ObservedTrust = ObservedTrust()
     remote_secrets: tuple[RemoteSecret, ...] = ()

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
+from itertools import pairwise
 from typing import Any
 
 import yaml
@@ -12,6 +13,7 @@ import yaml
 from mesh.config.resolved import Connection, StackConfig
 from mesh.istio.names import (
     CACERTS,
+    INJECTOR,
     ISTIOD,
     ISTIOD_CONTAINER,
     ISTIOD_PODS,
@@ -121,6 +123,24 @@ def read_sync_status(api: KubernetesApi, istiod: Iterable[Json]) -> Mapping[str,
     return None
 
 
+def read_mesh_configs(api: KubernetesApi, istiod: Iterable[Json]) -> dict[str, Mapping[str, Any]]:
+    """The mesh configuration in the ConfigMap, and that which each pod of istiod has loaded, by where it is.
+
+    A pod that cannot be asked is left out. What cannot be parsed is empty.
+    """
+    command = ["pilot-discovery", "request", "GET", "/debug/mesh"]
+    config_map = api.find(f"{SYSTEM}/configmaps/{MESH_CONFIG}")
+    found: dict[str, Mapping[str, Any]] = {f"the ConfigMap {MESH_CONFIG}": _parsed(config_map) or {}}
+    for pod in filter(runs, istiod):
+        name = str(pod["metadata"]["name"])
+        try:
+            output = api.execute(NAMESPACE, name, ISTIOD_CONTAINER, command, timeout=_EXEC_SECONDS)
+            found[name] = as_map(json.loads(output.stdout)) or {}
+        except (ExecError, ValueError):
+            continue
+    return found
+
+
 def read_remote_secrets(api: KubernetesApi) -> tuple[RemoteSecret, ...]:
     """The Secrets with istiod's label, and those that are named like remote secrets but lack the label."""
     found: list[RemoteSecret] = []
@@ -170,11 +190,15 @@ def _control_plane(api: KubernetesApi) -> ObservedControlPlane | None:
     if deployment is None:
         return None
     environment = _environment(deployment)
-    defaults = _default_proxy_config(api.find(f"{SYSTEM}/configmaps/{MESH_CONFIG}"))
+    mesh_config = _mesh_config(api.find(f"{SYSTEM}/configmaps/{MESH_CONFIG}"))
+    defaults = as_map(mesh_config.get("defaultConfig")) or {}
     metadata = as_map(defaults.get("proxyMetadata")) or {}
     return ObservedControlPlane(
         cluster_id=environment.get("CLUSTER_ID") or None,
         mesh_id=str(defaults["meshId"]) if defaults.get("meshId") else None,
+        network=_injected_network(api.find(f"{SYSTEM}/configmaps/{INJECTOR}")),
+        cluster_domain=_argument(deployment, "--domain"),
+        mesh_config=mesh_config,
         multi_root=environment.get("ISTIO_MULTIROOT_MESH", "").lower() == "true",
         xds_agent=str(metadata.get("PROXY_CONFIG_XDS_AGENT", "")).lower() == "true",
     )
@@ -186,16 +210,36 @@ def _environment(deployment: Json) -> dict[str, str]:
     return {str(variable["name"]): str(variable.get("value", "")) for variable in variables}
 
 
-def _default_proxy_config(config_map: Json | None) -> Mapping[str, Any]:
+def _injected_network(config_map: Json | None) -> str | None:
     try:
-        document = as_map(yaml.safe_load(at(config_map, "data", "mesh") or "")) or {}
-    except yaml.YAMLError as error:
+        return at(as_map(json.loads(at(config_map, "data", "values") or "{}")), "global", "network") or None
+    except ValueError:
+        return None
+
+
+def _argument(deployment: Json, option: str) -> str | None:
+    """What follows an option on istiod's command line."""
+    containers: Sequence[Json] = at(deployment, "spec", "template", "spec", "containers") or []
+    arguments = [str(argument) for container in containers for argument in container.get("args") or ()]
+    return next((value for name, value in pairwise(arguments) if name == option), None)
+
+
+def _parsed(config_map: Json | None) -> Mapping[str, Any] | None:
+    """The mesh configuration in a ConfigMap; None where it is not valid YAML."""
+    try:
+        return as_map(yaml.safe_load(at(config_map, "data", "mesh") or "")) or {}
+    except yaml.YAMLError:
+        return None
+
+
+def _mesh_config(config_map: Json | None) -> Mapping[str, Any]:
+    if (document := _parsed(config_map)) is None:
         raise ApiError(
             HTTPStatus.OK,
             f"the ConfigMap {NAMESPACE}/{MESH_CONFIG} has a mesh configuration that is not valid YAML; "
             f"expected what the chart istiod made: run `helm -n {NAMESPACE} get manifest {ISTIOD}` to see it",
-        ) from error
-    return as_map(document.get("defaultConfig")) or {}
+        )
+    return document
 
 
 def _token_secret(kubeconfig: str) -> str | None:

@@ -1,10 +1,11 @@
 """Reads everything about pairs of clusters that call each other."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio.names import remote_secret_name
+from mesh.istio.values import istiod, istiod_identity
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.concurrent import for_each
 from mesh.live.facts import (
@@ -23,6 +24,7 @@ from mesh.live.istio_system import (
     check_token,
     network_label,
     read_istiod_pods,
+    read_mesh_configs,
     read_remote_secrets,
     read_sync_status,
     read_trust,
@@ -91,7 +93,8 @@ def read_pairs(
         connections: of all clusters in the pairs.
     """
     clusters = for_each(
-        {pair.caller for pair in pairs}, lambda name: _cluster(config.clusters[name], connections)
+        {pair.caller for pair in pairs},
+        lambda name: _cluster(config, config.clusters[name], connections),
     )
     kubeconfigs = {
         text for facts in clusters.values() for s in facts.remote_secrets for text in s.kubeconfigs.values()
@@ -133,13 +136,14 @@ def read_cluster_facts(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFac
     Where the API server does not answer one question, or refuses it, nothing else is known.
     """
     try:
-        istiod = read_istiod_pods(api)
+        control_plane = read_istiod_pods(api)
         return ClusterFacts(
             name=cluster.name,
             network=cluster.network,
             network_label=network_label(api.find(SYSTEM)),
-            istiod=workload(istiod),
-            remotes=read_sync_status(api, istiod),
+            istiod=workload(control_plane),
+            remotes=read_sync_status(api, control_plane),
+            mesh_configs=read_mesh_configs(api, control_plane),
             gateway=read_gateway(api),
             trust=read_trust(api),
             remote_secrets=read_remote_secrets(api),
@@ -151,7 +155,7 @@ def read_cluster_facts(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFac
         return ClusterFacts(name=cluster.name, network=cluster.network, refused=str(error))
 
 
-def _cluster(cluster: ClusterConfig, connections: Connections) -> ClusterFacts:
+def _cluster(config: StackConfig, cluster: ClusterConfig, connections: Connections) -> ClusterFacts:
     if cluster.name not in connections.apis:
         return ClusterFacts(
             name=cluster.name,
@@ -159,7 +163,11 @@ def _cluster(cluster: ClusterConfig, connections: Connections) -> ClusterFacts:
             unreachable=connections.unreachable.get(cluster.name),
             refused=connections.refused.get(cluster.name),
         )
-    return read_cluster_facts(connections.apis[cluster.name], cluster)
+    facts = read_cluster_facts(connections.apis[cluster.name], cluster)
+    # What is secret must not come into a report.
+    secret = config.is_secret(cluster.path("istio.values.istiod.meshConfig"))
+    values = istiod_identity(cluster, config.mesh) if secret else istiod(cluster, config.mesh)
+    return replace(facts, mesh_config=values["meshConfig"])
 
 
 def _link(pair: Pair, facts: _Facts) -> LinkFacts:

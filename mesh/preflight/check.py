@@ -1,40 +1,65 @@
-"""The checks before an update: the stack's encryption, and what is in the clusters.
+"""The checks before an update: the stack's encryption, what is in the clusters, and what the charts come to.
 
 It changes nothing, and it does not check the configuration by itself: `mesh.load` has done that.
 """
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pulumi
 
 from mesh.config.problems import Problem, summary
 from mesh.config.resolved import StackConfig
+from mesh.helm.charts import renderer
+from mesh.helm.errors import ChartUnavailableError
 from mesh.live import istio_system
-from mesh.preflight import access, encryption, ownership, transitions
+from mesh.preflight import access, charts, encryption, identity, ownership, transitions
 
 
 def preflight(config: StackConfig) -> None:
     """Refuse an update of the clusters as they are.
 
     A cluster that gives no answer stops only the steps of a root rotation; one that refuses stops everything.
+    Charts that cannot be rendered here stop nothing, with a warning.
 
     Raises:
         pulumi.RunError: with one line for each problem; Pulumi shows it without a traceback.
     """
-    clusters = istio_system.read_clusters(config)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        rendering = beside.submit(_charts, config)
+        clusters = istio_system.read_clusters(config)
+        values, unavailable = rendering.result()
+    if unavailable:
+        pulumi.log.warn(f"what the charts come to is not checked: {unavailable}")
     open_to_us = {name: observed for name, observed in clusters.items() if not observed.refused}
     members = ownership.members(config, open_to_us)
     prefix = f"{pulumi.get_project()}:"
     found = [
         *access.problems(clusters),
         *ownership.problems(config, clusters),
+        *identity.problems(config, members),
         *transitions.problems(config, members, datetime.now(UTC)),
     ]
     groups = {
         "the stack": list(
             encryption.problems(encryption.settings(encryption.stack_file(pulumi.get_stack())))
         ),
-        "the clusters": [Problem(path=prefix + p.path, message=p.message) for p in dict.fromkeys(found)],
+        "the values for the charts (docs/troubleshooting.md)": _prefixed(prefix, values),
+        "the clusters": _prefixed(prefix, found),
     }
     if refusals := [summary(problems, where) for where, problems in groups.items() if problems]:
         raise pulumi.RunError("\n".join(refusals))
+
+
+def _prefixed(prefix: str, problems: Sequence[Problem]) -> list[Problem]:
+    return [Problem(path=prefix + p.path, message=p.message) for p in dict.fromkeys(problems)]
+
+
+def _charts(config: StackConfig) -> tuple[list[Problem], str | None]:
+    """What is wrong with the values for the charts, or why that is not known."""
+    try:
+        with renderer() as render:
+            return list(charts.problems(config, render)), None
+    except ChartUnavailableError as error:
+        return [], str(error)

@@ -16,6 +16,7 @@ from mesh.pki.certificates import name, parse_readable
 from mesh.pki.profile import root_common_name
 from mesh.pki.rotation import STEPS, RootRole, TrustBundle, plan_roots
 from mesh.pki.validation import intermediate_problems
+from mesh.preflight.identity import dropped
 
 _PHASE = "trust.phase"
 _ROOT = "trust.root"
@@ -179,6 +180,13 @@ def _able(
                 message=f"istiod in {cluster} runs without ISTIO_MULTIROOT_MESH=true and would ignore "
                 "another root; set it in istio.values.istiod.env, and run `pulumi up` without nextRoot "
                 "first",
+            )
+        elif cluster in moving and found.control_plane and (why := dropped(found.control_plane)):
+            yield Problem(
+                path=_PHASE,
+                message=f"istiod in {cluster} has dropped the mesh configuration in its ConfigMap, because "
+                f"of {why}; so it is not known what its proxies do with another root. Run `pulumi up` "
+                "without nextRoot first",
             )
         elif cluster in moving and found.control_plane and not found.control_plane.xds_agent:
             yield Problem(

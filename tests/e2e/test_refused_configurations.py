@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel, SecretStr
 
 from mesh.config.schema import ClusterSection, PeerSection, StackSections
-from sandbox import versions
+from sandbox import cluster, versions
 from tests.builders.kubeconfigs import kubeconfig
 from tests.e2e.stack import PROJECT, Stack
 
@@ -174,6 +174,21 @@ def test_a_refused_configuration_leaves_nothing_behind(
     assert "Traceback" not in done.stdout + done.stderr
     made = {r["type"] for r in stack.state()["deployment"].get("resources", [])}
     assert made <= {"pulumi:pulumi:Stack"}
+
+
+def test_values_that_take_away_what_the_mesh_stands_on_are_refused_by_what_the_charts_come_to(stack: Stack):
+    """Though nobody answers for the clusters; the charts come from the repository of the stack file."""
+    values = {"gateway": {"service": {"type": "ClusterIP"}}}
+    istio = {"chartRepository": cluster.chart_repository(), "values": values}
+    stack.configure({**stack.config(), "istio": istio})
+    done = stack.pulumi("preview", check=False)
+    assert done.returncode != 0
+    message = (
+        "istio-mesh:istio.values.gateway.service.type: makes the gateway's Service a ClusterIP, which gives"
+    )
+    _, _, diagnostics = done.stdout.partition("Diagnostics:")
+    assert diagnostics.count(message) == 1, done.stdout + done.stderr
+    assert not stack.state()["deployment"].get("resources")
 
 
 @pytest.mark.parametrize("command", ["preview", "up", "refresh", "destroy"])

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mesh.config.resolved import StackConfig
+from mesh.helm import plugin
 from mesh.live import istio_system
 from mesh.live.facts import ObservedCluster
 from tests.builders.kubeconfigs import kubeconfig
@@ -41,3 +42,9 @@ def clusters_with_nothing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
         return {name: ObservedCluster() for name in config.clusters}
 
     monkeypatch.setattr(istio_system, "read_clusters", read_clusters)
+
+
+@pytest.fixture(autouse=True)
+def no_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that renders charts: no test here depends on what is installed, or on the network."""
+    monkeypatch.setattr(plugin, "find", lambda: None)

@@ -14,7 +14,6 @@ MADE_UP_TOKEN = "made-up-token-of-"
 _PUBLIC_DATA = ("ca-cert.pem", "cert-chain.pem", "root-cert.pem", "ca.crt", "namespace")
 _NOISE = {
     "annotations",
-    "args",
     "command",
     "containerStatuses",
     "dnsPolicy",

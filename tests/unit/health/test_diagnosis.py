@@ -85,6 +85,10 @@ _NO_POD = Workload()
 _BARE = Workload(pods=2, ready=2, injected=1)
 
 _FAULTS = {
+    "mesh configuration dropped": (
+        _pair(caller=_cluster("east", mesh_config={"trustDomain": "a"}, mesh_configs={"istiod-1": {}})),
+        ("mesh-config-not-loaded", "east"),
+    ),
     "api server of the caller": (_east(unreachable="timed out"), ("api-server-unreachable", "east")),
     "api server of the target": (_west(unreachable="timed out"), ("api-server-unreachable", "west")),
     "no way into the caller": (_east(refused="HTTP 401"), ("api-server-refuses", "east")),

@@ -52,6 +52,15 @@ def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
+def _drop_mesh_config(recording: Recording) -> None:
+    def without_metadata(text: str) -> str:
+        loaded = json.loads(text) if text else {}
+        loaded.get("defaultConfig", {}).pop("proxyMetadata", None)
+        return json.dumps(loaded)
+
+    recording.change_output("west", "/debug/mesh", without_metadata)
+
+
 def _remove_remote_secret(recording: Recording) -> None:
     _secrets(recording).remove(_remote_secret(recording))
 
@@ -183,6 +192,7 @@ _CASES: dict[str, tuple[Edit, Reason, str]] = {
     ),
     "remote secret with another key": (_misspell_remote_secret, Reason.REMOTE_SECRET_KEY, "east"),
     "remote secret without data": (lambda r: _remote_secret(r).pop("data"), Reason.REMOTE_SECRET_KEY, "east"),
+    "mesh configuration dropped": (_drop_mesh_config, Reason.MESH_CONFIG_NOT_LOADED, "west"),
     "token revoked": (
         lambda r: r.refuse(reader_of("west"), 401, "Unauthorized"),
         Reason.TOKEN_REFUSED,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mesh.istio.mesh_config import definition, mistakes
+from mesh.istio.mesh_config import definition, differences, mistakes
 from sandbox import versions
 
 
@@ -46,7 +46,7 @@ def test_what_istiod_takes_is_taken(document: dict[str, Any]) -> None:
         (
             {"defaultConfig": {"proxyMetadata": {"PROXY_CONFIG_XDS_AGENT": True}}},
             "defaultConfig.proxyMetadata.PROXY_CONFIG_XDS_AGENT",
-            'expected text, got true; write "true" in quotes, or use `pulumi config set --path --type stri',
+            'expected text, got true; write "true" in quotes, or use `pulumi config set --type string --pa',
         ),
         ({"accessLogFile": 1}, "accessLogFile", 'expected text, got 1; write "1" in quotes, or use'),
         ({"accessLogFile": ["a"]}, "accessLogFile", "expected text, got a list"),
@@ -121,3 +121,55 @@ def test_a_secret_value_is_not_repeated() -> None:
     """Only what was expected."""
     (mistake,) = mistakes({"trustDomainAliases": "hunter2"}, secret=True)
     assert mistake.message == "expected a list"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "loaded"),
+    [
+        ({}, {"trustDomain": "cluster.local"}),
+        ({"trust_domain": "a", "accessLogFile": ""}, {"trustDomain": "a"}),
+        ({"defaultConfig": {"drainDuration": "1m"}}, {"defaultConfig": {"drainDuration": "60s"}}),
+        ({"dnsRefreshRate": "1m30s"}, {"dnsRefreshRate": "90s"}),
+        ({"enablePrometheusMerge": False}, {"enablePrometheusMerge": False}),
+        ({"enableTracing": False}, {}),
+        ({"defaultConfig": {"concurrency": 2}}, {"defaultConfig": {"concurrency": 2.0}}),
+        ({"accessLogEncoding": "TEXT", "outboundTrafficPolicy": {"mode": 1}}, {}),
+        ({"trustDomainAliases": ["a"]}, {"trustDomainAliases": ["a"]}),
+        ({"unknown": 1, "ca": None}, {}),
+    ],
+)
+def test_a_configuration_that_istiod_has_loaded_does_not_differ(
+    wanted: dict[str, Any], loaded: dict[str, Any]
+) -> None:
+    """Istiod's debug page has its own spelling, and leaves out what is a type's default."""
+    assert list(differences(wanted, loaded)) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "loaded", "path"),
+    [
+        ({"trustDomain": "new"}, {"trustDomain": "old"}, "trustDomain"),
+        (
+            {"defaultConfig": {"proxyMetadata": {"A": "true"}}},
+            {"defaultConfig": {}},
+            "defaultConfig.proxyMetadata.A",
+        ),
+        ({"enableTracing": True}, {}, "enableTracing"),
+        ({"enablePrometheusMerge": False}, {"enablePrometheusMerge": True}, "enablePrometheusMerge"),
+        ({"dnsRefreshRate": "5s"}, {"dnsRefreshRate": "60s"}, "dnsRefreshRate"),
+        ({"accessLogEncoding": "JSON"}, {}, "accessLogEncoding"),
+        ({"trustDomainAliases": ["a"]}, {}, "trustDomainAliases"),
+        (
+            {"extensionProviders": [{"name": "a"}]},
+            {"extensionProviders": [{"name": "b"}]},
+            "extensionProviders[0].name",
+        ),
+        ({"defaultConfig": {"concurrency": 2}}, {}, "defaultConfig.concurrency"),
+    ],
+)
+def test_what_istiod_has_not_loaded_is_found_by_its_path(
+    wanted: dict[str, Any], loaded: dict[str, Any], path: str
+) -> None:
+    """One setting is enough to see that a configuration was dropped."""
+    (difference,) = differences(wanted, loaded)
+    assert difference.path == path

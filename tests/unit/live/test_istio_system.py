@@ -13,6 +13,7 @@ from mesh.live.istio_system import (
     check_token,
     read_clusters,
     read_istiod_pods,
+    read_mesh_configs,
     read_reader_tokens,
     read_remote_secrets,
     read_sync_status,
@@ -56,8 +57,14 @@ def test_a_member_has_its_network_identity_and_tokens(recording: Recording) -> N
     for name, remote in (("east", "west"), ("west", "east")):
         assert found[name].unreachable is None
         assert found[name].network == f"net-{name}"
-        assert found[name].control_plane == ObservedControlPlane(
-            cluster_id=name, mesh_id="dev", multi_root=True, xds_agent=True
+        running = found[name].control_plane
+        assert running is not None
+        assert (running.cluster_id, running.mesh_id) == (name, "dev")
+        assert (running.multi_root, running.xds_agent) == (True, True)
+        assert running.network == f"net-{name}"
+        assert (running.cluster_domain, running.mesh_config["trustDomain"]) == (
+            "cluster.local",
+            "cluster.local",
         )
         assert found[name].token_secrets == {remote: "istio-reader-token-g1"}
         assert found[name].trust == read_trust(recording.api(name), private_key=True)
@@ -81,8 +88,13 @@ def test_an_istiod_that_does_not_say_who_it_is_has_no_identity(recording: Record
     """Nor can it rotate a root."""
     [container] = recording.object("west", _DEPLOYMENT)["spec"]["template"]["spec"]["containers"]
     container["env"] = [{"name": "CLUSTER_ID", "value": ""}, {"name": "REVISION", "valueFrom": {}}]
+    container["args"] = ["discovery", "--domain"]
+    recording.object("west", f"{_MESH_CONFIG}-sidecar-injector")["data"]["values"] = "{"
     recording.object("west", _MESH_CONFIG)["data"]["mesh"] = "accessLogFile: /dev/stdout\n"
-    assert read_clusters(recording.config)["west"].control_plane == ObservedControlPlane()
+    mesh_config = {"accessLogFile": "/dev/stdout"}
+    assert read_clusters(recording.config)["west"].control_plane == ObservedControlPlane(
+        mesh_config=mesh_config
+    )
     recording.remove("west", _MESH_CONFIG)
     assert read_clusters(recording.config)["west"].control_plane == ObservedControlPlane()
 
@@ -256,3 +268,22 @@ def test_a_server_that_cannot_be_asked_from_here_is_a_problem(recording: Recordi
 def test_a_broken_kubeconfig_is_a_problem(text: str) -> None:
     """Nothing is tried with it."""
     assert check_token(text).problem
+
+
+# The mesh configuration that it has loaded
+
+
+def test_each_istiod_says_which_mesh_configuration_it_has_loaded(recording: Recording) -> None:
+    """By its debug page, and beside it its ConfigMap has one; an istiod that cannot be asked is left out."""
+    api = recording.api("east")
+    config_map, pod = found = read_mesh_configs(api, read_istiod_pods(api))
+    assert config_map == "the ConfigMap istio"
+    assert pod.startswith("istiod-")
+    for loaded in found.values():
+        assert loaded["defaultConfig"]["proxyMetadata"]["PROXY_CONFIG_XDS_AGENT"] == "true"
+    recording.change_output("east", "/debug/mesh", lambda _: "404 page not found")
+    assert list(read_mesh_configs(api, read_istiod_pods(api))) == ["the ConfigMap istio"]
+    recording.fail_commands("east", "/debug/mesh")
+    assert list(read_mesh_configs(api, read_istiod_pods(api))) == ["the ConfigMap istio"]
+    recording.object("east", _MESH_CONFIG)["data"]["mesh"] = "a: {"
+    assert read_mesh_configs(api, []) == {"the ConfigMap istio": {}}

@@ -1,5 +1,7 @@
 """Pairs of clusters that call each other, read from the recorded mesh."""
 
+import dataclasses
+
 import pytest
 
 from mesh.health.verification import expected_pairs
@@ -107,3 +109,14 @@ def test_a_token_is_checked_without_the_other_clusters_administrator(recording: 
     link = _read(recording)[_EAST_WEST].link
     assert link is not None
     assert link.token == TokenCheck(refused=True)
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_a_cluster_has_the_mesh_configuration_of_the_stack(recording: Recording, *, secret: bool) -> None:
+    """For the report to compare; of a secret section only what the program itself sets."""
+    config = dataclasses.replace(recording.config, secret_sections=frozenset({"istio"} if secret else ()))
+    answers = {name: Answers() for name in config.clusters}
+    found = pairs.read_pairs(config, expected_pairs(config), answers, pairs.connect(config, config.clusters))
+    declared = found[_EAST_WEST].target.mesh_config
+    assert declared["trustDomain"] == "cluster.local"
+    assert ("defaultConfig" in declared) is not secret

@@ -72,10 +72,10 @@ def test_a_mesh_configuration_that_istiod_does_not_take_is_refused_by_its_key(
     mesh_config: dict[str, Any], path: str, message: str
 ) -> None:
     """In the cluster's own entry or in that of all, wherever it stands, and once."""
-    values = {"istio": {"values": {"istiod": {"meshConfig": mesh_config}}}}
-    for own, sections, begin in (({}, values, ""), (values, {}, "clusters.east.")):
+    istio = {"values": {"istiod": {"meshConfig": mesh_config}}}
+    for own, of_all, begin in (({}, istio, ""), ({"istio": istio}, {}, "clusters.east.")):
         with pytest.raises(ConfigurationError) as refused:
-            stack_config({"east": own, "west": {}}, **sections)
+            stack_config({"east": own, "west": {}}, istio=of_all)
         (problem,) = refused.value.problems
         assert problem.path == f"{begin}istio.values.istiod.meshConfig.{path}"
         assert message in problem.message

@@ -1,0 +1,143 @@
+"""Whether the charts come to a member of the mesh with the values that each cluster will get.
+
+By effect: the charts are rendered, and what comes out is read. Which of the user's values is to blame is
+found by leaving values out until the fault is gone.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mesh.config.problems import Problem
+from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.config.types import ReaderRole
+from mesh.helm.charts import Render
+from mesh.helm.errors import ChartMissingError, ChartRefusedError
+from mesh.istio import values
+from mesh.istio.names import BASE, GATEWAY, ISTIOD
+from mesh.mappings import Json, as_map
+from mesh.preflight.rendered import Expected, Fault, cluster_domain, exposes, faults
+
+_REFUSED = "_refused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chart:
+    """A chart, the release that it becomes, and the values for it."""
+
+    name: str
+    release: str
+    values: Callable[[ClusterConfig], dict[str, Any]]
+
+
+def problems(config: StackConfig, render: Render) -> Iterator[Problem]:
+    """A problem for each value that takes away what the mesh stands on, by the value's path.
+
+    Clusters that differ in nothing but their identity are judged once.
+
+    Raises:
+        ChartUnavailableError: a chart cannot be had.
+    """
+    found: dict[str, _Judgement] = {}
+    domains: dict[str, str] = {}
+    for cluster in config.clusters.values():
+        alike = repr((cluster.istio, cluster.reader.role, cluster.reader.kubeconfig is None))
+        if alike not in found:
+            found[alike] = _judge(config, cluster, render)
+        judgement = found[alike]
+        for path, message in judgement.found:
+            yield Problem(path=cluster.path(path), message=message)
+        if judgement.domain is None:
+            continue
+        if not exposes(cluster.exposure.hosts, judgement.domain):
+            yield Problem(
+                path=cluster.path("exposure.hosts"),
+                message=f"{', '.join(cluster.exposure.hosts)}: no service is below it, since services are "
+                f"below svc.{judgement.domain}; expected a host or a wildcard there, for example "
+                f"*.{judgement.domain}",
+            )
+        domains.setdefault(judgement.domain, cluster.name)
+        first, of = next(iter(domains.items()))
+        if judgement.domain != first:
+            yield Problem(
+                path=cluster.path("istio.values.istiod.global.proxy.clusterDomain"),
+                message=f"is {judgement.domain}, and {first} in {of}: each would call the other's services "
+                "by names that they do not have there; expected one cluster domain for all clusters",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Judgement:
+    """`found` are paths of settings with what is wrong; `domain` is the cluster's DNS domain."""
+
+    found: tuple[tuple[str, str], ...]
+    domain: str | None = None
+
+
+def _judge(config: StackConfig, cluster: ClusterConfig, render: Render) -> _Judgement:
+    expected = Expected(
+        cluster=cluster.name,
+        network=cluster.network,
+        mesh_id=config.mesh.id,
+        trust_domain=config.mesh.trust_domain,
+        reader=cluster.reader.kubeconfig is None,
+        reader_role=cluster.reader.role == ReaderRole.CHART,
+    )
+    istiod = _Chart(name="istiod", release=ISTIOD, values=lambda c: values.istiod(c, config.mesh))
+    charts = (
+        _Chart(name="base", release=BASE, values=values.base),
+        istiod,
+        _Chart(name="gateway", release=GATEWAY, values=values.gateway),
+    )
+    secret = config.is_secret(cluster.path("istio.values"))
+    try:
+        found = [f for chart in charts for f in _chart(cluster, chart, expected, render, secret=secret)]
+        domain = None if found else cluster_domain(_rendered(cluster, istiod, render))
+    except ChartMissingError as missing:
+        return _Judgement(found=(("istio.version", str(missing)),))
+    return _Judgement(found=tuple(found), domain=domain)
+
+
+def _rendered(cluster: ClusterConfig, chart: _Chart, render: Render) -> tuple[Json, ...]:
+    return render(cluster.istio, chart.name, chart.release, chart.values(cluster))
+
+
+def _chart(
+    cluster: ClusterConfig, chart: _Chart, expected: Expected, render: Render, *, secret: bool
+) -> Iterator[tuple[str, str]]:
+    """Paths of the values for a chart that are to blame, and for what: each once, for its first fault."""
+
+    def judged(user: Mapping[str, Any]) -> list[Fault]:
+        below = cluster.istio.values.model_copy(update={chart.name: dict(user)})
+        given = replace(cluster, istio=cluster.istio.model_copy(update={"values": below}))
+        try:
+            return list(faults(chart.name, _rendered(given, chart, render), expected))
+        except ChartRefusedError as refused:
+            return [Fault(check=_REFUSED, message=str(refused))]
+
+    user: Mapping[str, Any] = getattr(cluster.istio.values, chart.name)
+    blamed: set[tuple[str, ...]] = set()
+    for fault in judged(user):
+        path = culprit(user, lambda rest, check=fault.check: check in {f.check for f in judged(rest)})
+        if path not in blamed:
+            blamed.add(path)
+            words = fault.check.strip("_").replace("_", " ")
+            message = f"takes away what the mesh stands on ({words})" if secret else fault.message
+            yield ".".join(["istio.values", chart.name, *path]), message
+
+
+def culprit(user: Mapping[str, Any], fails: Callable[[Mapping[str, Any]], bool]) -> tuple[str, ...]:
+    """The path of the value without which `fails` is false, as deep as one value alone is to blame.
+
+    Args:
+        user: nested values with which `fails` is true.
+        fails: whether values have the fault.
+    """
+    for key, value in user.items():
+        rest = {name: other for name, other in user.items() if name != key}
+        if not fails(rest):
+            inner = as_map(value)
+            if not inner:
+                return (key,)
+            return (key, *culprit(inner, lambda below, key=key, rest=rest: fails({**rest, key: below})))
+    return ()

@@ -1,0 +1,421 @@
+"""What the mesh stands on in the manifests of Istio's charts: whatever takes it away is a fault. Pure.
+
+Each check takes the manifests of one chart and gives a message, or None. A fault is known by its check, so
+that the value that causes it can be found by leaving values out.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import yaml
+
+from mesh.istio.mesh_config import mistakes
+from mesh.istio.names import (
+    CACERTS,
+    CROSS_NETWORK_GATEWAY,
+    GATEWAY,
+    GATEWAY_LABEL,
+    GATEWAY_PORT,
+    INJECTOR,
+    ISTIOD,
+    ISTIOD_CONTAINER,
+    MESH_CONFIG,
+    NAMESPACE,
+    NETWORK_LABEL,
+    PROXY_CONTAINER,
+    READER_ACCOUNT,
+)
+from mesh.mappings import Json, as_map, at
+from mesh.preflight.manifests import (
+    CONTROLLERS,
+    annotations,
+    container,
+    environment,
+    find,
+    labels,
+    no_text,
+    selects,
+    template,
+)
+
+_REVISION_LABEL = "istio.io/rev"
+_PORT_LABEL = "networking.istio.io/gatewayPort"
+_NODES_ANNOTATION = "traffic.istio.io/nodeSelector"
+_DEFAULT_REVISION = "default"
+_ISTIOD_PORTS = (15012, 443)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What a cluster's charts must come to.
+
+    `reader` is whether the chart makes the account by which others read the cluster, `reader_role` whether it
+    makes its role too.
+    """
+
+    cluster: str
+    network: str
+    mesh_id: str
+    trust_domain: str
+    reader: bool = True
+    reader_role: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """`check` is the name of what found it."""
+
+    check: str
+    message: str
+
+
+Manifests = Sequence[Json]
+Check = Callable[[Manifests, Expected], str | None]
+
+
+def faults(chart: str, manifests: Manifests, expected: Expected) -> Iterator[Fault]:
+    """What of a chart (`base`, `istiod`, `gateway`) does not come to what is expected."""
+    for check in (*_CHECKS[chart], _texts):
+        if message := check(manifests, expected):
+            yield Fault(check=check.__name__, message=message)
+
+
+def cluster_domain(manifests: Manifests) -> str | None:
+    """The DNS domain of the cluster's services that istiod is told; None where there is no istiod."""
+    arguments: list[object] = container(_istiod(manifests), ISTIOD_CONTAINER).get("args") or []
+    after = (value for option, value in itertools.pairwise(arguments) if option == "--domain")
+    return next((str(value) for value in after), None)
+
+
+def exposes(hosts: Iterable[str], domain: str) -> bool:
+    """Whether one of a Gateway's hosts is, or is a wildcard for, a service of a cluster with that domain."""
+    services = f".svc.{domain}"
+    return any(
+        host == "*" or host.endswith(services) or (host.startswith("*.") and services.endswith(host[1:]))
+        for host in hosts
+    )
+
+
+def _texts(manifests: Manifests, _: Expected) -> str | None:
+    for where, which, value in no_text(manifests):
+        text = json.dumps(value)
+        return f'expected text as the {which} of {where}, got {text}; write "{text}" in quotes'
+    return None
+
+
+# The chart `base`.
+
+
+def _reader_account(manifests: Manifests, expected: Expected) -> str | None:
+    if not expected.reader or find(manifests, "ServiceAccount", READER_ACCOUNT, NAMESPACE):
+        return None
+    return (
+        f"leaves {NAMESPACE} without the account {READER_ACCOUNT}, by which the other clusters read this "
+        "one's services"
+    )
+
+
+def _definitions(manifests: Manifests, _: Expected) -> str | None:
+    if find(manifests, "CustomResourceDefinition", "gateways.networking.istio.io"):
+        return None
+    return (
+        "leaves the cluster without the definition of Istio's Gateway, which exposes services to the others"
+    )
+
+
+# The chart `istiod`.
+
+
+def _istiod(manifests: Manifests) -> Json:
+    return template(find(manifests, "Deployment", ISTIOD, NAMESPACE))
+
+
+def _istiod_runs(manifests: Manifests, _: Expected) -> str | None:
+    deployment = find(manifests, "Deployment", ISTIOD, NAMESPACE)
+    if deployment is None:
+        return (
+            f"leaves {NAMESPACE} without the Deployment {ISTIOD}: by this name the gateway, the proxies and "
+            "this program know the control plane"
+        )
+    return "leaves istiod without a pod" if at(deployment, "spec", "replicas") == 0 else None
+
+
+def _istiod_service(manifests: Manifests, _: Expected) -> str | None:
+    service = find(manifests, "Service", ISTIOD, NAMESPACE)
+    ports: Sequence[Json] = at(service, "spec", "ports") or []
+    open_ports = {port.get("port") for port in ports}
+    if not selects(at(service, "spec", "selector"), _istiod(manifests)):
+        return f"leaves istiod's pods without the Service {ISTIOD}, by which every proxy reaches them"
+    if missing := [port for port in _ISTIOD_PORTS if port not in open_ports]:
+        return f"closes port {missing[0]} of the Service {ISTIOD}"
+    return None
+
+
+def _istiod_identity(manifests: Manifests, expected: Expected) -> str | None:
+    if not (pod := _istiod(manifests)):
+        return None
+    variables = environment(container(pod, ISTIOD_CONTAINER))
+    if variables.get("CLUSTER_ID") != expected.cluster:
+        return (
+            f"gives istiod the cluster ID {variables.get('CLUSTER_ID')!r}; expected {expected.cluster!r}, by "
+            "which the others know the cluster"
+        )
+    if variables.get("REVISION") != _DEFAULT_REVISION:
+        return (
+            f"gives istiod the revision {variables.get('REVISION')!r}; the gateway and the webhooks have none"
+        )
+    if not isinstance(variables.get("POD_NAMESPACE"), Mapping):
+        return f"tells istiod that it runs in {variables.get('POD_NAMESPACE')!r}, and it runs in {NAMESPACE}"
+    return None
+
+
+def _signs(manifests: Manifests, _: Expected) -> str | None:
+    """Whether workloads get certificates from the cluster's intermediate CA."""
+    if not (pod := _istiod(manifests)):
+        return None
+    discovery = container(pod, ISTIOD_CONTAINER)
+    if str(environment(discovery).get("ENABLE_CA_SERVER", "true")).lower() in ("false", "0", "f"):
+        return "turns istiod's CA off: no workload would get a certificate of the cluster's intermediate"
+    if authority := _injected(manifests, "global", "caAddress"):
+        return f"sends workloads to {authority} for certificates, which has not the mesh's root"
+    mounts: Sequence[Json] = discovery.get("volumeMounts") or []
+    volumes: Sequence[Json] = at(pod, "spec", "volumes") or []
+    names = {v.get("name") for v in volumes if at(v, "secret", "secretName") == CACERTS}
+    if not any(m.get("name") in names and m.get("mountPath") == "/etc/cacerts" for m in mounts):
+        return f"keeps the Secret {CACERTS} from istiod, which would make a root of its own"
+    return None
+
+
+def _mesh_config(manifests: Manifests, expected: Expected) -> str | None:
+    config_map = find(manifests, "ConfigMap", MESH_CONFIG, NAMESPACE)
+    if config_map is None:
+        return f"leaves istiod without the ConfigMap {MESH_CONFIG}: it would run with defaults"
+    try:
+        document = as_map(yaml.safe_load(str(at(config_map, "data", "mesh") or ""))) or {}
+    except yaml.YAMLError:
+        return f"makes a mesh configuration in the ConfigMap {MESH_CONFIG} that is not valid YAML"
+    if mistake := next(mistakes(document), None):
+        return f"makes a mesh configuration in which {mistake.path}: {mistake.message}"
+    proxies = as_map(document.get("defaultConfig")) or {}
+    for name, values, required in (
+        ("trustDomain", _both(document, "trustDomain", "trust_domain"), expected.trust_domain),
+        ("defaultConfig.meshId", _both(proxies, "meshId", "mesh_id"), expected.mesh_id),
+        (
+            "defaultConfig.discoveryAddress",
+            _both(proxies, "discoveryAddress", "discovery_address"),
+            f"{ISTIOD}.{NAMESPACE}.svc:15012",
+        ),
+    ):
+        if values != [required]:
+            shown = " and ".join(map(repr, values)) or "nothing"
+            return f"makes {name} of the mesh configuration {shown}; expected {required!r}"
+    return _discovered(document, expected)
+
+
+def _both(document: Json, *names: str) -> list[object]:
+    """The values of a setting under both of the names that it has in protobuf's JSON."""
+    return [document[name] for name in names if name in document]
+
+
+def _discovered(document: Json, expected: Expected) -> str | None:
+    """Whether istiod sees its own namespace, where the gateway is; it makes no exception for it."""
+    selectors = document.get("discoverySelectors")
+    if not isinstance(selectors, list) or not selectors:
+        return None
+    own = {"kubernetes.io/metadata.name": NAMESPACE, NETWORK_LABEL: expected.network}
+    if any(_matches(cast(Json, selector), own) for selector in cast(list[object], selectors)):
+        return None
+    return (
+        f"keeps the namespace {NAMESPACE} from istiod, and the gateway in it; add the selector "
+        f"{{matchLabels: {{kubernetes.io/metadata.name: {NAMESPACE}}}}} to meshConfig.discoverySelectors"
+    )
+
+
+def _matches(selector: Json, own: Mapping[str, str]) -> bool:
+    """As a label selector of Kubernetes does."""
+    expressions: Sequence[Json] = selector.get("matchExpressions") or []
+    return (as_map(selector.get("matchLabels")) or {}).items() <= own.items() and all(
+        {
+            "In": own.get(str(e.get("key"))) in (e.get("values") or []),
+            "NotIn": own.get(str(e.get("key"))) not in (e.get("values") or []),
+            "Exists": e.get("key") in own,
+            "DoesNotExist": e.get("key") not in own,
+        }.get(str(e.get("operator")), False)
+        for e in expressions
+    )
+
+
+def _injection(manifests: Manifests, expected: Expected) -> str | None:
+    """Whether pods get a proxy that knows where it is; the gateway's pods are made by it, too."""
+    webhook = find(manifests, "MutatingWebhookConfiguration", INJECTOR)
+    entries: Sequence[Json] = at(webhook, "webhooks") or []
+    services = [at(entry, "clientConfig", "service") for entry in entries]
+    if not services or any(
+        (at(service, "name"), at(service, "namespace")) != (ISTIOD, NAMESPACE) for service in services
+    ):
+        return f"leaves the cluster without the webhook {INJECTOR} to {ISTIOD}: no pod would get a proxy"
+    for path, required in (
+        (("global", "meshID"), expected.mesh_id),
+        (("global", "network"), expected.network),
+        (("global", "multiCluster", "clusterName"), expected.cluster),
+        (("global", "istioNamespace"), NAMESPACE),
+    ):
+        if (given := _injected(manifests, *path)) != required:
+            return f"gives proxies {'.'.join(path)} {given!r}; expected {required!r}"
+    return None
+
+
+def _injected(manifests: Manifests, *path: str) -> Any:
+    """What the injector's values have at a path."""
+    text = at(find(manifests, "ConfigMap", INJECTOR, NAMESPACE), "data", "values")
+    try:
+        return at(as_map(json.loads(str(text or "{}"))), *path)
+    except ValueError:
+        return None
+
+
+def _reader_role(manifests: Manifests, expected: Expected) -> str | None:
+    account = {"name": READER_ACCOUNT, "namespace": NAMESPACE}
+    bindings = [m for m in manifests if m.get("kind") == "ClusterRoleBinding"]
+    bound: list[Sequence[Json]] = [b.get("subjects") or [] for b in bindings]
+    subjects = [subject for subjects in bound for subject in subjects]
+    if not (expected.reader and expected.reader_role) or any(account.items() <= s.items() for s in subjects):
+        return None
+    return f"leaves {READER_ACCOUNT} without a role: the other clusters could not read this one's services"
+
+
+# The chart `gateway`.
+
+
+def _gateway(manifests: Manifests) -> Json | None:
+    return next((c for kind in CONTROLLERS if (c := find(manifests, kind, GATEWAY, NAMESPACE))), None)
+
+
+def _gateway_runs(manifests: Manifests, _: Expected) -> str | None:
+    controller = _gateway(manifests)
+    if controller is None:
+        return f"leaves {NAMESPACE} without the gateway {GATEWAY}"
+    return "leaves the gateway without a pod" if at(controller, "spec", "replicas") == 0 else None
+
+
+def _gateway_label(manifests: Manifests, _: Expected) -> str | None:
+    """Whether the Gateway that exposes services finds the pods."""
+    if labels(template(_gateway(manifests))).get("istio") == GATEWAY_LABEL:
+        return None
+    return (
+        f"takes the label istio={GATEWAY_LABEL} from the gateway's pods, by which the Gateway "
+        f"{CROSS_NETWORK_GATEWAY} finds them"
+    )
+
+
+def _gateway_network(manifests: Manifests, expected: Expected) -> str | None:
+    pod = template(_gateway(manifests))
+    variables = environment(container(pod, PROXY_CONTAINER))
+    service = find(manifests, "Service", GATEWAY, NAMESPACE) or {}
+    for what, given in (
+        (f"label {NETWORK_LABEL} of the gateway's Service", labels(service).get(NETWORK_LABEL)),
+        (f"label {NETWORK_LABEL} of the gateway's pods", labels(pod).get(NETWORK_LABEL)),
+        ("ISTIO_META_REQUESTED_NETWORK_VIEW", variables.get("ISTIO_META_REQUESTED_NETWORK_VIEW")),
+        ("ISTIO_META_NETWORK", variables.get("ISTIO_META_NETWORK", expected.network)),
+    ):
+        if given != expected.network and (service or "Service" not in what):
+            return f"makes {what} {given!r}; expected the cluster's network, {expected.network!r}"
+    return None
+
+
+def _gateway_service(manifests: Manifests, _: Expected) -> str | None:
+    """Whether peers get an address, and reach the pods by it."""
+    service = find(manifests, "Service", GATEWAY, NAMESPACE)
+    if service is None:
+        return f"leaves the gateway without the Service {GATEWAY}: peers would get no address"
+    kind = at(service, "spec", "type")
+    if kind != "LoadBalancer" and not at(service, "spec", "externalIPs"):
+        if kind != "NodePort":
+            return (
+                f"makes the gateway's Service a {kind}, which gives peers no address; expected LoadBalancer"
+            )
+        if _NODES_ANNOTATION not in annotations(service):
+            return (
+                f"makes the gateway's Service a NodePort without the annotation {_NODES_ANNOTATION}, which "
+                'gives peers no address; expected LoadBalancer, or the annotation with "{}" for all nodes'
+            )
+    if not selects(at(service, "spec", "selector"), template(_gateway(manifests))):
+        return "makes the gateway's Service select other pods than the gateway's"
+    return None
+
+
+def _gateway_port(manifests: Manifests, _: Expected) -> str | None:
+    """Whether the port that peers call leads to the one that the Gateway opens."""
+    service = find(manifests, "Service", GATEWAY, NAMESPACE)
+    if service is None:
+        return None
+    called = str(labels(service).get(_PORT_LABEL, GATEWAY_PORT))
+    ports: Sequence[Json] = at(service, "spec", "ports") or []
+    for port in ports:
+        if str(port.get("port")) == called and port.get("protocol", "TCP") == "TCP":
+            target = str(port.get("targetPort", port.get("port")))
+            if target == str(GATEWAY_PORT):
+                return None
+            return f"leads port {called} of the gateway to {target}; expected {GATEWAY_PORT}"
+    return f"closes port {called} of the gateway's Service, which peers call"
+
+
+def _gateway_policy(manifests: Manifests, _: Expected) -> str | None:
+    """Whether network policies let the other clusters in."""
+    pod = template(_gateway(manifests))
+    for policy in (m for m in manifests if m.get("kind") == "NetworkPolicy"):
+        if not selects(at(policy, "spec", "podSelector", "matchLabels"), pod):
+            continue
+        rules: Sequence[Json] = at(policy, "spec", "ingress") or []
+        ports: list[Json | None] = [port for rule in rules for port in rule.get("ports") or [None]]
+        if not any(port is None or str(port.get("port")) == str(GATEWAY_PORT) for port in ports):
+            return (
+                f"makes the gateway's NetworkPolicy close port {GATEWAY_PORT}; expected it in service.ports"
+            )
+    return None
+
+
+def _gateway_injected(manifests: Manifests, _: Expected) -> str | None:
+    """Whether istiod's injector makes a gateway of the pods, and takes them for its own."""
+    pod = template(_gateway(manifests))
+    if not pod:
+        return None
+    image = container(pod, PROXY_CONTAINER).get("image")
+    if image != "auto":
+        return (
+            f"makes the image of the gateway {image!r}; expected 'auto', for which istiod puts its own proxy"
+        )
+    if labels(pod).get("sidecar.istio.io/inject") != "true":
+        return "takes the label sidecar.istio.io/inject=true from the gateway's pods: they would not start"
+    templates = str(annotations(pod).get("inject.istio.io/templates", "sidecar"))
+    if "gateway" not in [name.strip() for name in templates.split(",")]:
+        return f"makes the gateway's pods get the templates {templates!r}; expected 'gateway'"
+    if (revision := labels(pod).get(_REVISION_LABEL, _DEFAULT_REVISION)) != _DEFAULT_REVISION:
+        return f"gives the gateway the revision {revision!r}, and istiod has none: its pods would not start"
+    return None
+
+
+_CHECKS: Mapping[str, tuple[Check, ...]] = {
+    "base": (_reader_account, _definitions),
+    "istiod": (
+        _istiod_runs,
+        _istiod_service,
+        _istiod_identity,
+        _signs,
+        _mesh_config,
+        _injection,
+        _reader_role,
+    ),
+    "gateway": (
+        _gateway_runs,
+        _gateway_label,
+        _gateway_network,
+        _gateway_service,
+        _gateway_port,
+        _gateway_policy,
+        _gateway_injected,
+    ),
+}

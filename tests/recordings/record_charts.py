@@ -1,0 +1,75 @@
+"""Records what Istio's charts come to: `python -m tests.recordings.record_charts`.
+
+The values are the program's own, for one cluster. It needs what `make setup` gets.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from mesh.helm.plugin import Plugin
+from mesh.istio import values
+from mesh.istio.names import BASE, GATEWAY, ISTIOD, NAMESPACE
+from mesh.mappings import Json
+from sandbox import charts, versions
+from sandbox.cluster import supplies
+from tests.builders.stacks import stack_config
+
+FILE = Path(__file__).with_name("charts.json")
+_UNREAD = ("rules", "resources", "securityContext", "namespaceSelector", "objectSelector", "readinessProbe")
+# Templates of proxies, and values that no object is made from.
+_LONG = ("config", "original-values", "merged-values")
+
+
+def main() -> None:
+    """Render the charts for one cluster, and write what no test reads about in short."""
+    config = stack_config({"east": {}})
+    east = config.clusters["east"]
+    releases = {
+        "base": (BASE, values.base(east)),
+        "istiod": (ISTIOD, values.istiod(east, config.mesh)),
+        "gateway": (GATEWAY, values.gateway(east)),
+    }
+    supplies.ensure()
+    plugin = Plugin(supplies.bin_dir() / "pulumi-resource-kubernetes")
+    try:
+        folder = str(charts.ensure())
+        recorded = {
+            chart: [
+                _short(manifest)
+                for manifest in plugin.render(
+                    {
+                        "path": folder,
+                        "chart": f"{chart}-{versions.ISTIO}.tgz",
+                        "release_name": release,
+                        "namespace": NAMESPACE,
+                        "values": given,
+                    }
+                )
+            ]
+            for chart, (release, given) in releases.items()
+        }
+    finally:
+        plugin.stop()
+    FILE.write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    sys.stdout.write(f"{FILE}: {FILE.stat().st_size} bytes\n")
+
+
+def _short(manifest: Json) -> dict[str, Any]:
+    if manifest["kind"] == "CustomResourceDefinition":
+        return {"kind": manifest["kind"], "metadata": {"name": manifest["metadata"]["name"]}}
+    short = _without(manifest)
+    if manifest["kind"] == "ConfigMap":
+        short["data"] = {key: text for key, text in manifest["data"].items() if key not in _LONG}
+    return short
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(inner) for key, inner in value.items() if key not in _UNREAD}
+    return [_without(inner) for inner in value] if isinstance(value, list) else value
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Which value of the user's is to blame for what the charts come to."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from mesh.config.schema import IstioSection
+from mesh.helm.errors import ChartMissingError, ChartRefusedError, ChartUnavailableError
+from mesh.mappings import Json, at
+from mesh.preflight.charts import culprit, problems
+from tests.builders.charts import Manifests
+from tests.builders.stacks import stack_config
+
+
+class _Charts:
+    """Renders as the charts do, as far as these tests go."""
+
+    def __init__(self) -> None:
+        self.rendered: list[str] = []
+
+    def __call__(
+        self, istio: IstioSection, chart: str, release: str, values: Mapping[str, Any]
+    ) -> tuple[Json, ...]:
+        self.rendered.append(chart)
+        network = str(values.get("networkGateway") or at(values, "global", "network") or "net-east")
+        manifests = Manifests(chart, network.removeprefix("net-"))
+        if chart == "gateway":
+            self._gateway(manifests, values)
+        if chart == "istiod" and (domain := at(values, "global", "proxy", "clusterDomain")):
+            arguments = manifests.pod("Deployment", "istiod")["spec"]["containers"][0]["args"]
+            arguments[arguments.index("--domain") + 1] = domain
+        return tuple(manifests)
+
+    def _gateway(self, manifests: Manifests, values: Mapping[str, Any]) -> None:
+        if "servce" in values:
+            raise ChartRefusedError(
+                "the chart's schema refuses it: additional properties 'servce' not allowed"
+            )
+        service = manifests.one("Service", "istio-eastwestgateway")
+        service["spec"]["type"] = at(values, "service", "type") or "LoadBalancer"
+        service["metadata"]["annotations"] = at(values, "service", "annotations") or {}
+        if label := at(values, "labels", "istio"):
+            manifests.pod("Deployment", "istio-eastwestgateway")["metadata"]["labels"]["istio"] = label
+            service["spec"]["selector"]["istio"] = label
+
+
+def _problems(
+    clusters: Mapping[str, Mapping[str, Any]], secret: frozenset[str] = frozenset(), **sections: Any
+) -> list[tuple[str, str]]:
+    found = problems(stack_config(clusters, secret=secret, **sections), _Charts())
+    return [(problem.path, problem.message) for problem in found]
+
+
+def _gateway(**values: Any) -> dict[str, Any]:
+    return {"istio": {"values": {"gateway": values}}}
+
+
+def test_values_that_take_nothing_away_are_accepted() -> None:
+    """The user's own annotations, for example."""
+    assert _problems({"east": _gateway(service={"annotations": {"a": "b"}})}) == []
+
+
+@pytest.mark.parametrize(
+    ("values", "path", "message"),
+    [
+        (
+            {"service": {"type": "ClusterIP", "annotations": {}}},
+            "service.type",
+            "makes the gateway's Service a",
+        ),
+        (
+            {"labels": {"team": "a", "istio": "ingress"}},
+            "labels.istio",
+            "takes the label istio=eastwestgateway",
+        ),
+        (
+            {"service": {"annotations": {"a.b/c": True}}},
+            "service.annotations.a.b/c",
+            "expected text as the anno",
+        ),
+        ({"servce": {"type": "ClusterIP"}}, "servce.type", "the chart's schema refuses it"),
+    ],
+)
+def test_the_value_that_is_to_blame_is_named_by_its_path(
+    values: dict[str, Any], path: str, message: str
+) -> None:
+    """In the cluster's own entry, or in that of all: found by leaving it out."""
+    for clusters, sections, begin in (
+        ({"east": {}}, _gateway(**values), ""),
+        ({"east": _gateway(**values)}, {}, "clusters.east."),
+    ):
+        (found,) = _problems(clusters, **sections)
+        if path == "servce.type":  # a map that is not known is to blame itself, not what is in it
+            path = "servce"
+        assert found[0] == f"{begin}istio.values.gateway.{path}"
+        assert found[1].startswith(message)
+
+
+def test_each_value_is_named_once_and_all_at_once() -> None:
+    """Several faults may follow from one value."""
+    values = {"labels": {"istio": "ingress"}, "service": {"type": "ClusterIP"}}
+    assert [path for path, _ in _problems({"east": {}}, **_gateway(**values))] == [
+        "istio.values.gateway.labels.istio",
+        "istio.values.gateway.service.type",
+    ]
+
+
+def test_clusters_that_differ_in_their_identity_only_are_rendered_once() -> None:
+    """Each chart takes its time; what is wrong is said of each cluster that has it."""
+    charts = _Charts()
+    config = stack_config({"east": {}, "west": {}, "far": _gateway(service={"type": "ClusterIP"})})
+    found = [problem.path for problem in problems(config, charts)]
+    assert found == ["clusters.far.istio.values.gateway.service.type"]
+    assert charts.rendered.count("base") == 2, "not once for east and west, and once for far"
+
+
+def test_secret_values_are_not_repeated() -> None:
+    """Only which setting, and what is taken away."""
+    values = _gateway(service={"annotations": {"a": 4711}})
+    ((path, message),) = _problems({"east": {}}, frozenset({"istio"}), **values)
+    assert path == "istio.values.gateway.service.annotations.a"
+    assert message == "takes away what the mesh stands on (texts)"
+
+
+def test_hosts_below_which_no_service_is_are_refused() -> None:
+    """The gateway would be there, and expose nothing."""
+    ((path, message),) = _problems({"east": {}}, exposure={"hosts": ["*.example.com", "a.b"]})
+    assert path == "exposure.hosts"
+    assert message.startswith(
+        "*.example.com, a.b: no service is below it, since services are below svc.cluster."
+    )
+
+
+def test_clusters_with_different_domains_are_refused() -> None:
+    """Each istiod gives all services the domain of its own cluster."""
+    corp = {
+        "istio": {"values": {"istiod": {"global": {"proxy": {"clusterDomain": "corp.local"}}}}},
+    }
+    ((path, message),) = _problems({"east": {}, "west": corp})
+    assert path == "clusters.west.istio.values.istiod.global.proxy.clusterDomain"
+    assert message.startswith("is corp.local, and cluster.local in east")
+
+
+def test_a_version_that_the_repository_lacks_is_refused() -> None:
+    """Before anything is installed, and once."""
+
+    def missing(istio: IstioSection, chart: str, release: str, values: Mapping[str, Any]) -> tuple[Json, ...]:
+        raise ChartMissingError("https://charts.example.com/ has no chart base 1.31.9; it has 1.31.0")
+
+    (problem,) = problems(stack_config({"east": {}}, istio={"version": "1.31.9"}), missing)
+    assert problem.path == "istio.version"
+
+
+def test_charts_that_cannot_be_had_are_no_problem_of_the_values() -> None:
+    """The caller says so."""
+
+    def unavailable(
+        istio: IstioSection, chart: str, release: str, values: Mapping[str, Any]
+    ) -> tuple[Json, ...]:
+        raise ChartUnavailableError("no answer")
+
+    with pytest.raises(ChartUnavailableError):
+        list(problems(stack_config({"east": {}}), unavailable))
+
+
+def test_a_fault_that_no_single_value_causes_is_blamed_on_what_they_share() -> None:
+    """Here either of two values is enough."""
+    values = {"a": {"x": 1, "y": 2}, "b": 3}
+
+    def either(rest: Mapping[str, Any]) -> bool:
+        return bool(at(rest, "a", "x") or at(rest, "a", "y"))
+
+    assert culprit(values, either) == ("a",)
+    assert culprit(values, lambda _: True) == ()

@@ -1,0 +1,348 @@
+"""What the mesh stands on in the manifests of the charts: each thing that is taken away is found."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+
+from mesh.preflight.rendered import Expected, cluster_domain, exposes, faults
+from tests.builders.charts import Manifests
+
+_EAST = Expected(cluster="east", network="net-east", mesh_id="dev", trust_domain="cluster.local")
+_GATEWAY = "istio-eastwestgateway"
+Change = Callable[[Manifests], Any]
+
+
+def _found(chart: str, change: Change, expected: Expected = _EAST) -> list[str]:
+    manifests = Manifests(chart)
+    change(manifests)
+    return [fault.message for fault in faults(chart, manifests, expected)]
+
+
+@pytest.mark.parametrize("chart", ["base", "istiod", "gateway"])
+def test_the_charts_have_no_fault_with_the_programs_own_values(chart: str) -> None:
+    """As they were recorded."""
+    assert _found(chart, lambda manifests: None) == []
+
+
+def _set(document: dict[str, Any], *path: str, to: object) -> None:
+    *outer, last = path
+    for key in outer:
+        document = document[key]
+    document[last] = to
+
+
+def _without(kind: str, name: str) -> Change:
+    return lambda manifests: manifests.remove(manifests.one(kind, name))
+
+
+def _service(*path: str, to: object) -> Change:
+    return lambda manifests: _set(manifests.one("Service", _GATEWAY), *path, to=to)
+
+
+def _pod(*path: str, to: object) -> Change:
+    return lambda manifests: _set(manifests.pod("Deployment", _GATEWAY), *path, to=to)
+
+
+def _proxy(**changes: object) -> Change:
+    return lambda manifests: manifests.pod("Deployment", _GATEWAY)["spec"]["containers"][0].update(changes)
+
+
+def _variable(name: str, value: str) -> Change:
+    def change(manifests: Manifests) -> None:
+        (proxy,) = manifests.pod("Deployment", _GATEWAY)["spec"]["containers"]
+        proxy["env"].append({"name": name, "value": value})
+
+    return change
+
+
+def _policy(*ports: int) -> Change:
+    policy = {
+        "kind": "NetworkPolicy",
+        "metadata": {"name": _GATEWAY, "namespace": "istio-system"},
+        "spec": {
+            "podSelector": {"matchLabels": {"istio": "eastwestgateway"}},
+            "ingress": [{"ports": [{"port": port}]} for port in ports],
+        },
+    }
+    return lambda manifests: manifests.append(policy)
+
+
+def _only_https(manifests: Manifests) -> None:
+    manifests.one("Service", _GATEWAY)["spec"]["ports"] = [{"port": 443, "targetPort": 15443}]
+
+
+def _elsewhere(manifests: Manifests) -> None:
+    manifests.one("Service", _GATEWAY)["spec"]["ports"] = [{"port": 15443, "targetPort": 8443}]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_without("Service", _GATEWAY), "leaves the gateway without the Service istio-eastwestgateway"),
+        (_service("metadata", "namespace", to="default"), "leaves the gateway without the Service"),
+        (
+            _service("spec", "type", to="ClusterIP"),
+            "makes the gateway's Service a ClusterIP, which gives peers no",
+        ),
+        (
+            _service("spec", "type", to="NodePort"),
+            "makes the gateway's Service a NodePort without the annotation",
+        ),
+        (
+            _service("spec", "selector", to={"istio": "other"}),
+            "makes the gateway's Service select other pods",
+        ),
+        (_service("spec", "selector", to=None), "makes the gateway's Service select other pods"),
+        (_service("metadata", "annotations", to={"a": True}), "expected text as the annotation a of Service"),
+        (
+            _service("metadata", "labels", "topology.istio.io/network", to="x"),
+            "makes label topology.istio.io/net",
+        ),
+        (_only_https, "closes port 15443 of the gateway's Service, which peers call"),
+        (_elsewhere, "leads port 15443 of the gateway to 8443; expected 15443"),
+        (
+            _pod("metadata", "labels", "topology.istio.io/network", to="x"),
+            "makes label topology.istio.io/network",
+        ),
+        (
+            _pod("metadata", "labels", "sidecar.istio.io/inject", to="false"),
+            "takes the label sidecar.istio.io/inj",
+        ),
+        (_pod("metadata", "labels", "istio.io/rev", to="canary"), "gives the gateway the revision 'canary'"),
+        (_pod("metadata", "annotations", to={}), "makes the gateway's pods get the templates 'sidecar'"),
+        (_proxy(image="proxyv2:1"), "makes the image of the gateway 'proxyv2:1'; expected 'auto'"),
+        (
+            _variable("ISTIO_META_NETWORK", "x"),
+            "makes ISTIO_META_NETWORK 'x'; expected the cluster's network",
+        ),
+        (_variable("ISTIO_META_REQUESTED_NETWORK_VIEW", ""), "makes ISTIO_META_REQUESTED_NETWORK_VIEW ''"),
+        (_policy(15021), "makes the gateway's NetworkPolicy close port 15443"),
+    ],
+)
+def test_a_gateway_that_peers_could_not_use_is_a_fault(change: Change, message: str) -> None:
+    """Whatever it is called in the values."""
+    found = _found("gateway", change)
+    assert len(found) == 1, found
+    assert found[0].startswith(message)
+
+
+def test_a_gateway_that_is_missing_is_the_first_fault() -> None:
+    """The rest follows from it."""
+    assert _found("gateway", _without("Deployment", _GATEWAY))[0].startswith(
+        "leaves istio-system without the"
+    )
+
+
+def _port_by_label(manifests: Manifests) -> None:
+    service = manifests.one("Service", _GATEWAY)
+    service["metadata"]["labels"]["networking.istio.io/gatewayPort"] = "443"
+    service["spec"]["ports"] = [{"port": 443, "targetPort": 15443}]
+
+
+def _node_ports(manifests: Manifests) -> None:
+    service = manifests.one("Service", _GATEWAY)
+    service["spec"]["type"] = "NodePort"
+    service["metadata"]["annotations"] = {"traffic.istio.io/nodeSelector": "{}"}
+
+
+def _external(manifests: Manifests) -> None:
+    manifests.one("Service", _GATEWAY)["spec"].update(type="ClusterIP", externalIPs=["203.0.113.7"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _port_by_label,
+        _node_ports,
+        _external,
+        _policy(15021, 15443),
+        lambda manifests: manifests.append({"kind": "NetworkPolicy", "spec": {"podSelector": {}}}),
+        _pod("metadata", "labels", "istio.io/rev", to="default"),
+    ],
+)
+def test_another_way_that_istiod_takes_is_no_fault(change: Change) -> None:
+    """Another port by its label, nodes, external addresses, a policy that lets peers in."""
+    assert _found("gateway", change) == []
+
+
+def test_a_gateway_without_its_label_is_found_by_nobody() -> None:
+    """Neither by the Gateway that exposes services nor, with the chart's selector, by the Service."""
+    found = _found("gateway", _pod("metadata", "labels", "istio", to="ingress"))
+    assert [message.partition(" ")[0] for message in found] == ["takes", "makes"]
+
+
+def _istiod_variable(name: str, value: object) -> Change:
+    def change(manifests: Manifests) -> None:
+        manifests.pod("Deployment", "istiod")["spec"]["containers"][0]["env"].append(
+            {"name": name, "value": value}
+        )
+
+    return change
+
+
+def _mesh_config(**changes: object) -> Change:
+    def change(manifests: Manifests) -> None:
+        config_map = manifests.one("ConfigMap", "istio")
+        config_map["data"]["mesh"] = yaml.safe_dump({**yaml.safe_load(config_map["data"]["mesh"]), **changes})
+
+    return change
+
+
+def _injected(**changes: object) -> Change:
+    def change(manifests: Manifests) -> None:
+        data = manifests.one("ConfigMap", "istio-sidecar-injector")["data"]
+        values = json.loads(data["values"])
+        values["global"].update(changes)
+        data["values"] = json.dumps(values)
+
+    return change
+
+
+def _webhook_elsewhere(manifests: Manifests) -> None:
+    for entry in manifests.one("MutatingWebhookConfiguration", "istio-sidecar-injector")["webhooks"]:
+        entry["clientConfig"] = {"url": "https://example.com/inject"}
+
+
+def _no_ports(manifests: Manifests) -> None:
+    manifests.one("Service", "istiod")["spec"]["ports"] = [{"port": 15012}]
+
+
+def _no_cacerts(manifests: Manifests) -> None:
+    volumes = manifests.pod("Deployment", "istiod")["spec"]["volumes"]
+    volumes[:] = [volume for volume in volumes if volume["name"] != "cacerts"]
+
+
+def _hidden(selector: dict[str, Any]) -> Change:
+    return _mesh_config(discoverySelectors=[selector])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_istiod_variable("CLUSTER_ID", "west"), "gives istiod the cluster ID 'west'; expected 'east'"),
+        (_istiod_variable("REVISION", "canary"), "gives istiod the revision 'canary'"),
+        (_istiod_variable("POD_NAMESPACE", "default"), "tells istiod that it runs in 'default'"),
+        (_istiod_variable("ENABLE_CA_SERVER", "false"), "turns istiod's CA off"),
+        (_injected(caAddress="csr:443"), "sends workloads to csr:443 for certificates"),
+        (_no_cacerts, "keeps the Secret cacerts from istiod"),
+        (_no_ports, "closes port 443 of the Service istiod"),
+        (_without("Service", "istiod"), "leaves istiod's pods without the Service istiod"),
+        (_without("ConfigMap", "istio"), "leaves istiod without the ConfigMap istio"),
+        (_mesh_config(trustDomain="other"), "makes trustDomain of the mesh configuration 'other'"),
+        (
+            _mesh_config(trust_domain="other"),
+            "makes trustDomain of the mesh configuration 'cluster.local' and 'ot",
+        ),
+        (
+            _mesh_config(enableTracing="yes"),
+            "makes a mesh configuration in which enableTracing: expected true or",
+        ),
+        (
+            _mesh_config(defaultConfig={"meshId": "dev"}),
+            "makes defaultConfig.discoveryAddress of the mesh config",
+        ),
+        (_hidden({"matchLabels": {"a": "b"}}), "keeps the namespace istio-system from istiod"),
+        (
+            _hidden({"matchExpressions": [{"key": "a", "operator": "Exists"}]}),
+            "keeps the namespace istio-system from istiod",
+        ),
+        (
+            _without("MutatingWebhookConfiguration", "istio-sidecar-injector"),
+            "leaves the cluster without the web",
+        ),
+        (_webhook_elsewhere, "leaves the cluster without the webhook istio-sidecar-injector to istiod"),
+        (_injected(network="x"), "gives proxies global.network 'x'; expected 'net-east'"),
+        (_injected(istioNamespace="x"), "gives proxies global.istioNamespace 'x'"),
+        (
+            _without("ClusterRoleBinding", "istio-reader-clusterrole-istio-system"),
+            "leaves istio-reader-service-a",
+        ),
+    ],
+)
+def test_a_control_plane_that_is_no_member_of_the_mesh_is_a_fault(change: Change, message: str) -> None:
+    """Each is accepted by the chart without a word."""
+    found = _found("istiod", change)
+    assert len(found) == 1, found
+    assert found[0].startswith(message)
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        {"matchLabels": {"kubernetes.io/metadata.name": "istio-system"}},
+        {"matchLabels": {"topology.istio.io/network": "net-east"}},
+        {"matchExpressions": [{"key": "topology.istio.io/network", "operator": "Exists"}]},
+        {"matchExpressions": [{"key": "team", "operator": "NotIn", "values": ["a"]}]},
+        {
+            "matchExpressions": [
+                {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["istio-system"]}
+            ]
+        },
+        {"matchExpressions": [{"key": "team", "operator": "DoesNotExist"}]},
+    ],
+)
+def test_selectors_that_let_istiod_see_its_own_namespace_are_no_fault(selector: dict[str, Any]) -> None:
+    """As Kubernetes reads them."""
+    assert _found("istiod", _hidden(selector)) == []
+
+
+def test_an_istiod_under_another_name_is_a_fault() -> None:
+    """As a revision makes it: nothing that knows the control plane by its name would find it."""
+    found = _found("istiod", _without("Deployment", "istiod"))
+    assert found[0].startswith("leaves istio-system without the Deployment istiod")
+
+
+def test_an_account_that_peers_read_by_is_a_fault_where_it_is_missing_and_wanted() -> None:
+    """Not where the user gives peers a kubeconfig of their own."""
+    account = _without("ServiceAccount", "istio-reader-service-account")
+    assert _found("base", account)[0].startswith("leaves istio-system without the account")
+    own = Expected(
+        cluster="east", network="net-east", mesh_id="dev", trust_domain="cluster.local", reader=False
+    )
+    assert _found("base", account, own) == []
+
+
+def test_a_definition_that_exposes_services_is_a_fault_where_it_is_missing() -> None:
+    """Without it the cross-network gateway cannot be created."""
+    missing = _without("CustomResourceDefinition", "gateways.networking.istio.io")
+    assert _found("base", missing)[0].startswith(
+        "leaves the cluster without the definition of Istio's Gateway"
+    )
+
+
+def test_the_minimal_role_of_the_reader_is_not_the_charts() -> None:
+    """The program makes it itself."""
+    minimal = Expected(
+        cluster="east", network="net-east", mesh_id="dev", trust_domain="cluster.local", reader_role=False
+    )
+    binding = _without("ClusterRoleBinding", "istio-reader-clusterrole-istio-system")
+    assert _found("istiod", binding, minimal) == []
+
+
+def test_the_clusters_domain_is_what_istiod_is_told() -> None:
+    """None where there is no istiod."""
+    assert cluster_domain(Manifests("istiod")) == "cluster.local"
+    assert cluster_domain(Manifests("base")) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "exposed"),
+    [
+        ("*", True),
+        ("*.local", True),
+        ("*.cluster.local", True),
+        ("*.svc.cluster.local", True),
+        ("*.shop.svc.cluster.local", True),
+        ("cart.shop.svc.cluster.local", True),
+        ("*.example.com", False),
+        ("shop.example.com", False),
+        ("*.uster.local", False),
+        ("*.svc.corp.example", False),
+    ],
+)
+def test_a_host_exposes_services_if_they_are_below_it(host: str, *, exposed: bool) -> None:
+    """Their names end with svc and the cluster's domain."""
+    assert exposes([host], "cluster.local") is exposed
