@@ -12,10 +12,18 @@ from pydantic import TypeAdapter, ValidationError
 
 from mesh.config.problems import ConfigurationError, Problem, explain
 from mesh.config.resolved import ApiServer, ClusterConfig, Connection, StackConfig
-from mesh.config.schema import ClusterSection, StackSections, overridden
-from mesh.config.types import DnsLabel
-from mesh.kubeconfig.read import DEFAULT_FILE, Endpoint, choose_file, default_files, endpoint
+from mesh.config.schema import ApiServerSection, ClusterSection, StackSections, overridden
+from mesh.config.types import PUBLIC, DnsLabel
+from mesh.kubeconfig.read import (
+    DEFAULT_FILE,
+    Endpoint,
+    choose_file,
+    default_files,
+    endpoint,
+    relative_paths,
+)
 from mesh.mappings import as_map, leaves
+from mesh.pki.certificates import parse_readable
 from mesh.rules import RULES
 
 _LABEL: TypeAdapter[str] = TypeAdapter(DnsLabel)
@@ -175,8 +183,8 @@ def _connection(
     read: Callable[[str], str],
     kubeconfigs: Sequence[str],
     problems: list[Problem],
-) -> tuple[Connection, Endpoint] | None:
-    """How the program reaches a cluster, and where its API server is; None where that is a problem."""
+) -> tuple[Connection, ApiServer] | None:
+    """How the program and how peers reach a cluster; None where that is a problem."""
     contents = section.kubeconfig_contents.get_secret_value() if section.kubeconfig_contents else None
     if contents is not None and section.kubeconfig is not None:
         problems.append(
@@ -190,12 +198,68 @@ def _connection(
             path, text = DEFAULT_FILE, contents
         else:
             path, text = _kubeconfig(section, read, kubeconfigs)
-        connection = Connection(context=section.context, path=path, contents=contents)
-        return connection, endpoint(text, section.context)
+        found = endpoint(text, section.context)
+        _refuse_relative_paths(text, section.context, path if contents is None else None)
+        authority = _authority(found, section.api_server, read)
     except ValueError as error:
         key = "kubeconfig" if contents is None else "kubeconfigContents"
         problems.append(Problem(path=f"clusters.{name}.{key}", message=str(error)))
         return None
+    connection = Connection(context=section.context, path=path, contents=contents, proxy_url=found.proxy_url)
+    return connection, _for_peers(section.api_server, found, authority)
+
+
+def _refuse_relative_paths(text: str, context: str, path: str | None) -> None:
+    """Refuse what Pulumi's provider would look for elsewhere.
+
+    Raises:
+        ValueError: with what to do.
+    """
+    if found := relative_paths(text, context):
+        command = f"kubectl config view --minify --flatten --context {context}"
+        raise ValueError(
+            f"context {context!r} has the relative paths {', '.join(found)}, which Pulumi's provider "
+            "does not take relative to the kubeconfig; expected absolute paths, or their contents in it: "
+            f"`{command}{f' --kubeconfig {path}' if path else ''}` writes one: "
+            "docs/troubleshooting.md#a-kubeconfig-has-relative-paths"
+        )
+
+
+def _authority(found: Endpoint, peers: ApiServerSection, read: Callable[[str], str]) -> str | None:
+    """The CA for peers: PEM, `public`, or None for the cluster's own.
+
+    What the kubeconfig says belongs to the address there.
+
+    Raises:
+        ValueError: the kubeconfig's CA cannot be read.
+    """
+    if found.authority is not None:
+        authority, origin = found.authority, "certificate-authority-data"
+    elif found.authority_file is not None:
+        origin = f"certificate-authority {found.authority_file}"
+        try:
+            authority = read(found.authority_file)
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"cannot read its {origin}; expected a file with PEM certificates") from error
+    else:
+        authority, origin = None, ""
+    if authority is not None and not parse_readable(authority):
+        raise ValueError(f"its {origin} has no PEM certificate that can be read")
+    if peers.certificate_authority is not None:
+        return peers.certificate_authority
+    if peers.server is not None or found.insecure:
+        return None
+    return authority or PUBLIC
+
+
+def _for_peers(peers: ApiServerSection, found: Endpoint, authority: str | None) -> ApiServer:
+    return ApiServer(
+        server=peers.server or found.server,
+        certificate_authority=authority,
+        # The name in the kubeconfig belongs to the address there.
+        tls_server_name=peers.tls_server_name or (None if peers.server else found.tls_server_name),
+        proxy_url=peers.proxy_url,
+    )
 
 
 def _kubeconfig(
@@ -227,21 +291,14 @@ def _cluster(
     section: ClusterSection,
     sections: StackSections,
     connection: Connection,
-    found: Endpoint,
+    api_server: ApiServer,
     settings: frozenset[str],
 ) -> ClusterConfig:
-    peers = section.api_server
     return ClusterConfig(
         name=name,
         network=section.network or f"net-{name}",
         connection=connection,
-        api_server=ApiServer(
-            server=peers.server or found.server,
-            certificate_authority=peers.certificate_authority,
-            # The name in the kubeconfig belongs to the address there.
-            tls_server_name=peers.tls_server_name or (None if peers.server else found.tls_server_name),
-            proxy_url=peers.proxy_url,
-        ),
+        api_server=api_server,
         skip_unreachable=section.skip_unreachable,
         istio=overridden(sections.istio, section.istio),
         intermediate=overridden(sections.trust.intermediate, section.trust.intermediate),

@@ -16,16 +16,24 @@ from mesh.config.schema import (
 
 @dataclass(frozen=True, kw_only=True)
 class Connection:
-    """How the program reaches a cluster: a kubeconfig, by path or as contents, and a context in it."""
+    """How the program reaches a cluster: a kubeconfig, by path or as contents, and a context in it.
+
+    `proxy_url` is the proxy that the kubeconfig has for it.
+    """
 
     context: str
     path: str
     contents: str | None = field(default=None, repr=False)
+    proxy_url: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiServer:
-    """How the other clusters reach a cluster's API server; `certificate_authority` is PEM."""
+    """How the other clusters reach a cluster's API server.
+
+    `certificate_authority` is PEM, or `public` for the CAs that everybody knows; without one, it is the
+    cluster's own CA.
+    """
 
     server: str
     certificate_authority: str | None = None

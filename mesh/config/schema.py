@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 from mesh import versions
 from mesh.config.types import (
     ApiServerUrl,
+    CertificateAuthority,
     CertificatePem,
     ChartRepository,
     DnsLabel,
@@ -287,9 +288,10 @@ class ApiServerSection(Section):
         description="URL of the API server for other clusters.",
         examples=["https://203.0.113.10:6443"],
     )
-    certificate_authority: CertificatePem | None = Field(
+    certificate_authority: CertificateAuthority | None = Field(
         default=None,
-        description="PEM certificate of the CA of the server at that URL.",
+        description="PEM certificate of the CA of the server at that URL, or `public` for a CA that every "
+        "system trusts. Default: the cluster's own CA with `server`, else what the kubeconfig has.",
         examples=["-----BEGIN CERTIFICATE-----…"],
     )
     tls_server_name: DnsName | None = Field(

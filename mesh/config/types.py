@@ -19,6 +19,10 @@ _STACK = re.compile(r"[\w.-]+/[\w.-]+/[\w.-]+")
 _HOST = re.compile(rf"(\*|\*\.{_DNS_NAME.pattern}|{_DNS_LABEL.pattern}\.{_DNS_NAME.pattern})")
 
 
+PUBLIC = "public"
+"""In place of a CA: the certificate is signed by one of those that everybody knows."""
+
+
 class KeyAlgorithm(StrEnum):
     """Algorithm and size of a CA's private key, as far as Istio signs with it."""
 
@@ -89,6 +93,10 @@ def _url(*schemes: str, example: str) -> Callable[[str], str]:
     return validate
 
 
+def _certificate_authority(value: str) -> str:
+    return value if value == PUBLIC else _certificate_pem(value)
+
+
 def _certificate_pem(value: str) -> str:
     if "PRIVATE KEY" in value:
         raise ValueError("expected a certificate, but this is a private key, which must not be here")
@@ -138,6 +146,7 @@ ProxyUrl = Annotated[
     str,
     AfterValidator(_url("http://", "https://", "socks5://", example="http://proxy.example.com:3128")),
 ]
+CertificateAuthority = Annotated[str, AfterValidator(_certificate_authority)]
 CertificatePem = Annotated[str, AfterValidator(_certificate_pem)]
 Hours = Annotated[int, Field(ge=1)]
 Generation = Annotated[int, Field(ge=1)]

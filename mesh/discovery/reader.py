@@ -12,6 +12,7 @@ from mesh.discovery.reader_role import minimal_role
 from mesh.istio.control_plane import ControlPlane
 from mesh.istio.names import READER_ACCOUNT, token_name
 from mesh.kubeconfig.write import remote_kubeconfig
+from mesh.pki.certificates import authority_for_peers
 
 
 class Reader(pulumi.ComponentResource):
@@ -74,7 +75,9 @@ def _with_token(
             cluster.name,
             cluster.api_server,
             token=base64.b64decode(data["token"]).decode(),
-            certificate_authority=base64.b64decode(data["ca.crt"]).decode(),
+            certificate_authority=authority_for_peers(
+                cluster.api_server.certificate_authority, base64.b64decode(data["ca.crt"]).decode()
+            ),
         )
 
     return pulumi.Output.secret(tokens[-1].data).apply(kubeconfig)

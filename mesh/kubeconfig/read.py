@@ -1,5 +1,7 @@
 """What the program needs of a user's kubeconfig: where the API server of a context is. Pure."""
 
+import base64
+import binascii
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,10 +17,18 @@ DEFAULT_FILE = "~/.kube/config"
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """An API server as a kubeconfig has it: URL, and the name to expect in its certificate."""
+    """An API server as a kubeconfig has it: URL, the name and CA of its certificate, and the proxy to it.
+
+    The CA is PEM, or the path of a file with it; neither, where the system's own roots are what to trust.
+    `insecure` is whether the certificate does not count.
+    """
 
     server: str
-    tls_server_name: str | None
+    tls_server_name: str | None = None
+    authority: str | None = None
+    authority_file: str | None = None
+    insecure: bool = False
+    proxy_url: str | None = None
 
 
 def endpoint(text: str, context: str) -> Endpoint:
@@ -40,8 +50,52 @@ def endpoint(text: str, context: str) -> Endpoint:
             f"context {context!r} has the cluster {cluster!r}, which has no server in the kubeconfig; "
             "expected one, for example https://203.0.113.10:6443"
         )
-    name = settings.get("tls-server-name")
-    return Endpoint(server=server, tls_server_name=str(name) if name else None)
+    return Endpoint(
+        server=server,
+        tls_server_name=_text(settings, "tls-server-name"),
+        authority=_authority(settings),
+        authority_file=_text(settings, "certificate-authority"),
+        insecure=bool(settings.get("insecure-skip-tls-verify")),
+        proxy_url=_text(settings, "proxy-url"),
+    )
+
+
+def relative_paths(text: str, context: str) -> tuple[str, ...]:
+    """What `context` takes from files by a relative path, such as `client-key: client.pem`.
+
+    kubectl takes them relative to the kubeconfig, Pulumi's provider relative to the project's folder, and
+    Helm in it relative to a temporary folder.
+
+    Raises:
+        ValueError: as for `endpoint`.
+    """
+    document = narrowed(text, context)
+    cluster = next((as_map(entry.get("cluster")) or {} for entry in entries(document, "clusters")), None)
+    user = next((as_map(entry.get("user")) or {} for entry in entries(document, "users")), None)
+    command = str((as_map((user or {}).get("exec")) or {}).get("command") or "")
+    found = {f"exec.command: {command}": command} if "/" in command else {}
+    for settings, keys in (
+        (cluster, ("certificate-authority",)),
+        (user, ("client-certificate", "client-key", "tokenFile")),
+    ):
+        for key in keys:
+            # Data that is there, too, wins over the file.
+            if (path := _text(settings or {}, key)) and not (settings or {}).get(f"{key}-data"):
+                found[f"{key}: {path}"] = path
+    return tuple(shown for shown, path in found.items() if not path.startswith("/"))
+
+
+def _text(settings: Mapping[str, Any], key: str) -> str | None:
+    value = settings.get(key)
+    return str(value) if value else None
+
+
+def _authority(settings: Mapping[str, Any]) -> str | None:
+    data = "".join(str(settings.get("certificate-authority-data") or "").split())
+    try:
+        return base64.b64decode(data, validate=True).decode() or None
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise ValueError("its certificate-authority-data is not base64 of a PEM text") from error
 
 
 def narrowed(text: str, context: str) -> dict[str, Any]:

@@ -7,7 +7,9 @@ import yaml
 from mesh.config.resolved import ApiServer
 
 
-def remote_kubeconfig(cluster: str, api_server: ApiServer, *, token: str, certificate_authority: str) -> str:
+def remote_kubeconfig(
+    cluster: str, api_server: ApiServer, *, token: str, certificate_authority: str | None
+) -> str:
     """A kubeconfig by which a control plane reads `cluster`.
 
     It has only what istiod accepts (`pkg/kube/multicluster/secretcontroller.go` in istio/istio): a server,
@@ -15,15 +17,14 @@ def remote_kubeconfig(cluster: str, api_server: ApiServer, *, token: str, certif
 
     Args:
         cluster: the remote's name, which is istiod's cluster ID there.
-        api_server: where peers reach it; its own `certificate_authority` wins over the cluster's.
+        api_server: where peers reach it.
         token: the reader's bearer token.
-        certificate_authority: PEM of the CA that signs the API server's certificate.
+        certificate_authority: PEM of the CA of that server's certificate. Without one, client-go trusts the
+            roots in istiod's image (`TLSConfigFor` in `transport/transport.go` in kubernetes/client-go).
     """
-    authority = api_server.certificate_authority or certificate_authority
-    server: dict[str, str] = {
-        "server": api_server.server,
-        "certificate-authority-data": base64.b64encode(authority.encode()).decode(),
-    }
+    server: dict[str, str] = {"server": api_server.server}
+    if certificate_authority is not None:
+        server["certificate-authority-data"] = base64.b64encode(certificate_authority.encode()).decode()
     if api_server.tls_server_name:
         server["tls-server-name"] = api_server.tls_server_name
     if api_server.proxy_url:

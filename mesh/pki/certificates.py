@@ -8,6 +8,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from mesh.config.types import PUBLIC
+
 
 def parse(pem: str) -> tuple[x509.Certificate, ...]:
     """The certificates in a PEM text, in its order.
@@ -39,6 +41,22 @@ def parse_readable(pem: str) -> tuple[x509.Certificate, ...]:
         return parse(pem)
     except ValueError:
         return ()
+
+
+def authority_for_peers(configured: str | None, own: str) -> str | None:
+    """The PEM of the CA by which peers know an API server; None where they know it by public roots.
+
+    Args:
+        configured: PEM, `public`, or None for the cluster's own.
+        own: PEM of the CA that the cluster states. The same certificates in another form count as this one,
+            so that remote secrets do not change with the form.
+    """
+    if configured == PUBLIC:
+        return None
+    if configured is None:
+        return own
+    certificates = set(parse_readable(configured))
+    return own if certificates and certificates == set(parse_readable(own)) else configured
 
 
 def to_pem(certificate: x509.Certificate) -> str:

@@ -1,6 +1,5 @@
 """The addresses at which clusters reach each other's API servers: they lead to one cluster, from anywhere."""
 
-import ipaddress
 from collections.abc import Hashable, Iterator
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -8,34 +7,77 @@ from urllib.parse import urlsplit
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.kubeconfig.accepted import servers
+from mesh.rules.addresses import is_loopback, is_service, misleading
 
 _EXAMPLE = "https://203.0.113.10:6443"
+_EXPECTED = f"expected an address that peers can reach, for example {_EXAMPLE}"
+_SEE = "docs/troubleshooting.md#peers-cannot-use-an-address"
 
 
 def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
     """A problem for each address that peers cannot use, or that is another cluster's."""
     for cluster in config.clusters.values():
-        yield from _loopback(cluster)
+        if cluster.reader.kubeconfig is None:
+            yield from _address(cluster)
+            yield from _proxy(cluster)
+        else:
+            yield from _given(cluster, cluster.reader.kubeconfig.get_secret_value())
     yield from _same(config)
 
 
-def _loopback(cluster: ClusterConfig) -> Iterator[Problem]:
+def _address(cluster: ClusterConfig) -> Iterator[Problem]:
+    path = f"clusters.{cluster.name}.apiServer.server"
     server = cluster.api_server.server
-    if is_loopback(server):
-        origin = "" if cluster.sets("apiServer.server") else "the kubeconfig's "
+    if cluster.sets("apiServer.server"):
+        if wrong := misleading(server):
+            yield Problem(path=path, message=f"{server} {wrong}; {_EXPECTED} ({_SEE})")
+        return
+    if not server.startswith("https://"):
         yield Problem(
-            path=f"clusters.{cluster.name}.apiServer.server",
-            message=f"{origin}{server} leads each peer to itself, not to this cluster; expected an address "
-            f"that peers can reach, for example {_EXAMPLE}",
+            path=path,
+            message="the kubeconfig's server does not begin with https://, and istiod sends no credentials "
+            f"to it; {_EXPECTED} ({_SEE})",
         )
-    if (given := cluster.reader.kubeconfig) is not None:
-        for url in servers(given.get_secret_value()):
-            if is_loopback(url):
-                yield Problem(
-                    path=f"{cluster.path('reader')}.kubeconfig",
-                    message=f"its server {url} leads each peer to itself, not to this cluster; expected an "
-                    f"address that peers can reach, for example {_EXAMPLE}",
-                )
+    elif urlsplit(server).username is not None:
+        yield Problem(
+            path=path,
+            message=f"the kubeconfig's server has credentials in its URL, which peers would get; {_EXPECTED}",
+        )
+    elif wrong := misleading(server):
+        yield Problem(path=path, message=f"the kubeconfig's {server} {wrong}; {_EXPECTED} ({_SEE})")
+    elif is_service(server):
+        yield Problem(
+            path=path,
+            message=f"the kubeconfig's {server} is a Service inside one cluster; {_EXPECTED}, or the same if "
+            f"each peer has a Service of this name that leads here ({_SEE})",
+        )
+
+
+def _proxy(cluster: ClusterConfig) -> Iterator[Problem]:
+    proxy = cluster.connection.proxy_url
+    if proxy is None or cluster.sets("apiServer.server") or cluster.sets("apiServer.proxyUrl"):
+        return
+    yield Problem(
+        path=f"clusters.{cluster.name}.apiServer.proxyUrl",
+        message=f"the kubeconfig has the proxy-url {_without_credentials(proxy)} for "
+        f"{cluster.api_server.server}, and other clusters do not get it by themselves; expected the proxy "
+        "that they use, or apiServer.server if they reach that without one: "
+        "docs/troubleshooting.md#a-proxy-is-in-between",
+    )
+
+
+def _given(cluster: ClusterConfig, kubeconfig: str) -> Iterator[Problem]:
+    for url in servers(kubeconfig):
+        if wrong := misleading(url):
+            yield Problem(
+                path=f"{cluster.path('reader')}.kubeconfig",
+                message=f"its server {url} {wrong}; {_EXPECTED} ({_SEE})",
+            )
+
+
+def _without_credentials(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def _same(config: StackConfig) -> Iterator[Problem]:
@@ -52,15 +94,3 @@ def _same(config: StackConfig) -> Iterator[Problem]:
                 message=f"{server.server} is the API server of {other.name} too; expected another cluster, "
                 f"or an address of its own for peers, for example {_EXAMPLE}",
             )
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL leads to the machine that follows it, wherever that is."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified

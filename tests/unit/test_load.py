@@ -1,5 +1,6 @@
 """From a stack's values to its resolved configuration: where kubeconfigs are found."""
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import pytest
 
 from mesh.config.problems import ConfigurationError
+from mesh.config.types import PUBLIC
 from mesh.kubeconfig.read import default_files
 from mesh.load import from_values, parse
+from tests.builders.certificates import authority
 from tests.builders.kubeconfigs import kubeconfig
 
 EAST, WEST = (kubeconfig({name: f"https://{name}.example.com:6443"}) for name in ("east", "west"))
@@ -89,3 +92,75 @@ def test_a_stack_is_loaded_with_the_environment_of_its_process(
     config = from_values("p", values, is_secret=lambda key: key == "p:clusters")
     assert config.clusters["west"].connection.path == f"{tmp_path}/config"
     assert config.secret_sections == {"clusters"}
+
+
+CA, OTHER = authority("ca").pem, authority("other").pem
+
+
+def authority_for_peers(cluster: Mapping[str, Any], **peers: Any) -> str | None:
+    """The CA that peers get, for what the kubeconfig's cluster and the section `apiServer` have."""
+    text = kubeconfig({"one": "https://one.example.com"}, cluster=cluster)
+    raw = {"mesh": {"id": "dev"}, "clusters": {"one": {"context": "one", "apiServer": peers}}}
+    files = {"~/.kube/config": text, "/pki/ca.pem": OTHER, "/pki/key.pem": "no certificate"}
+    return parse(raw, read=lambda path: files[path]).clusters["one"].api_server.certificate_authority
+
+
+def data(pem: str) -> dict[str, str]:
+    """A CA as a kubeconfig has it."""
+    return {"certificate-authority-data": base64.b64encode(pem.encode()).decode()}
+
+
+@pytest.mark.parametrize(
+    ("cluster", "peers", "expected"),
+    [
+        (data(CA), {}, CA),
+        ({"certificate-authority": "/pki/ca.pem"}, {}, OTHER),
+        ({**data(CA), "certificate-authority": "/pki/ca.pem"}, {}, CA),
+        ({}, {}, PUBLIC),
+        ({"insecure-skip-tls-verify": True}, {}, None),
+        (data(CA), {"server": "https://other.example.com"}, None),
+        ({}, {"server": "https://other.example.com"}, None),
+        (data(CA), {"certificateAuthority": "public"}, PUBLIC),
+        (data(CA), {"server": "https://other.example.com", "certificateAuthority": OTHER}, OTHER),
+    ],
+)
+def test_the_ca_for_peers_belongs_to_the_address_that_they_get(
+    cluster: Mapping[str, Any], peers: Mapping[str, Any], expected: str | None
+) -> None:
+    """That of the kubeconfig to its own address; the cluster's own (None) to another one of the cluster's."""
+    assert authority_for_peers(cluster, **peers) == expected
+
+
+@pytest.mark.parametrize(
+    ("cluster", "said"),
+    [
+        ({"certificate-authority-data": "%%"}, "certificate-authority-data is not base64 of a PEM text"),
+        (data("nonsense"), "its certificate-authority-data has no PEM certificate that can be read"),
+        (
+            {"certificate-authority": "/pki/key.pem"},
+            "certificate-authority /pki/key.pem has no PEM certificate",
+        ),
+        (
+            {"certificate-authority": "ca.pem"},
+            "has the relative paths certificate-authority: ca.pem, which Pulumi",
+        ),
+    ],
+)
+def test_a_ca_that_cannot_be_used_is_refused(cluster: Mapping[str, Any], said: str) -> None:
+    """Before anything is asked with it."""
+    with pytest.raises(ConfigurationError) as error:
+        authority_for_peers(cluster)
+    [problem] = error.value.problems
+    assert problem.path == "clusters.one.kubeconfig"
+    assert said in problem.message
+
+
+def test_relative_paths_are_refused_with_the_command_that_removes_them() -> None:
+    """For a file with its path, and for contents without one."""
+    text = kubeconfig({"one": "https://one.example.com"}, user={"client-key": "k", "client-certificate": "c"})
+    for entry, option in (({"kubeconfig": "/k"}, " --kubeconfig /k"), ({"kubeconfigContents": text}, "")):
+        raw = {"mesh": {"id": "dev"}, "clusters": {"one": {"context": "one", **entry}}}
+        with pytest.raises(ConfigurationError) as error:
+            parse(raw, read=lambda _: text, secret={"clusters"})
+        [problem] = error.value.problems
+        assert f"`kubectl config view --minify --flatten --context one{option}` writes one" in problem.message

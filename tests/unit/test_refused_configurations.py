@@ -212,7 +212,7 @@ CASES = (
         message=(
             "clusters.west.apiServer.server: the kubeconfig's https://127.0.0.1:16443 leads each peer"
             " to itself, not to this cluster; expected an address that peers can reach, for example "
-            "https://203.0.113.10:6443"
+            "https://203.0.113.10:6443 (docs/troubleshooting.md#peers-cannot-use-an-address)"
         ),
     ),
     Case(
@@ -221,7 +221,7 @@ CASES = (
         message=(
             "clusters.west.apiServer.server: the kubeconfig's https://localhost:6443 leads each peer "
             "to itself, not to this cluster; expected an address that peers can reach, for example "
-            "https://203.0.113.10:6443"
+            "https://203.0.113.10:6443 (docs/troubleshooting.md#peers-cannot-use-an-address)"
         ),
     ),
     Case(
@@ -230,7 +230,7 @@ CASES = (
         message=(
             "clusters.west.apiServer.server: the kubeconfig's https://0.0.0.0:6443 leads each peer to"
             " itself, not to this cluster; expected an address that peers can reach, for example "
-            "https://203.0.113.10:6443"
+            "https://203.0.113.10:6443 (docs/troubleshooting.md#peers-cannot-use-an-address)"
         ),
     ),
     Case(
@@ -239,7 +239,7 @@ CASES = (
         message=(
             "clusters.west.apiServer.server: https://[::1]:6443 leads each peer to itself, not to "
             "this cluster; expected an address that peers can reach, for example "
-            "https://203.0.113.10:6443"
+            "https://203.0.113.10:6443 (docs/troubleshooting.md#peers-cannot-use-an-address)"
         ),
     ),
     Case(

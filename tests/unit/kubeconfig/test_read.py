@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from mesh.kubeconfig.read import Endpoint, choose_file, endpoint
+from mesh.kubeconfig.read import Endpoint, choose_file, endpoint, relative_paths
 from tests.builders.kubeconfigs import kubeconfig
 
 _TEXT = """
@@ -83,3 +83,33 @@ def test_files_that_are_not_there_are_not_a_kubeconfig() -> None:
     """What is expected is said."""
     with pytest.raises(ValueError, match=r"none of the files in KUBECONFIG exists"):
         choose_file({}, "east")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "user", "found"),
+    [
+        ({}, None, ()),
+        ({"certificate-authority": "/pki/ca.pem"}, {"client-key": "/pki/key"}, ()),
+        ({"certificate-authority": "ca.pem"}, None, ("certificate-authority: ca.pem",)),
+        ({"certificate-authority": "../pki/ca.pem"}, None, ("certificate-authority: ../pki/ca.pem",)),
+        ({"certificate-authority": "~/ca.pem"}, None, ("certificate-authority: ~/ca.pem",)),
+        ({"certificate-authority": "ca.pem", "certificate-authority-data": "Q0E="}, None, ()),
+        (
+            {},
+            {"client-certificate": "c.pem", "client-key": "k.pem"},
+            ("client-certificate: c.pem", "client-key: k.pem"),
+        ),
+        ({}, {"tokenFile": "token"}, ("tokenFile: token",)),
+        ({}, {"exec": {"command": "./login"}}, ("exec.command: ./login",)),
+        ({}, {"exec": {"command": "bin/login"}}, ("exec.command: bin/login",)),
+        ({}, {"exec": {"command": "login"}}, ()),
+        ({}, {"exec": {"command": "/bin/login"}}, ()),
+    ],
+)
+def test_paths_that_depend_on_where_they_are_read_are_found(
+    cluster: dict[str, str], user: dict[str, str] | None, found: tuple[str, ...]
+) -> None:
+    """A command without a slash is looked up on the PATH, wherever the kubeconfig is."""
+    text = kubeconfig({"east": "https://10.0.0.1:6443"}, cluster=cluster, user=user)
+    assert relative_paths(text, "east") == found
+    assert relative_paths(kubeconfig({"east": "https://10.0.0.1:6443"}), "east") == ()

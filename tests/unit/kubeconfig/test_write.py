@@ -5,6 +5,7 @@ import base64
 import yaml
 
 from mesh.config.resolved import ApiServer
+from mesh.kubeconfig.accepted import refusals
 from mesh.kubeconfig.write import remote_kubeconfig
 
 
@@ -29,17 +30,24 @@ def test_remote_kubeconfig_has_only_what_istiod_accepts() -> None:
 
 
 def test_remote_kubeconfig_takes_what_is_given_for_peers() -> None:
-    """The CA for peers wins over the cluster's own."""
+    """Address, name, CA and proxy."""
     server = ApiServer(
         server="https://relay.example.com",
-        certificate_authority="RELAY",
         tls_server_name="west.relay",
         proxy_url="http://proxy:3128",
     )
-    cluster = yaml.safe_load(remote_kubeconfig("west", server, token="t", certificate_authority="CA"))
+    cluster = yaml.safe_load(remote_kubeconfig("west", server, token="t", certificate_authority="RELAY"))
     assert cluster["clusters"][0]["cluster"] == {
         "server": "https://relay.example.com",
         "certificate-authority-data": base64.b64encode(b"RELAY").decode(),
         "tls-server-name": "west.relay",
         "proxy-url": "http://proxy:3128",
     }
+
+
+def test_without_a_ca_client_go_trusts_the_systems_own() -> None:
+    """An empty text in its place would not be base64 of a certificate."""
+    server = ApiServer(server="https://relay.example.com")
+    text = remote_kubeconfig("west", server, token="t", certificate_authority=None)
+    assert yaml.safe_load(text)["clusters"][0]["cluster"] == {"server": "https://relay.example.com"}
+    assert list(refusals(text)) == []

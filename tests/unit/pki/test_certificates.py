@@ -77,3 +77,15 @@ def test_the_chain_ends_with_the_root_and_has_everything_once(between: str) -> N
 def test_the_name_of_a_certificate_is_its_common_name() -> None:
     """What reports and messages call it."""
     assert certificates.name(EAST.certificate) == "east"
+
+
+def test_the_ca_for_peers_keeps_its_form_where_it_is_the_clusters_own() -> None:
+    """Another form of the same certificates would change every remote secret for nothing."""
+    own, other = authority("own").pem, authority("other").pem
+    assert certificates.authority_for_peers(None, own) == own
+    assert certificates.authority_for_peers(f"# a comment\n{own}\n", own) == own
+    assert certificates.authority_for_peers(other + own, own + other) == own + other
+    assert certificates.authority_for_peers(other, own) == other
+    assert certificates.authority_for_peers(other + own, own) == other + own
+    assert certificates.authority_for_peers("public", own) is None
+    assert certificates.authority_for_peers("nonsense", "nonsense, too") == "nonsense"
