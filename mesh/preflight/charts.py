@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mesh import versions
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import ReaderRole
@@ -116,8 +117,17 @@ def _chart(
             return [Fault(check=_REFUSED, message=str(refused))]
 
     user: Mapping[str, Any] = getattr(cluster.istio.values, chart.name)
+    found = judged(user)
+    if found and (of_itself := judged({})):
+        yield (
+            "istio.version",
+            f"{cluster.istio.version} has a chart {chart.name} that cannot be used with this program, "
+            f"whatever your values are: {of_itself[0].message}; expected another version, for example "
+            f"{versions.ISTIO}",
+        )
+        return
     blamed: set[tuple[str, ...]] = set()
-    for fault in judged(user):
+    for fault in found:
         path = culprit(user, lambda rest, check=fault.check: check in {f.check for f in judged(rest)})
         if path not in blamed:
             blamed.add(path)

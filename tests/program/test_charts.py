@@ -39,7 +39,7 @@ def test_charts_that_come_to_no_member_of_the_mesh_are_refused_before_anything_i
         run_config(_CONFIG)
     first, second = str(refused.value).splitlines()
     assert first == "1 problem in the values for the charts (docs/troubleshooting.md); nothing was changed."
-    assert second.startswith("  istio-mesh:istio.values.gateway: makes the gateway's Service a ClusterIP")
+    assert second.startswith("  istio-mesh:istio.version: 1.31.0 has a chart gateway that cannot be used")
 
 
 def test_charts_that_cannot_be_rendered_stop_nothing_and_are_warned_of(

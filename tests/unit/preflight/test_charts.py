@@ -152,6 +152,20 @@ def test_a_version_that_the_repository_lacks_is_refused() -> None:
     assert problem.path == "istio.version"
 
 
+def test_a_chart_that_is_of_no_use_by_itself_is_no_fault_of_the_values() -> None:
+    """That of 1.27.0 has a schema that refuses everything (istio/istio #57354)."""
+
+    def broken(istio: IstioSection, chart: str, release: str, values: Mapping[str, Any]) -> tuple[Json, ...]:
+        if chart == "gateway":
+            raise ChartRefusedError("the chart's schema refuses it: values: additional properties 'name'")
+        return tuple(Manifests(chart))
+
+    config = stack_config({"east": {}}, istio={"version": "1.27.0", **_gateway(env={"A": "b"})["istio"]})
+    (problem,) = problems(config, broken)
+    assert problem.path == "istio.version"
+    assert problem.message.startswith("1.27.0 has a chart gateway that cannot be used with this program")
+
+
 def test_charts_that_cannot_be_had_are_no_problem_of_the_values() -> None:
     """The caller says so."""
 
