@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 
+from mesh.live.facts import CertificateFault
 from mesh.mappings import Json, as_map
 
 _CREDENTIALS = "docs/troubleshooting.md#the-api-server-refuses-the-credentials"
@@ -32,10 +33,10 @@ class RefusedError(Exception):
 
 
 class CertificateError(RefusedError):
-    """The server's certificate is not accepted; `name` is whether it is by a trusted CA, for other names."""
+    """The server's certificate is not accepted."""
 
-    def __init__(self, message: str, *, name: bool) -> None:
-        self.name = name
+    def __init__(self, message: str, fault: CertificateFault) -> None:
+        self.fault = fault
         super().__init__(message)
 
 
@@ -97,9 +98,11 @@ def answered(
             f"belong to another cluster; log in again: {_CREDENTIALS}",
         )
     if status < HTTPStatus.BAD_REQUEST or body.lstrip().startswith(b"<"):
-        return _no_api_server(
+        page = _no_api_server(
             server, f"answers {path} with something else than a Kubernetes object (HTTP {status})"
         )
+        # Fronts refuse with a page of their own: it says no more than that they want credentials.
+        return ApiError(status, str(page)) if status == HTTPStatus.FORBIDDEN else page
     if "system:anonymous" in words:
         return ApiError(
             status,
@@ -126,16 +129,15 @@ def _tls_failure(error: Exception, server: str) -> RefusedError:
         )
     code = found.verify_code
     if code in (_OTHER_HOST, _OTHER_ADDRESS):
-        why = "is for other names"
+        fault, why = CertificateFault.NAMES, "is for other names"
     elif code == _EXPIRED:
-        why = "has expired"
+        fault, why = CertificateFault.TIME, "has expired"
     elif code == _NOT_YET_VALID:
-        why = "is not valid yet: check the clock of this machine"
+        fault, why = CertificateFault.TIME, "is not valid yet: check the clock of this machine"
     else:
+        fault = CertificateFault.AUTHORITY
         why = f"is not signed by the CA that is expected there ({found.verify_message})"
-    return CertificateError(
-        f"the certificate of {server} {why}: {_CERTIFICATE}", name=code in (_OTHER_HOST, _OTHER_ADDRESS)
-    )
+    return CertificateError(f"the certificate of {server} {why}: {_CERTIFICATE}", fault)
 
 
 def _proxy_failure(

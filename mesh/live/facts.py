@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 
@@ -57,6 +58,30 @@ class ObservedControlPlane:
     mesh_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     multi_root: bool = False
     xds_agent: bool = False
+
+
+class CertificateFault(StrEnum):
+    """Why a server's certificate is not accepted."""
+
+    AUTHORITY = "another CA"
+    NAMES = "other names"
+    TIME = "not valid now"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerAccess:
+    """What a peer would find at the address of an API server.
+
+    `unreachable` says why this machine got no answer, `refused` why no peer gets in. Where that is for the
+    certificate, `names` are those that it has, as far as they are known, and `public` is whether public roots
+    would do.
+    """
+
+    unreachable: str | None = None
+    refused: str | None = None
+    certificate: CertificateFault | None = None
+    names: tuple[str, ...] = ()
+    public: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
 
+import certifi
 import urllib3
+import yaml
 from kubernetes import config as _config
 from kubernetes import stream as _stream
 from kubernetes.client import ApiClient, Configuration
@@ -19,9 +21,11 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 from websocket import WebSocketException
 
-from mesh.config.resolved import Connection
+from mesh.config.resolved import ApiServer, Connection
+from mesh.config.types import PUBLIC
 from mesh.kubeconfig.accepted import accepted
 from mesh.kubeconfig.read import entries, narrowed
+from mesh.kubeconfig.write import remote_kubeconfig
 from mesh.live.answers import ApiError, RefusedError, answered, failure, json_object
 from mesh.live.login import LoginError, logged_in
 from mesh.mappings import Json, as_map, at
@@ -110,6 +114,30 @@ class KubernetesApi:
             return cls(_resolving_there(configuration))
         except (ConfigException, *_CLIENT_ERRORS) as error:
             raise ValueError(_CLIENT_PROBLEM) from error
+
+    @classmethod
+    def as_peer(cls, name: str, server: ApiServer) -> "KubernetesApi":
+        """A client without credentials for the API server of a cluster, as its peers reach it.
+
+        Args:
+            name: of the cluster.
+            server: with the CA that peers get; `public` is Mozilla's list, as in istiod's image.
+
+        Raises:
+            RefusedError: the CA cannot be used.
+        """
+        authority = None if server.certificate_authority == PUBLIC else server.certificate_authority
+        text = remote_kubeconfig(name, server, token="", certificate_authority=authority)
+        configuration = _configuration()
+        try:
+            config.load_kube_config_from_dict(
+                yaml.safe_load(text), client_configuration=configuration, persist_config=False
+            )
+            if authority is None:
+                cast(Any, configuration).ssl_ca_cert = certifi.where()
+            return cls(_resolving_there(configuration))
+        except (ConfigException, *_CLIENT_ERRORS) as error:
+            raise RefusedError(_CLIENT_PROBLEM) from error
 
     @property
     def server(self) -> str:

@@ -70,6 +70,16 @@ def name(certificate: x509.Certificate) -> str:
     return str(common[0].value) if common else certificate.subject.rfc4514_string()
 
 
+def alternative_names(certificate: x509.Certificate) -> tuple[str, ...]:
+    """The DNS names and addresses that a server's certificate is for."""
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, ValueError):
+        return ()
+    names = extension.value.get_values_for_type(x509.DNSName)
+    return (*names, *(str(address) for address in extension.value.get_values_for_type(x509.IPAddress)))
+
+
 def fingerprint(pem: str) -> str:
     """SHA-256 of a PEM certificate's DER form, as `openssl x509 -fingerprint -sha256` prints it.
 

@@ -13,7 +13,7 @@ from mesh.config.problems import Problem, summary
 from mesh.config.resolved import StackConfig
 from mesh.helm.charts import renderer
 from mesh.helm.errors import ChartUnavailableError
-from mesh.live import istio_system
+from mesh.live import istio_system, peers
 from mesh.preflight import access, charts, encryption, identity, ownership, transitions
 
 
@@ -21,6 +21,7 @@ def preflight(config: StackConfig) -> None:
     """Refuse an update of the clusters as they are.
 
     A cluster that gives no answer stops only the steps of a root rotation; one that refuses stops everything.
+    Where peers would not get in, too; that this machine cannot try it stops nothing, with a warning.
     Charts that cannot be rendered here stop nothing, with a warning.
 
     Raises:
@@ -29,14 +30,20 @@ def preflight(config: StackConfig) -> None:
     with ThreadPoolExecutor(max_workers=1) as beside:
         rendering = beside.submit(_charts, config)
         clusters = istio_system.read_clusters(config)
+        readable = [name for name, observed in clusters.items() if not observed.refused]
+        by_peers = peers.read_peer_access(
+            config, [name for name in readable if not clusters[name].unreachable]
+        )
         values, unavailable = rendering.result()
     if unavailable:
         pulumi.log.warn(f"what the charts come to is not checked: {unavailable}")
-    open_to_us = {name: observed for name, observed in clusters.items() if not observed.refused}
-    members = ownership.members(config, open_to_us)
+    for warning in access.unchecked(by_peers):
+        pulumi.log.warn(warning)
+    members = ownership.members(config, {name: clusters[name] for name in readable})
     prefix = f"{pulumi.get_project()}:"
     found = [
         *access.problems(clusters),
+        *access.peer_problems(config, by_peers),
         *ownership.problems(config, clusters),
         *identity.problems(config, members),
         *transitions.problems(config, members, datetime.now(UTC)),

@@ -8,7 +8,7 @@ import pytest
 
 from mesh.config.resolved import StackConfig
 from mesh.helm import plugin
-from mesh.live import istio_system
+from mesh.live import istio_system, peers
 from mesh.live.facts import ObservedCluster
 from tests.builders.kubeconfigs import kubeconfig
 
@@ -42,6 +42,7 @@ def clusters_with_nothing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
         return {name: ObservedCluster() for name in config.clusters}
 
     monkeypatch.setattr(istio_system, "read_clusters", read_clusters)
+    monkeypatch.setattr(peers, "read_peer_access", lambda *_: {})
 
 
 @pytest.fixture(autouse=True)

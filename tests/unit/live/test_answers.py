@@ -10,6 +10,7 @@ import pytest
 
 from mesh.config.resolved import Connection
 from mesh.live.answers import ApiError, CertificateError, RefusedError, UnreachableError
+from mesh.live.facts import CertificateFault
 from mesh.live.kubernetes_api import KubernetesApi
 from tests.builders.certificates import authority
 from tests.builders.kubeconfigs import kubeconfig
@@ -89,33 +90,34 @@ def test_nobody_behind_a_load_balancer_is_no_answer(server: Server, status: int,
 
 
 @pytest.mark.parametrize(
-    ("signed", "made", "why"),
+    ("signed", "made", "fault", "why"),
     [
-        (_CA, {}, None),
+        (_CA, {}, None, ""),
         (
             authority("another"),
             {},
+            CertificateFault.AUTHORITY,
             "is not signed by the CA that is expected there (unable to get local issuer",
         ),
-        (_CA, {"names": ("east.example.com",)}, "is for other names"),
-        (_CA, {"names": ("127.0.0.2",)}, "is for other names"),
-        (_CA, {"days": (-9, -1)}, "has expired"),
-        (_CA, {"days": (1, 9)}, "is not valid yet: check the clock of this machine"),
+        (_CA, {"names": ("east.example.com",)}, CertificateFault.NAMES, "is for other names"),
+        (_CA, {"names": ("127.0.0.2",)}, CertificateFault.NAMES, "is for other names"),
+        (_CA, {"days": (-9, -1)}, CertificateFault.TIME, "has expired"),
+        (_CA, {"days": (1, 9)}, CertificateFault.TIME, "is not valid yet: check the clock of this machine"),
     ],
 )
 def test_a_certificate_that_is_not_accepted_says_why(
-    tmp_path: Path, signed: Any, made: dict[str, Any], why: str | None
+    tmp_path: Path, signed: Any, made: dict[str, Any], fault: CertificateFault | None, why: str
 ) -> None:
     """It is an answer: no cluster is away that shows one."""
     with running(Server(server_certificate(tmp_path / "pem", signed, **made))) as server:
         server.answers["/version"] = (200, b"{}")
-        if why is None:
+        if fault is None:
             _get(server.url, **_authority())
             return
         with pytest.raises(CertificateError) as found:
             _get(server.url, **_authority())
     assert f"the certificate of {server.url} {why}" in str(found.value)
-    assert found.value.name == ("names" in made)
+    assert found.value.fault is fault
 
 
 def test_the_name_in_the_kubeconfig_is_what_the_certificate_must_have(tmp_path: Path) -> None:
