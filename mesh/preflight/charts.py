@@ -128,12 +128,17 @@ def _chart(
         return
     blamed: set[tuple[str, ...]] = set()
     for fault in found:
-        path = culprit(user, lambda rest, check=fault.check: check in {f.check for f in judged(rest)})
+        path = culprit(user, lambda rest, fault=fault: any(_same(fault, other) for other in judged(rest)))
         if path not in blamed:
             blamed.add(path)
             words = fault.check.strip("_").replace("_", " ")
             message = f"takes away what the mesh stands on ({words})" if secret else fault.message
             yield ".".join(["istio.values", chart.name, *path]), message
+
+
+def _same(fault: Fault, other: Fault) -> bool:
+    """Whether it is still that fault: Helm names what it refuses in any order."""
+    return fault == other or fault.check == other.check == _REFUSED
 
 
 def culprit(user: Mapping[str, Any], fails: Callable[[Mapping[str, Any]], bool]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What the mesh stands on in the manifests of Istio's charts: whatever takes it away is a fault. Pure.
 
-Each check takes the manifests of one chart and gives a message, or None. A fault is known by its check, so
-that the value that causes it can be found by leaving values out.
+Each check takes the manifests of one chart and gives a message, or None. A fault is known by both, so that
+the value that causes it can be found by leaving values out.
 """
 
 import itertools
@@ -78,9 +78,15 @@ Check = Callable[[Manifests, Expected], str | None]
 
 def faults(chart: str, manifests: Manifests, expected: Expected) -> Iterator[Fault]:
     """What of a chart (`base`, `istiod`, `gateway`) does not come to what is expected."""
-    for check in (*_CHECKS[chart], _texts):
+    for check in _CHECKS[chart]:
         if message := check(manifests, expected):
             yield Fault(check=check.__name__, message=message)
+    for where, which, value in no_text(manifests):
+        text = json.dumps(value)
+        yield Fault(
+            check="text",
+            message=f'expected text as the {which} of {where}, got {text}; write "{text}" in quotes',
+        )
 
 
 def cluster_domain(manifests: Manifests) -> str | None:
@@ -97,13 +103,6 @@ def exposes(hosts: Iterable[str], domain: str) -> bool:
         host == "*" or host.endswith(services) or (host.startswith("*.") and services.endswith(host[1:]))
         for host in hosts
     )
-
-
-def _texts(manifests: Manifests, _: Expected) -> str | None:
-    for where, which, value in no_text(manifests):
-        text = json.dumps(value)
-        return f'expected text as the {which} of {where}, got {text}; write "{text}" in quotes'
-    return None
 
 
 # The chart `base`.

@@ -42,7 +42,6 @@ class _Charts:
         service["metadata"]["annotations"] = at(values, "service", "annotations") or {}
         if label := at(values, "labels", "istio"):
             manifests.pod("Deployment", "istio-eastwestgateway")["metadata"]["labels"]["istio"] = label
-            service["spec"]["selector"]["istio"] = label
 
 
 def _problems(
@@ -97,8 +96,14 @@ def test_the_value_that_is_to_blame_is_named_by_its_path(
         assert found[1].startswith(message)
 
 
+def test_texts_that_are_none_are_named_one_by_one() -> None:
+    """Each has its own value to blame."""
+    values = _gateway(service={"annotations": {"a": True, "b": "text", "c": 5}})
+    assert [path.rpartition(".")[2] for path, _ in _problems({"east": {}}, **values)] == ["a", "c"]
+
+
 def test_each_value_is_named_once_and_all_at_once() -> None:
-    """Several faults may follow from one value."""
+    """Several faults may follow from one value: here the Service does not find the pods, either."""
     values = {"labels": {"istio": "ingress"}, "service": {"type": "ClusterIP"}}
     assert [path for path, _ in _problems({"east": {}}, **_gateway(**values))] == [
         "istio.values.gateway.labels.istio",
@@ -120,7 +125,7 @@ def test_secret_values_are_not_repeated() -> None:
     values = _gateway(service={"annotations": {"a": 4711}})
     ((path, message),) = _problems({"east": {}}, frozenset({"istio"}), **values)
     assert path == "istio.values.gateway.service.annotations.a"
-    assert message == "takes away what the mesh stands on (texts)"
+    assert message == "takes away what the mesh stands on (text)"
 
 
 def test_hosts_below_which_no_service_is_are_refused() -> None:

@@ -102,6 +102,17 @@ def test_a_mesh_that_cannot_learn_roots_is_prepared_first(lacks: str, name: str)
     assert f"without {name}=true" in line
 
 
+def test_a_rotation_does_not_go_by_a_mesh_configuration_that_istiod_has_dropped() -> None:
+    """A boolean where text belongs looks as if the agent were on; proxies have got nothing of it."""
+    metadata = {"PROXY_CONFIG_XDS_AGENT": True}
+    found = cluster("none", mesh_config={"defaultConfig": {"proxyMetadata": metadata}})
+    (line,) = refusals(rotation("both"), {"east": found})
+    assert (
+        "istiod in east has dropped the mesh configuration in its ConfigMap, because of defaultConfig."
+        in line
+    )
+
+
 def test_a_new_cluster_may_join_in_any_phase() -> None:
     """It has nothing that could be out of step."""
     assert refusals(rotation("sign"), {"east": cluster("sign"), "west": ObservedCluster()}) == []
