@@ -338,7 +338,8 @@ class ClusterSection(Section):
     )
     skip_unreachable: bool = Field(
         default=False,
-        description="Skip this cluster with a warning while its API server is unreachable.",
+        description="Skip this cluster with a warning while its API server gives no answer. An answer that "
+        "refuses is an error.",
         examples=["true"],
     )
     api_server: ApiServerSection = Field(
