@@ -7,17 +7,18 @@ from mesh.load import from_stack
 from mesh.mesh import Mesh
 from mesh.preflight import check
 from mesh.pulumi_workaround import wait_for_each_once
+from mesh.secret_values import protected
 from mesh.stacks import contract
 
 config = from_stack(pulumi.get_project())
 check.preflight(config)
 mesh = Mesh("mesh", config)
 
-pulumi.export("meshId", config.mesh.id)
-pulumi.export("clusters", mesh.describe())
+pulumi.export("meshId", protected(config.mesh.id, config.secrets))
+pulumi.export("clusters", protected(mesh.describe(), config.secrets))
 pulumi.export("rootFingerprint", mesh.root_fingerprint)
 pulumi.export("firstExpiry", mesh.first_expiry)
-pulumi.export("diagram", diagram(config))
+pulumi.export("diagram", protected(diagram(config), config.secrets))
 if config.split:
     pulumi.export(contract.OUTPUT, mesh.contract())
 wait_for_each_once()

@@ -43,11 +43,13 @@ class Cluster(pulumi.ComponentResource):
         super().__init__("mesh:index:Cluster", name, None, opts)
         self.name = name
         child = pulumi.ResourceOptions(parent=self)
-        self.namespace = kubernetes.core.v1.Namespace(
+        namespace = kubernetes.core.v1.Namespace(
             f"{name}-{NAMESPACE}",
             metadata={"name": NAMESPACE, "labels": {NETWORK_LABEL: config.network}},
             opts=_adopted(child) if config.intermediate.existing else child,
-        ).metadata.name
+        )
+        # With a secret network, all of the metadata is secret for the SDK, and so would be all that is in it.
+        self.namespace = pulumi.Output.unsecret(namespace.metadata.name)
         self.intermediate = IntermediateCA(
             f"{name}-intermediate",
             mesh_id=mesh.id,
@@ -55,6 +57,7 @@ class Cluster(pulumi.ComponentResource):
             namespace=self.namespace,
             intermediate=config.intermediate,
             root=root,
+            secrets=config.secrets,
             opts=child,
         )
         self.control_plane = ControlPlane(

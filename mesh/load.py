@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from mesh.config.problems import ConfigurationError, Problem, explain
 from mesh.config.resolved import ApiServer, ClusterConfig, Connection, StackConfig
 from mesh.config.schema import ApiServerSection, ClusterSection, StackSections, overridden
+from mesh.config.secrets import Secrets, find, plain
 from mesh.config.types import PUBLIC, DnsLabel
 from mesh.kubeconfig.read import (
     DEFAULT_FILE,
@@ -25,6 +26,8 @@ from mesh.kubeconfig.read import (
 from mesh.mappings import as_map, leaves
 from mesh.pki.certificates import parse_readable
 from mesh.rules import RULES
+from mesh.stack_file import settings as stack_settings
+from mesh.stack_file import stack_file
 
 _LABEL: TypeAdapter[str] = TypeAdapter(DnsLabel)
 
@@ -37,15 +40,18 @@ def from_stack(project: str) -> StackConfig:
     """
     flat = {**pulumi.runtime.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
     try:
-        return from_values(project, flat, is_secret=pulumi.runtime.is_config_secret)
+        return from_values(project, flat, stack=pulumi.get_stack(), is_secret=pulumi.runtime.is_config_secret)
     except ConfigurationError as error:
         raise pulumi.RunError(str(error)) from error
 
 
-def from_values(project: str, values: Mapping[str, str], *, is_secret: Callable[[str], bool]) -> StackConfig:
+def from_values(
+    project: str, values: Mapping[str, str], *, stack: str, is_secret: Callable[[str], bool]
+) -> StackConfig:
     """The configuration from values as Pulumi gives them, by key with the project's name before it.
 
-    A cluster without a kubeconfig is looked up in the files that the environment names, as kubectl does.
+    Which of them are secrets is read from the stack file. A cluster without a kubeconfig is looked up in the
+    files that the environment names, as kubectl does.
 
     Raises:
         ConfigurationError: with all problems.
@@ -54,7 +60,14 @@ def from_values(project: str, values: Mapping[str, str], *, is_secret: Callable[
     keys = [key for key in values if key.startswith(prefix)]
     secret = {key.removeprefix(prefix) for key in keys if is_secret(key)}
     raw = {key.removeprefix(prefix): _decoded(values[key]) for key in keys}
-    return parse(raw, kubeconfigs=default_files(os.environ), secret=secret, path_prefix=prefix)
+    file = as_map(stack_settings(stack_file(stack)).get("config")) or {}
+    return parse(
+        raw,
+        kubeconfigs=default_files(os.environ),
+        secret=secret,
+        written={key.removeprefix(prefix): value for key, value in file.items()},
+        path_prefix=prefix,
+    )
 
 
 def _decoded(value: str) -> object:
@@ -75,6 +88,7 @@ def parse(
     read: Callable[[str], str] = _read,
     kubeconfigs: Sequence[str] = (DEFAULT_FILE,),
     secret: Set[str] = frozenset(),
+    written: Mapping[str, object] | None = None,
     path_prefix: str = "",
 ) -> StackConfig:
     """Check the sections in `raw` and resolve them.
@@ -85,13 +99,16 @@ def parse(
         raw: the sections by name, as in the stack file.
         read: gives the text of a kubeconfig by its path; raises OSError where it cannot.
         kubeconfigs: where the context of a cluster without a kubeconfig is looked up, in this order.
-        secret: names of the sections that Pulumi encrypts; their values are never repeated in a message.
+        secret: names of the sections that hold secrets; no secret is ever repeated in a message.
+        written: the sections as they stand in the stack file, where each secret is a map with the key
+            `secure`; without it, all values of a section with secrets count as secret.
         path_prefix: what comes before a section's name in the stack file, such as `istio-mesh:`.
 
     Raises:
         ConfigurationError: with all problems.
     """
     problems: list[Problem] = []
+    secrets = find(raw, secret, written or {})
     sections = _sections(raw, secret, problems)
     if not sections.trust.shared or raw.get("clusters"):  # a stack may be there for the roots alone
         problems += _clusters_map(raw.get("clusters"))
@@ -102,8 +119,8 @@ def parse(
             continue
         connection = _connection(name, section, read, kubeconfigs, problems)
         if connection is not None:
-            settings = _settings(as_map(value) or {})
-            clusters[name] = _cluster(name, section, sections, *connection, settings)
+            own = _settings(as_map(value) or {})
+            clusters[name] = _cluster(name, section, sections, *connection, own, secrets)
     config = StackConfig(
         mesh=sections.mesh,
         trust=sections.trust,
@@ -111,13 +128,17 @@ def parse(
         clusters=clusters,
         peers={name: peer.stack for name, peer in sections.peers.items()},
         settings=_settings(raw),
-        secret_sections=frozenset(secret),
+        secrets=secrets,
+        plain=dict(plain(raw, secrets)),
     )
     now = datetime.now(UTC)
-    problems += (problem for rule in RULES for problem in rule(config, now))
+    refused = {problem.path for problem in problems}  # of which the rules have nothing to add
+    problems += (p for rule in RULES for p in rule(config, now) if p.path not in refused)
     if problems:
         unique = dict.fromkeys(problems)  # a setting of all clusters is invalid once, not once for each
-        raise ConfigurationError(Problem(path=path_prefix + p.path, message=p.message) for p in unique)
+        raise ConfigurationError(
+            Problem(path=path_prefix + p.path, message=secrets.masked(p.message)) for p in unique
+        )
     return config
 
 
@@ -293,6 +314,7 @@ def _cluster(
     connection: Connection,
     api_server: ApiServer,
     settings: frozenset[str],
+    secrets: Secrets,
 ) -> ClusterConfig:
     return ClusterConfig(
         name=name,
@@ -306,4 +328,5 @@ def _cluster(
         reader=overridden(sections.reader, section.reader),
         hello_world=overridden(sections.hello_world, section.hello_world),
         settings=settings,
+        secrets=secrets,
     )

@@ -9,6 +9,7 @@ from mesh.pki.certificates import earliest, fingerprint
 from mesh.pki.rotation import plan_roots
 from mesh.plan import links
 from mesh.provider import kubernetes_provider
+from mesh.secret_values import transformation
 from mesh.stacks import contract
 from mesh.stacks.references import StackReferences
 from mesh.trust.root_ca import RootCA
@@ -26,7 +27,8 @@ class Mesh(pulumi.ComponentResource):
     clusters: dict[str, Cluster]
 
     def __init__(self, name: str, config: StackConfig, opts: pulumi.ResourceOptions | None = None) -> None:
-        super().__init__("mesh:index:Mesh", name, None, opts)
+        own = pulumi.ResourceOptions(transformations=[transformation(config.secrets)])
+        super().__init__("mesh:index:Mesh", name, None, pulumi.ResourceOptions.merge(own, opts))
         child = pulumi.ResourceOptions(parent=self)
         self._config = config
         others = StackReferences(config, child)
@@ -34,6 +36,7 @@ class Mesh(pulumi.ComponentResource):
             f"{name}-root",
             mesh_id=config.mesh.id,
             roots=plan_roots(config.trust),
+            secrets=config.secrets,
             elsewhere=others.root if config.trust.stack else None,
             opts=child,
         )

@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel
 
+from mesh.config.secrets import Secrets
+
 
 class OutputFormat(StrEnum):
     """Form of a report."""
@@ -17,9 +19,10 @@ class CommandError(Exception):
     """A command cannot run; the message says what is wrong, where, and what to do."""
 
 
-def print_report(report: BaseModel, table: str, output: OutputFormat) -> None:
-    """Print a report as JSON (keys in camelCase, times in RFC 3339), or its table."""
-    print(report.model_dump_json(by_alias=True, indent=2) if output is OutputFormat.JSON else table)
+def print_report(report: BaseModel, table: str, output: OutputFormat, secrets: Secrets) -> None:
+    """Print a report as JSON (keys in camelCase, times in RFC 3339), or its table; no secret is in it."""
+    text = report.model_dump_json(by_alias=True, indent=2) if output is OutputFormat.JSON else table
+    print(secrets.masked(text))
 
 
 def columns(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -59,6 +59,7 @@ def configuration(work: automation.LocalWorkspace, stack: str) -> StackConfig:
         return from_values(
             work.project_settings().name,
             {key: value.value for key, value in values.items()},
+            stack=stack,
             is_secret=lambda key: values[key].secret,
         )
     except ConfigurationError as invalid:

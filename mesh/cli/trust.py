@@ -41,7 +41,7 @@ def trust(
     declared = declared_certificates(config, stacks.state(name))
     clusters = read_cluster_trust(config, workloads=workloads)
     report = trust_report(name, config, declared, clusters, datetime.now(UTC))
-    print_report(report, table(report), output)
+    print_report(report, table(report), output, config.secrets)
     expiring = report.expiring_within(fail_within) if fail_within is not None else ()
     for row in expiring:
         print(f"{row.what} ({row.subject}) has {row.days_left} days left", file=sys.stderr)

@@ -66,7 +66,7 @@ def verify(
     if not with_sample(config):
         raise CommandError(f"stack {', '.join(names)} has no cluster with HelloWorld; {_turn_on()}")
     report = _verification(", ".join(names), config, calls=calls, timeout=timeout)
-    print_report(report, table(report), output)
+    print_report(report, table(report), output, config.secrets)
     if missing := [peer for peer in config.peers if peer not in config.clusters]:
         print(
             f"not verified: {', '.join(missing)}, in other stacks; add a --stack for each of them",

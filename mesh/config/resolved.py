@@ -12,6 +12,9 @@ from mesh.config.schema import (
     ReaderSection,
     TrustSection,
 )
+from mesh.config.secrets import Path, Secrets
+
+_NOTHING = Secrets()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,8 @@ class ApiServer:
 class ClusterConfig:
     """One cluster, with what is set for all and what is overridden for it already put together.
 
-    `settings` are the paths of what the cluster's own entry sets, such as `istio.version`.
+    `settings` are the paths of what the cluster's own entry sets, such as `istio.version`; `secrets` are
+    those of the whole stack.
     """
 
     name: str
@@ -59,6 +63,7 @@ class ClusterConfig:
     reader: ReaderSection
     hello_world: HelloWorldSection
     settings: frozenset[str] = frozenset()
+    secrets: Secrets = _NOTHING
 
     def sets(self, setting: str) -> bool:
         """Whether the cluster's own entry has this setting, something below it, or a value in its place."""
@@ -75,6 +80,11 @@ class ClusterConfig:
         """
         return f"clusters.{self.name}.{setting}" if self.sets(setting) else setting
 
+    def secret_values(self, chart: str) -> frozenset[Path]:
+        """Where the user's values for a chart hold secrets; an empty path where all of them are."""
+        place = ("istio", "values", chart)
+        return self.secrets.below(*place) | self.secrets.below("clusters", self.name, *place)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StackConfig:
@@ -82,8 +92,8 @@ class StackConfig:
 
     `reader` is what is set for all clusters; `clusters` by name, in the order of the stack file; `peers` are
     the clusters of other stacks, with the full name of each one's stack. `settings` are the paths of all that
-    the stack file sets, such as `clusters.east.istio.version`; `secret_sections` the sections that Pulumi
-    encrypts, such as `trust`.
+    the stack file sets, such as `clusters.east.istio.version`; `secrets` what of that Pulumi encrypts, and
+    `plain` every other value by its path.
     """
 
     mesh: MeshSection
@@ -92,7 +102,8 @@ class StackConfig:
     clusters: Mapping[str, ClusterConfig]
     peers: Mapping[str, str]
     settings: frozenset[str] = frozenset()
-    secret_sections: frozenset[str] = frozenset()
+    secrets: Secrets = _NOTHING
+    plain: Mapping[Path, object] = field(default_factory=dict[Path, object], repr=False)
 
     @property
     def split(self) -> bool:

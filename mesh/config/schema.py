@@ -43,6 +43,7 @@ class Section(BaseModel):
         alias_generator=to_camel,
         # `pulumi config set --path` turns what looks like a number into one.
         coerce_numbers_to_str=True,
+        hide_input_in_errors=True,
     )
 
 

@@ -31,22 +31,20 @@ class ControlPlane(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:ControlPlane", name, None, opts)
         self.base = istio_release(
-            cluster.name,
+            cluster,
             "base",
             name=BASE,
             namespace=namespace,
-            istio=cluster.istio,
             values=values.base(cluster),
             # Nothing in it starts, and Helm looks again only after 2 s; istiod waits for definitions itself.
             skip_await=True,
             opts=pulumi.ResourceOptions(parent=self),
         )
         istiod = istio_release(
-            cluster.name,
+            cluster,
             "istiod",
             name=ISTIOD,
             namespace=namespace,
-            istio=cluster.istio,
             values=values.istiod(cluster, mesh),
             # istiod needs the definitions of `base`; without `cacerts` at its start it makes its own root.
             opts=pulumi.ResourceOptions(

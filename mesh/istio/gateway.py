@@ -11,6 +11,9 @@ from mesh.istio.addresses import gateway_addresses
 from mesh.istio.control_plane import ControlPlane
 from mesh.istio.names import GATEWAY
 from mesh.istio.release import istio_release
+from mesh.secret_values import protected
+
+_ALL_OF_IT = ["metadata", "spec", "status", "__inputs"]
 
 
 class EastWestGateway(pulumi.ComponentResource):
@@ -33,11 +36,10 @@ class EastWestGateway(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mesh:index:EastWestGateway", name, None, opts)
         self.release = istio_release(
-            cluster.name,
+            cluster,
             "gateway",
             name=GATEWAY,
             namespace=namespace,
-            istio=cluster.istio,
             values=values.gateway(cluster),
             # The pod's image is filled in by istiod's injector.
             opts=pulumi.ResourceOptions(parent=self, depends_on=control_plane.ready),
@@ -46,12 +48,17 @@ class EastWestGateway(pulumi.ComponentResource):
             f"{name}-service",
             # The release's ID makes it wait for the release; where that failed, there is no Service to read.
             pulumi.Output.all(namespace, self.release.id).apply(lambda ids: f"{ids[0]}/{GATEWAY}"),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                # Annotations and more in it come from the values.
+                additional_secret_outputs=_ALL_OF_IT if cluster.secret_values("gateway") else None,
+            ),
         )
         # Nested, because `Output.all` would turn both into plain maps.
-        self.addresses = service.spec.apply(
+        addresses = service.spec.apply(
             lambda spec: service.status.apply(lambda status: _addresses(spec, status))
         )
+        self.addresses = protected(pulumi.Output.unsecret(addresses), cluster.secrets)
         self.register_outputs({"addresses": self.addresses})
 
 

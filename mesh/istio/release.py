@@ -1,12 +1,14 @@
 """A Helm release of one of Istio's charts."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 
-from mesh.config.schema import IstioSection
+from mesh.config.resolved import ClusterConfig
 from mesh.istio.charts import chart_source
+from mesh.secret_values import marked
 
 # Pulling images on a new node takes minutes; a release that is not ready by then will not be.
 _TIMEOUT_SECONDS = 600
@@ -15,29 +17,30 @@ _REVISIONS_KEPT = 5
 
 
 def istio_release(
-    cluster: str,
+    cluster: ClusterConfig,
     chart: str,
     *,
     name: str,
     namespace: pulumi.Input[str],
-    istio: IstioSection,
-    values: dict[str, Any],
+    values: Mapping[str, Any],
     skip_await: bool = False,
     opts: pulumi.ResourceOptions,
 ) -> Release:
     """Release `name` of Istio's `chart` in `namespace`; it is done when all that it made is ready.
 
+    What the user's values have as a secret is one in the release too.
     With `skip_await` it is done as soon as the API server has taken everything.
     """
+    istio = cluster.istio
     source = chart_source(istio.chart_repository, chart)
     return Release(
-        f"{cluster}-{name}",
+        f"{cluster.name}-{name}",
         name=name,
         chart=source.chart,
         repository_opts=RepositoryOptsArgs(repo=source.repository) if source.repository else None,
         version=istio.version,
         namespace=namespace,
-        values=values,
+        values=marked(values, cluster.secret_values(chart)),
         skip_await=skip_await,
         timeout=_TIMEOUT_SECONDS,
         max_history=_REVISIONS_KEPT,

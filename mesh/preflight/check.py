@@ -15,6 +15,7 @@ from mesh.helm.charts import renderer
 from mesh.helm.errors import ChartUnavailableError
 from mesh.live import istio_system, peers
 from mesh.preflight import access, charts, encryption, identity, ownership, transitions
+from mesh.stack_file import settings, stack_file
 
 
 def preflight(config: StackConfig) -> None:
@@ -36,7 +37,7 @@ def preflight(config: StackConfig) -> None:
         )
         values, unavailable = rendering.result()
     if unavailable:
-        pulumi.log.warn(f"what the charts come to is not checked: {unavailable}")
+        pulumi.log.warn(config.secrets.masked(f"what the charts come to is not checked: {unavailable}"))
     for warning in access.unchecked(by_peers):
         pulumi.log.warn(warning)
     members = ownership.members(config, {name: clusters[name] for name in readable})
@@ -49,14 +50,12 @@ def preflight(config: StackConfig) -> None:
         *transitions.problems(config, members, datetime.now(UTC)),
     ]
     groups = {
-        "the stack": list(
-            encryption.problems(encryption.settings(encryption.stack_file(pulumi.get_stack())))
-        ),
+        "the stack": list(encryption.problems(settings(stack_file(pulumi.get_stack())))),
         "the values for the charts (docs/troubleshooting.md)": _prefixed(prefix, values),
         "the clusters": _prefixed(prefix, found),
     }
     if refusals := [summary(problems, where) for where, problems in groups.items() if problems]:
-        raise pulumi.RunError("\n".join(refusals))
+        raise pulumi.RunError(config.secrets.masked("\n".join(refusals)))
 
 
 def _prefixed(prefix: str, problems: Sequence[Problem]) -> list[Problem]:

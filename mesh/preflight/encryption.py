@@ -5,26 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mesh.config.problems import Problem
-from mesh.mappings import as_map
 
 _TEXT = "PULUMI_CONFIG_PASSPHRASE"
 _FILE = "PULUMI_CONFIG_PASSPHRASE_FILE"
-
-
-def stack_file(stack: str, environment: Mapping[str, str] = os.environ) -> Path:
-    """Where Pulumi has the stack's configuration; relative to the project's folder."""
-    return Path(environment.get("PULUMI_OPTION_CONFIG_FILE") or f"Pulumi.{stack}.yaml")
-
-
-def settings(path: Path) -> Mapping[str, Any]:
-    """The stack file's contents; nothing where there is none, as with configuration kept by a service."""
-    try:
-        return as_map(yaml.safe_load(path.read_text(encoding="utf-8"))) or {}
-    except FileNotFoundError:
-        return {}
 
 
 def problems(

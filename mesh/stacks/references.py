@@ -71,7 +71,7 @@ class StackReferences:
             except ValueError as invalid:
                 raise pulumi.RunError(str(invalid)) from invalid
             for problem in contract.problems(self._config, stack, found):
-                raise pulumi.RunError(str(problem))
+                raise pulumi.RunError(self._config.secrets.masked(str(problem)))
             return found
 
         return pulumi.StackReference(stack, opts=opts).get_output(contract.OUTPUT).apply(parsed)

@@ -7,8 +7,10 @@ import pulumi_kubernetes as kubernetes
 import pulumi_tls as tls
 
 from mesh.config.schema import IntermediateSection
+from mesh.config.secrets import Secrets
 from mesh.pki.certificates import certificate_chain, expiry, join
 from mesh.pki.profile import CA_USES, ISTIOD_DNS_NAME, intermediate_common_name
+from mesh.secret_values import protected
 from mesh.trust.certificate_authority import CertificateAuthority, private_key
 from mesh.trust.root_ca import RootCA
 
@@ -46,6 +48,7 @@ class IntermediateCA(pulumi.ComponentResource):
         namespace: pulumi.Input[str],
         intermediate: IntermediateSection,
         root: RootCA,
+        secrets: Secrets,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mesh:index:IntermediateCA", name, None, opts)
@@ -57,7 +60,7 @@ class IntermediateCA(pulumi.ComponentResource):
         if intermediate.generated:
             signing_ca = _generated(name, mesh_id, cluster, intermediate, root.signing, child)
         else:
-            signing_ca = _provided(intermediate)
+            signing_ca = _provided(intermediate, secrets)
         self.expires = signing_ca.expires
         self.secret = _cacerts(cluster, namespace, signing_ca, root, child)
         self.register_outputs({"certificatePem": signing_ca.certificate_pem, "expires": signing_ca.expires})
@@ -103,10 +106,10 @@ def _generated(
     )
 
 
-def _provided(intermediate: IntermediateSection) -> SigningCA:
+def _provided(intermediate: IntermediateSection, secrets: Secrets) -> SigningCA:
     certificate, key = intermediate.certificate or "", intermediate.private_key
     return SigningCA(
-        certificate_pem=pulumi.Output.from_input(join(certificate)),
+        certificate_pem=protected(pulumi.Output.from_input(join(certificate)), secrets),
         private_key_pem=pulumi.Output.secret(key.get_secret_value() if key else ""),
         expires=pulumi.Output.from_input(expiry(certificate)),
         chain_pem=intermediate.chain or "",

@@ -7,9 +7,11 @@ import pulumi_random as random
 import pulumi_tls as tls
 
 from mesh.config.schema import RootSection
+from mesh.config.secrets import Secrets
 from mesh.pki.certificates import expiry, join
 from mesh.pki.profile import CA_USES, ROOT_PATH_LENGTH, root_common_name
 from mesh.pki.rotation import RootPlan
+from mesh.secret_values import protected
 from mesh.trust.certificate_authority import CertificateAuthority, private_key
 
 
@@ -33,6 +35,7 @@ class RootCA(pulumi.ComponentResource):
         *,
         mesh_id: str,
         roots: RootPlan,
+        secrets: Secrets,
         elsewhere: Callable[[int], CertificateAuthority] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -51,7 +54,7 @@ class RootCA(pulumi.ComponentResource):
 
         def authority(root: RootSection) -> CertificateAuthority:
             if root.certificate is not None:
-                return _provided(root)
+                return _provided(root, secrets)
             return elsewhere(root.generation) if elsewhere else self.generated[root.generation]
 
         self.signing = authority(roots.signing)
@@ -60,11 +63,11 @@ class RootCA(pulumi.ComponentResource):
         self.register_outputs({"certificatePem": self.signing.certificate_pem, "bundle": self.bundle})
 
 
-def _provided(root: RootSection) -> CertificateAuthority:
+def _provided(root: RootSection, secrets: Secrets) -> CertificateAuthority:
     certificate = root.certificate or ""
     key = root.private_key
     return CertificateAuthority(
-        certificate_pem=pulumi.Output.from_input(join(certificate)),
+        certificate_pem=protected(pulumi.Output.from_input(join(certificate)), secrets),
         private_key_pem=pulumi.Output.secret(key.get_secret_value()) if key else None,
         expires=pulumi.Output.from_input(expiry(certificate)),
     )

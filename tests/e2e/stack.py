@@ -79,6 +79,19 @@ class Stack:
         document = {**(before or {}), "config": keys}
         self.config_file.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
 
+    def set_secret(self, path: str, text: str) -> None:
+        """Put a secret into the configuration; it comes by standard input, as it should."""
+        done = subprocess.run(
+            ["pulumi", "config", "set", "--secret", "--path", f"istio-mesh:{path}"],
+            input=text,
+            cwd=self.project,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
     def config(self) -> dict[str, Any]:
         """The configuration as it is now: values by key without the project's name."""
         document = yaml.safe_load(self.config_file.read_text(encoding="utf-8"))

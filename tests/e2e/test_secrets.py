@@ -1,14 +1,15 @@
 """No private key, token or admin's credential is in plain text anywhere but in kubeconfigs.
 
-The mesh is given new intermediates and new values, and all that this leaves behind is searched for the old
-secrets and the new ones. Not searched is what Pulumi shows on request: `--show-secrets`, and its debug log,
-`--logtostderr`, which has everything in plain.
+The mesh is given new intermediates and new values, some of them marked as secret, and all that this leaves
+behind is searched for the old secrets and the new ones. Not searched is what Pulumi shows on request:
+`--show-secrets`, and its debug log, `--logtostderr`, which has everything in plain.
 """
 
 import base64
 import copy
 import json
 import os
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,17 @@ from tests.e2e.stack import Stack
 pytestmark = pytest.mark.mesh
 
 CLUSTERS = ("east", "west")
+MARKED = {
+    path: secrets.token_hex(20)
+    for path in (
+        "istio.values.istiod.env.MARKED",
+        "istio.values.istiod.podAnnotations.marked",
+        'istio.values.gateway.service.annotations["example.com/marked"]',
+        "clusters.west.istio.values.istiod.env.MARKED_IN_WEST",
+        "exposure.hosts[1]",
+    )
+}
+"""What a user has marked as secret, by its path; other sections are in `tests/program`."""
 COMMANDS = (
     "preview --diff --show-sames",
     "preview --json",
@@ -47,6 +59,13 @@ class Rotation:
     texts: Mapping[str, str] = field(repr=False)
     watch: Watch = field(repr=False)
     needles: frozenset[Needle] = field(repr=False)
+    marked: frozenset[Needle] = field(repr=False)
+    """What the user has marked as secret: in the clusters, it is where Istio's charts have it."""
+
+    @property
+    def all_needles(self) -> frozenset[Needle]:
+        """What Pulumi must keep."""
+        return self.needles | self.marked
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +86,15 @@ def rotation(
     mesh.configure(_with_new_secrets(config))
     texts, begun = {}, time.time()
     try:
+        for path, value in MARKED.items():
+            mesh.set_secret(path, value)
         with Watch(temporary) as watch:
             for command in COMMANDS:
                 done = mesh.pulumi(*command.split())
                 texts |= {f"output of {command}": done.stdout, f"messages of {command}": done.stderr}
-        yield Rotation(begun=begun, texts=texts, watch=watch, needles=before | _needles(mesh, clusters))
+        needles = before | _needles(mesh, clusters)
+        marked = frozenset(Needle(name=path, secret=value) for path, value in MARKED.items())
+        yield Rotation(begun=begun, texts=texts, watch=watch, needles=needles, marked=marked)
     finally:
         mesh.environment = environment
         mesh.configure(config)
@@ -83,6 +106,7 @@ def _with_new_secrets(config: dict[str, Any]) -> dict[str, Any]:
     changed = copy.deepcopy(config)
     changed["trust"]["intermediate"]["generation"] = 2
     changed["istio"]["values"]["istiod"]["env"]["PILOT_DEBOUNCE_AFTER"] = "50ms"
+    changed["exposure"] = {"hosts": ["*.local"]}
     return changed
 
 
@@ -120,9 +144,10 @@ def test_everything_that_matters_is_looked_for(rotation: Rotation):
 
 def test_the_search_finds_what_is_there(mesh: Stack, clusters: Mapping[str, Kube], rotation: Rotation):
     """Where secrets belong, they are found: a search that finds nothing elsewhere is sharp."""
-    haystack = Haystack(rotation.needles)
+    haystack = Haystack(rotation.all_needles)
     in_state = haystack.in_bytes(mesh.pulumi("stack", "export", "--show-secrets").stdout.encode(), "x")
     assert {f"the key {name} in x" for name in ("mesh-root-g1-key", "east-intermediate-g2-key")} <= in_state
+    assert {f"{path} in x" for path in MARKED} <= in_state
     in_cluster = {
         found
         for kube in clusters.values()
@@ -135,14 +160,14 @@ def test_the_search_finds_what_is_there(mesh: Stack, clusters: Mapping[str, Kube
 
 def test_nothing_that_pulumi_says_has_a_secret(rotation: Rotation):
     """Previews, differences, updates, outputs, exported state, history."""
-    assert Haystack(rotation.needles).in_texts(rotation.texts) == set()
+    assert Haystack(rotation.all_needles).in_texts(rotation.texts) == set()
 
 
 def test_pulumis_own_logs_have_secrets_in_cipher_only(rotation: Rotation):
     """It keeps one of each command in its home, with all that the plugins were told."""
     home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     logs = [file for file in (home / "logs").glob("*") if file.stat().st_mtime >= rotation.begun]
-    haystack = Haystack(rotation.needles)
+    haystack = Haystack(rotation.all_needles)
     assert {found for log in logs for found in haystack.in_bytes(log.read_bytes(), log.name)} == set()
 
 
@@ -152,7 +177,7 @@ def test_no_process_had_a_secret_among_its_arguments(rotation: Rotation):
     assert watch.looks > 20, "the processes were listed too rarely to find a short one"
     assert any(b"pulumi" in arguments and b"up" in arguments for arguments in watch.arguments)
     assert any(b"pulumi-resource-kubernetes" in arguments for arguments in watch.arguments)
-    haystack = Haystack(rotation.needles)
+    haystack = Haystack(rotation.all_needles)
     found = {f for line in watch.arguments for f in haystack.in_bytes(line, repr(line[:60]))}
     assert found == set()
 
@@ -163,7 +188,7 @@ def test_no_temporary_file_had_a_secret(rotation: Rotation):
     The kubernetes provider copies the kubeconfig that it is given (`writeKubeconfigToFile` in its
     `pkg/provider/util.go`): only what the user already has in a file is in the copy.
     """
-    haystack = Haystack(rotation.needles)
+    haystack = Haystack(rotation.all_needles)
     own = _users(cluster.merged_kubeconfig().read_bytes())
     for name, contents in rotation.watch.files.items():
         for content in contents:
@@ -183,7 +208,20 @@ def _users(kubeconfig: bytes) -> list[Any]:
 
 def test_the_state_has_secrets_in_cipher_only(mesh: Stack, rotation: Rotation):
     """The files in which Pulumi keeps it, with all backups, and the stack file beside them."""
-    assert Haystack(rotation.needles).in_folder(mesh.folder) == set()
+    assert Haystack(rotation.all_needles).in_folder(mesh.folder) == set()
+
+
+def test_what_is_not_marked_stays_readable(mesh: Stack, rotation: Rotation):
+    """A reviewer sees what a release changes, but for the marked values."""
+    shown = rotation.texts["output of preview --diff --show-sames"]
+    assert "PILOT_DEBOUNCE_AFTER" in shown
+    assert "50ms" in shown
+    state = mesh.resources()
+    (istiod,) = (r for urn, r in state.items() if urn.endswith("::west-istiod"))
+    values = istiod["outputs"]["values"]
+    assert values["global"]["multiCluster"] == {"clusterName": "west"}
+    assert values["env"]["PILOT_DEBOUNCE_AFTER"] == "50ms"
+    assert "ciphertext" in values["env"]["MARKED_IN_WEST"]
 
 
 def test_the_sandbox_has_secrets_in_kubeconfigs_only(rotation: Rotation):

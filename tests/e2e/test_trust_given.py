@@ -5,7 +5,6 @@ East gets its intermediate from the stack; west has its `cacerts` before the mes
 
 import base64
 import json
-import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -15,7 +14,7 @@ import yaml
 from sandbox import cluster
 from tests.builders.certificates import Authority, authority
 from tests.e2e.kube import Kube, assert_answered_everywhere
-from tests.e2e.stack import PROJECT, Stack, mesh_config
+from tests.e2e.stack import Stack, mesh_config
 
 pytestmark = pytest.mark.trust
 
@@ -34,19 +33,6 @@ class Given:
         self.kubes = kubes
         self.root = authority("the user's root")
         self.middle = authority("the user's middle", issuer=self.root)
-
-    def set_secret(self, path: str, text: str) -> None:
-        """Put a secret into the stack's configuration; it comes by standard input, as it should."""
-        done = subprocess.run(
-            ["pulumi", "config", "set", "--secret", "--path", f"istio-mesh:{path}"],
-            input=text,
-            cwd=PROJECT,
-            env=self.stack.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
 
     def change(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Change the stack's configuration."""
@@ -80,7 +66,7 @@ def given(
         config["clusters"]["west"]["trust"] = {"intermediate": {"existing": True}}
 
     given.change(root)
-    given.set_secret("trust.root.privateKey", given.root.key_pem)
+    given.stack.set_secret("trust.root.privateKey", given.root.key_pem)
     yield given
     cluster.stop(list(CONTEXTS.values()))
 
@@ -171,8 +157,8 @@ def test_an_offline_root_with_given_intermediates_and_a_short_lived_token(given:
         config["clusters"]["east"]["trust"] = {"intermediate": intermediate}
 
     given.change(offline)
-    given.set_secret("clusters.east.trust.intermediate.privateKey", own.key_pem)
-    given.set_secret("clusters.west.reader.kubeconfig", yaml.safe_dump(document))
+    given.stack.set_secret("clusters.east.trust.intermediate.privateKey", own.key_pem)
+    given.stack.set_secret("clusters.west.reader.kubeconfig", yaml.safe_dump(document))
     given.stack.up()
     assert given.cacerts("east")["ca-cert.pem"].strip() == own.pem.strip()
     assert_answered_everywhere(given.kubes)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pulumi
 import yaml
+from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import ROOT
 from pulumi.runtime.stack import Stack
@@ -49,6 +50,8 @@ class Recording:
 
     resources: list[Registration] = field(default_factory=list)
     outputs: dict[str, Any] = field(default_factory=dict)
+    shown: list[str] = field(default_factory=list)
+    """Inputs and outputs of everything as JSON, with its URN; secrets are left out."""
 
     def one(self, type_: str, name: str) -> Registration:
         """The only resource of that type and name."""
@@ -133,6 +136,7 @@ class _Monitor(mocks.MockMonitor):
         return response
 
     def _record(self, request: Any, urn: str, properties: Any, *, read: bool) -> None:
+        self._show(urn, properties)
         self._recording.resources.append(
             Registration(
                 urn=urn,
@@ -148,7 +152,12 @@ class _Monitor(mocks.MockMonitor):
             )
         )
 
+    def _show(self, urn: str, properties: Any) -> None:
+        shown = _without_secrets(json_format.MessageToDict(properties))
+        self._recording.shown.append(f"{urn} {json.dumps(shown, default=str)}")
+
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 - the protocol's name
+        self._show(request.urn, request.outputs)
         if request.urn.endswith("pulumi:pulumi:Stack::istio-mesh-dev"):
             self._recording.outputs = rpc.deserialize_properties(request.outputs, keep_unknowns=True)
         return super().RegisterResourceOutputs(request)
@@ -161,6 +170,14 @@ def _plain(value: Any) -> Any:
             return _plain(value["value"])
         return {key: _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, dict):
+        if _SIGNATURE in value:
+            return None
+        return {key: _without_secrets(inner) for key, inner in value.items()}
+    return [_without_secrets(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _holds_secret(value: Any) -> bool:

@@ -230,17 +230,10 @@ def test_kubeconfig_contents_enter_the_provider_as_a_secret(home: Path) -> None:
     """They hold credentials."""
     contents = (home / "contents").as_posix()
     write_kubeconfigs({"east": {"context": "east", "kubeconfig": contents}})
-    document = {
-        "config": {
-            "istio-mesh:mesh": {"id": "dev"},
-            "istio-mesh:clusters": {
-                "east": {"context": "east", "kubeconfigContents": Path(contents).read_text(encoding="utf-8")}
-            },
-        }
-    }
-    stack_file = home / "contents.yaml"
-    stack_file.write_text(yaml.safe_dump(document), encoding="utf-8")
-    (provider,) = run(stack_file).of_type("pulumi:providers:kubernetes")
+    east = {"context": "east", "kubeconfigContents": Path(contents).read_text(encoding="utf-8")}
+    config = {"istio-mesh:mesh": '{"id": "dev"}', "istio-mesh:clusters": json.dumps({"east": east})}
+    recording = run_config(config, secret=["istio-mesh:clusters"])
+    (provider,) = recording.of_type("pulumi:providers:kubernetes")
     assert "kubeconfig" in provider.secret_inputs
 
 

@@ -89,9 +89,9 @@ def test_a_stack_is_loaded_with_the_environment_of_its_process(
     (tmp_path / "config").write_text(WEST, encoding="utf-8")
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/gone:{tmp_path}/config")
     values = {"p:mesh": '{"id": "dev"}', "p:clusters": '{"west": {"context": "west"}}'}
-    config = from_values("p", values, is_secret=lambda key: key == "p:clusters")
+    config = from_values("p", values, stack="dev", is_secret=lambda key: key == "p:clusters")
     assert config.clusters["west"].connection.path == f"{tmp_path}/config"
-    assert config.secret_sections == {"clusters"}
+    assert config.secrets.paths == {("clusters",)}
 
 
 CA, OTHER = authority("ca").pem, authority("other").pem

@@ -587,7 +587,8 @@ def test_a_mistake_has_one_clear_message(case: Case):
 
 def test_a_kubeconfig_is_a_path_or_contents_but_not_both():
     """Which of two would be taken is nothing to guess."""
-    both = {"context": "third", "kubeconfig": "third", "kubeconfigContents": KUBECONFIGS["third"]}
+    contents = kubeconfig({"third": "https://third.example.com:6443"}, user={"exec": {"command": "aws"}})
+    both = {"context": "third", "kubeconfig": "third", "kubeconfigContents": contents}
     assert _refusal(deep_merge(yaml.safe_load(BASE), {"clusters": {"west": both}})) == [
         "clusters.west.kubeconfig: expected either kubeconfig or kubeconfigContents, not both"
     ]
