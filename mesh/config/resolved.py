@@ -116,7 +116,7 @@ class StackConfig:
 
     def is_secret(self, path: str) -> bool:
         """Whether Pulumi encrypts what is at a path, so that no message may repeat it."""
-        return path.partition(".")[0] in self.secret_sections
+        return any(found[:1] == (path.partition(".")[0],) for found in self.secrets.paths)
 
 
 def _overlap(path: str, other: str) -> bool:
