@@ -16,6 +16,8 @@ Path: TypeAlias = tuple[str | int, ...]
 """Keys of maps and indexes of lists, from a section on, such as `("exposure", "hosts", 0)`."""
 
 _MASK = "[secret]"
+_SHORTEST = 4
+"""What is shorter than that, such as a number of replicas, is a part of too much to be looked for."""
 _BARE_KEY = re.compile(r"[\w-]+")
 
 
@@ -37,7 +39,7 @@ class Secrets:
     """What the user has marked as secret.
 
     `paths` lead to secret values, or to what holds nothing but secret values. `texts` are these values,
-    without those that the stack file has somewhere in plain text as well.
+    without short ones, and those that the stack file has somewhere in plain text as well.
     """
 
     paths: frozenset[Path] = frozenset()
@@ -87,7 +89,8 @@ def find(values: Mapping[str, object], sections: Set[str], written: Mapping[str,
     secret = {text for path, text in _texts(values) if _is_below(path, paths)}
     public = {text for path, text in _texts(values) if not _is_below(path, paths)}
     keys = {part for path, _ in leaves(values) for part in path if isinstance(part, str)}
-    return Secrets(paths=frozenset(paths), texts=frozenset(secret - public - keys))
+    texts = (text for text in secret - public - keys if len(text) >= _SHORTEST)
+    return Secrets(paths=frozenset(paths), texts=frozenset(texts))
 
 
 def plain(values: Mapping[str, object], secrets: Secrets) -> Iterator[tuple[Path, object]]:

@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 from mesh.config.resolved import StackConfig
 from mesh.health.declared import DeclaredCertificate
 from mesh.live.facts import ClusterTrust
-from mesh.pki.certificates import fingerprint, name, parse_readable
+from mesh.pki.certificates import fingerprint, name, parse_readable, path_to_root
 from mesh.pki.profile import root_common_name
 
 _REFRESH = "run `pulumi up --refresh`"
@@ -116,11 +116,12 @@ def trust_report(
 
 def _parsed_cluster(facts: ClusterTrust) -> _Cluster:
     cacerts = facts.trust.cacerts
+    chain = _parsed("\n".join((cacerts.certificate, cacerts.chain, cacerts.roots))) if cacerts else ()
     return _Cluster(
         facts=facts,
         published=_parsed(facts.trust.published_roots),
         configured=_parsed(cacerts.roots) if cacerts else (),
-        chain=_parsed(cacerts.certificate + cacerts.chain) if cacerts else (),
+        chain=path_to_root(chain) if chain else (),
     )
 
 

@@ -52,7 +52,9 @@ def _unusable(cluster: ClusterFacts, now: datetime) -> Finding | None:
     intermediate = parse_readable(cacerts.certificate)
     if not intermediate or not parse_readable(cacerts.roots):
         return _cacerts_unusable(
-            cluster, "expected PEM certificates under the keys ca-cert.pem and root-cert.pem"
+            cluster,
+            "expected PEM certificates under the keys "
+            + ("tls.crt and ca.crt" if cacerts.tls else "ca-cert.pem and root-cert.pem"),
         )
     end, begin = intermediate[0].not_valid_after_utc, intermediate[0].not_valid_before_utc
     if end <= now:

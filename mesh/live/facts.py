@@ -20,13 +20,15 @@ class Workload:
 class Cacerts:
     """The Secret `cacerts` as PEM texts; a key that the Secret lacks is empty.
 
-    `private_key` is empty, too, where the reader of the Secret has no use for it.
+    `private_key` is empty, too, where the reader of the Secret has no use for it. `tls` is whether its keys
+    are those of the type `kubernetes.io/tls`; its chain is then what istiod makes of them.
     """
 
     certificate: str
     chain: str
     roots: str
     private_key: str = field(default="", repr=False)
+    tls: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -94,13 +94,29 @@ def read_trust(api: KubernetesApi, *, private_key: bool = False) -> ObservedTrus
         return ObservedTrust(published_roots=published or "")
     texts = secret_texts(secret)
     return ObservedTrust(
-        cacerts=Cacerts(
-            certificate=texts.get("ca-cert.pem", ""),
-            chain=texts.get("cert-chain.pem", ""),
-            roots=texts.get("root-cert.pem", ""),
-            private_key=texts.get("ca-key.pem", "") if private_key else "",
-        ),
+        cacerts=_cacerts(texts, private_key=private_key),
         published_roots=published or "",
+    )
+
+
+def _cacerts(texts: Mapping[str, str], *, private_key: bool) -> Cacerts:
+    """The parts as istiod finds them: where there is a `tls.crt`, it looks at no key of its own format.
+
+    Source: `detectSigningCABundleAndCRL` in `pilot/pkg/bootstrap/istio_ca.go` in istio/istio.
+    """
+    tls = "tls.crt" in texts
+    certificate, roots, key = (
+        texts.get(name, "")
+        for name in (
+            ("tls.crt", "ca.crt", "tls.key") if tls else ("ca-cert.pem", "root-cert.pem", "ca-key.pem")
+        )
+    )
+    return Cacerts(
+        certificate=certificate,
+        chain=certificate + roots if tls else texts.get("cert-chain.pem", ""),
+        roots=roots,
+        private_key=key if private_key else "",
+        tls=tls,
     )
 
 

@@ -130,6 +130,18 @@ def path_to_root(certificates: Sequence[x509.Certificate]) -> tuple[x509.Certifi
     return tuple(path)
 
 
+def path_expiry(pem: str) -> str:
+    """When the first ends of a certificate and those above it, up to its root, in UTC (RFC 3339).
+
+    Args:
+        pem: the certificate, and after it, in any order, what leads to its root.
+
+    Raises:
+        ValueError: as for `parse`.
+    """
+    return min(c.not_valid_after_utc for c in path_to_root(parse(pem))).isoformat()
+
+
 def join(*pems: str) -> str:
     """PEM certificates in one text, each on lines of its own, in the order given."""
     return "".join(f"{pem.strip()}\n" for pem in pems)

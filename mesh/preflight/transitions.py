@@ -15,12 +15,19 @@ from mesh.live.facts import Cacerts, ObservedCluster
 from mesh.pki.certificates import name, parse_readable
 from mesh.pki.profile import root_common_name
 from mesh.pki.rotation import STEPS, RootRole, TrustBundle, plan_roots
-from mesh.pki.validation import intermediate_problems
+from mesh.pki.validation import cacerts_problems
 from mesh.preflight.identity import dropped
 
 _PHASE = "trust.phase"
 _ROOT = "trust.root"
 _BEFORE = "no rotation"
+_ISTIOS_KEYS = {
+    "certificate": "ca-cert.pem",
+    "privateKey": "ca-key.pem",
+    "roots": "root-cert.pem",
+    "chain": "cert-chain.pem",
+}
+_TLS_KEYS = {"certificate": "tls.crt", "privateKey": "tls.key", "roots": "ca.crt", "chain": "tls.crt"}
 _WAIT = "the kubelet updates it within two minutes; wait, then run the same command again"
 # Bundles of clusters that are asked for one root alone.
 _CURRENT_ALONE = TrustBundle.of(RootRole.CURRENT)
@@ -215,7 +222,8 @@ def _existing(
         yield Problem(
             path=path,
             message="the cluster has no Secret istio-system/cacerts; create it before the first "
-            "`pulumi up`, with ca-cert.pem, ca-key.pem, root-cert.pem and cert-chain.pem",
+            "`pulumi up`, with ca-cert.pem, ca-key.pem, root-cert.pem and cert-chain.pem, or with tls.crt, "
+            "tls.key and ca.crt",
         )
         return
     if found.network != cluster.network:
@@ -229,26 +237,29 @@ def _existing(
 
 
 def _cacerts_problems(cacerts: Cacerts, trust: TrustSection, now: datetime) -> Iterator[str]:
+    keys = _TLS_KEYS if cacerts.tls else _ISTIOS_KEYS
     parts = {
-        "ca-cert.pem": cacerts.certificate,
-        "ca-key.pem": cacerts.private_key,
-        "root-cert.pem": cacerts.roots,
-        "cert-chain.pem": cacerts.chain,
+        "certificate": cacerts.certificate,
+        "privateKey": cacerts.private_key,
+        "roots": cacerts.roots,
+        "chain": cacerts.chain,
     }
-    if missing := [key for key, text in parts.items() if not text.strip()]:
+    if missing := [keys[part] for part, text in parts.items() if not text.strip()]:
         yield f"{', '.join(missing)} missing; istiod refuses an incomplete bundle"
         return
-    keys = {"certificate": "ca-cert.pem", "privateKey": "ca-key.pem", "chain": "cert-chain.pem"}
+    if cacerts.tls and not cacerts.certificate.endswith("\n"):
+        yield "tls.crt: its last line has no end, and istiod puts ca.crt right after it; expected a line end"
+        return
     known = [root.certificate for root in plan_roots(trust).declared if root.certificate]
     found = [
-        list(intermediate_problems(cacerts.certificate, cacerts.private_key, cacerts.chain, root, now))
+        list(cacerts_problems(cacerts.certificate, cacerts.private_key, cacerts.chain, root, now))
         for root in known
     ]
     if all(found):
         for setting, message in found[0]:
             yield f"{keys[setting]}: {message}"
     if not any(c in parse_readable(root) for c in parse_readable(cacerts.roots) for root in known):
-        yield "root-cert.pem: the root of the mesh is not in it"
+        yield f"{keys['roots']}: the root of the mesh is not in it"
 
 
 def _tokens(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Iterator[Problem]:

@@ -49,14 +49,20 @@ def authority(
     signs: bool = True,
     days: tuple[float, float] = (-1, 365),
     names: Sequence[str] = (),
+    purposes: Sequence[x509.ObjectIdentifier] = (),
+    outlives: bool = False,
 ) -> Authority:
     """A CA signed by `issuer`, or by itself; `days` are its begin and end, counted from now.
 
-    `ca` is the flag of its basic constraints, None leaves them out; `signs` is the key usage keyCertSign.
+    `ca` is the flag of its basic constraints, None leaves them out; `signs` is the key usage keyCertSign,
+    `purposes` the extended one. It ends with its issuer at the latest, but for one that `outlives` it.
     """
     own = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
+    end = now + timedelta(days=days[1])
+    if issuer and not outlives and issuer.certificate.not_valid_after_utc > now:
+        end = min(end, issuer.certificate.not_valid_after_utc)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -64,12 +70,14 @@ def authority(
         .public_key(own.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + timedelta(days=days[0]))
-        .not_valid_after(now + timedelta(days=days[1]))
+        .not_valid_after(end)
         .add_extension(_usage(signs=signs), critical=True)
     )
     if ca is not None:
         constraints = x509.BasicConstraints(ca=ca, path_length=path_length if ca else None)
         builder = builder.add_extension(constraints, critical=True)
+    if purposes:
+        builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
     if names:
         alternative = x509.SubjectAlternativeName([x509.DNSName(entry) for entry in names])
         builder = builder.add_extension(alternative, critical=False)

@@ -150,12 +150,25 @@ def test_cacerts_are_read_as_pem_without_the_key(recording: Recording) -> None:
     assert with_key.private_key not in repr(with_key)
 
 
+def test_cacerts_of_the_type_tls_are_read_as_istiod_reads_them(recording: Recording) -> None:
+    """As cert-manager writes them: `tls.crt` wins, whatever else there is, and `ca.crt` ends the chain."""
+    secret = recording.object("west", _CACERTS)
+    secret["data"] |= {k: _encoded(f"{k}\n") for k in ("tls.crt", "tls.key", "ca.crt")}
+    assert read_trust(recording.api("west"), private_key=True).cacerts == Cacerts(
+        certificate="tls.crt\n",
+        chain="tls.crt\nca.crt\n",
+        roots="ca.crt\n",
+        private_key="tls.key\n",
+        tls=True,
+    )
+
+
 def test_missing_parts_of_the_trust_are_empty(recording: Recording) -> None:
     """Before istiod has started, and where the Secret has other keys."""
     recording.remove("west", _PUBLISHED)
     recording.object("west", _CACERTS)["data"] = {"tls.crt": _encoded("a certificate")}
     assert read_trust(recording.api("west")) == ObservedTrust(
-        cacerts=Cacerts(certificate="", chain="", roots="")
+        cacerts=Cacerts(certificate="a certificate", chain="a certificate", roots="", tls=True)
     )
     recording.remove("west", _CACERTS)
     assert read_trust(recording.api("west")) == ObservedTrust()

@@ -115,7 +115,9 @@ def test_a_token_is_checked_without_the_other_clusters_administrator(recording: 
 @pytest.mark.parametrize("secret", [False, True])
 def test_a_cluster_has_the_mesh_configuration_of_the_stack(recording: Recording, *, secret: bool) -> None:
     """For the report to compare; of a secret section only what the program itself sets."""
-    config = dataclasses.replace(recording.config, secrets=Secrets(paths=frozenset({("istio",)} if secret else ())))
+    config = dataclasses.replace(
+        recording.config, secrets=Secrets(paths=frozenset({("istio",)} if secret else ()))
+    )
     answers = {name: Answers() for name in config.clusters}
     found = pairs.read_pairs(config, expected_pairs(config), answers, pairs.connect(config, config.clusters))
     declared = found[_EAST_WEST].target.mesh_config

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from mesh.live.facts import Cacerts, ObservedCluster, ObservedControlPlane, ObservedTrust
 from mesh.preflight.transitions import problems
@@ -175,7 +176,7 @@ OWN = authority("own", issuer=ROOT)
 RIGHT = {"certificate": OWN.pem, "private_key": OWN.key_pem, "chain": OWN.pem + ROOT.pem, "roots": ROOT.pem}
 
 
-def existing(network: str | None = "net-east", **changed: str) -> list[str]:
+def existing(network: str | None = "net-east", **changed: Any) -> list[str]:
     """What is wrong with a cluster that has its `cacerts` from elsewhere."""
     found = ObservedCluster(trust=ObservedTrust(cacerts=Cacerts(**{**RIGHT, **changed})), network=network)
     trust = {"root": {"certificate": ROOT.pem}, "intermediate": {"existing": True}}
@@ -201,6 +202,82 @@ def test_cacerts_of_the_users_own_that_are_right_are_taken() -> None:
 def test_cacerts_of_the_users_own_that_are_wrong_are_refused(changed: dict[str, Any], message: str) -> None:
     """Each part is named by its key in the Secret."""
     assert any(message in line for line in existing(**changed)), existing(**changed)
+
+
+MIDDLE = authority("middle", issuer=ROOT)
+BELOW = authority("below", issuer=MIDDLE)
+EXPIRED = authority("expired", issuer=ROOT, days=(-9, -1))
+OTHER = authority("other")
+CLIENT_ONLY = authority("client", issuer=ROOT, purposes=[ExtendedKeyUsageOID.CLIENT_AUTH])
+PARAMETERS = "-----BEGIN EC PARAMETERS-----\nBggq\n-----END EC PARAMETERS-----\n"
+TLS = {"tls": True, "roots": ROOT.pem}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {**TLS, "certificate": OWN.pem, "chain": OWN.pem + ROOT.pem},
+        {
+            **TLS,
+            "certificate": BELOW.pem + MIDDLE.pem,
+            "private_key": BELOW.key_pem,
+            "chain": BELOW.pem + MIDDLE.pem + ROOT.pem,
+        },
+        {"certificate": BELOW.pem, "private_key": BELOW.key_pem, "chain": MIDDLE.pem + ROOT.pem + BELOW.pem},
+        {"chain": OWN.pem + OTHER.pem + ROOT.pem, "roots": OTHER.pem + ROOT.pem},
+        {"chain": OWN.pem},
+        {"certificate": OWN.pem + ROOT.pem},
+        {"certificate": ROOT.pem, "private_key": ROOT.key_pem, "chain": ROOT.pem},
+        {
+            "certificate": (outliving := authority("x", issuer=ROOT, days=(-1, 999), outlives=True)).pem,
+            "private_key": outliving.key_pem,
+            "chain": outliving.pem,
+        },
+    ],
+    ids=["tls", "tls, chain", "any order", "more roots", "no root", "two in one", "the root", "outlives"],
+)
+def test_cacerts_in_every_layout_that_istiod_takes_are_taken(changed: dict[str, Any]) -> None:
+    """As cert-manager writes them, with a chain, in another order, with more than is needed."""
+    assert existing(**changed) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({**TLS, "private_key": ""}, "tls.key missing"),
+        ({**TLS, "roots": ""}, "ca.crt missing"),
+        ({**TLS, "private_key": OTHER.key_pem}, "tls.key: this key belongs to another certificate"),
+        ({**TLS, "certificate": OWN.pem.strip()}, "tls.crt: its last line has no end"),
+        ({**TLS, "roots": OTHER.pem}, "ca.crt: the root of the mesh is not in it"),
+        (
+            {"certificate": BELOW.pem, "private_key": BELOW.key_pem, "chain": BELOW.pem + ROOT.pem},
+            "cert-chain.pem: 'below' is signed by",
+        ),
+        ({"chain": ROOT.pem}, "cert-chain.pem: 'own' itself is not in it"),
+        ({"chain": EXPIRED.pem + OWN.pem}, "'expired', its first, expired on"),
+        ({"chain": "torn"}, "cert-chain.pem: expected PEM certificates, each complete"),
+        (
+            {
+                "private_key": "-----BEGIN EC PARAMETERS-----\nBggq\n-----END EC PARAMETERS-----\n"
+                + OWN.key_pem
+            },
+            "ca-key.pem: its first part is EC PARAMETERS",
+        ),
+        (
+            {
+                "certificate": CLIENT_ONLY.pem,
+                "private_key": CLIENT_ONLY.key_pem,
+                "chain": CLIENT_ONLY.pem,
+            },
+            "ca-cert.pem: its extended key usage does not include serverAuth",
+        ),
+    ],
+)
+def test_cacerts_that_istiod_would_refuse_are_refused(changed: dict[str, Any], message: str) -> None:
+    """Also what it would stop for at its next start; the key of the Secret is named."""
+    found = existing(**changed)
+    assert len(found) == 1, found
+    assert message in found[0]
 
 
 def test_missing_cacerts_are_asked_for() -> None:

@@ -199,6 +199,13 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any] | None, str, str]] = [
         f"{PATH}.existing",
         "own cacerts are used",
     ),
+    (
+        "own: outlives the root",
+        OFFLINE,
+        given(authority("late", issuer=ROOT, days=(-1, 999), outlives=True)),
+        f"{PATH}.certificate",
+        "after its issuer",
+    ),
     ("chain alone", OFFLINE, {"chain": ROOT.pem}, f"{PATH}.certificate", "required with chain"),
     ("existing, root unknown", {}, {"existing": True}, f"{PATH}.existing", "the root's certificate"),
 ]
