@@ -87,7 +87,7 @@ def rotation(
     texts, begun = {}, time.time()
     try:
         for path, value in MARKED.items():
-            mesh.set_secret(path, value)
+            mesh.set_secret(path, f"{value}.example.com" if path.startswith("exposure") else value)
         with Watch(temporary) as watch:
             for command in COMMANDS:
                 done = mesh.pulumi(*command.split())
