@@ -38,6 +38,7 @@ class Cluster(pulumi.ComponentResource):
         *,
         mesh: MeshSection,
         root: RootCA,
+        certificate: str = "",
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mesh:index:Cluster", name, None, opts)
@@ -58,6 +59,7 @@ class Cluster(pulumi.ComponentResource):
             intermediate=config.intermediate,
             root=root,
             secrets=config.secrets,
+            current=certificate,
             opts=child,
         )
         self.control_plane = ControlPlane(

@@ -1,5 +1,7 @@
 """The whole mesh: its root CA, its clusters, and the remote secrets between them."""
 
+from collections.abc import Mapping
+
 import pulumi
 
 from mesh.cluster import Cluster
@@ -26,7 +28,14 @@ class Mesh(pulumi.ComponentResource):
     root: RootCA
     clusters: dict[str, Cluster]
 
-    def __init__(self, name: str, config: StackConfig, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: StackConfig,
+        certificates: Mapping[str, str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        """Declare the mesh; `certificates` are those that clusters sign with now, as PEM by name."""
         own = pulumi.ResourceOptions(transformations=[transformation(config.secrets)])
         super().__init__("mesh:index:Mesh", name, None, pulumi.ResourceOptions.merge(own, opts))
         child = pulumi.ResourceOptions(parent=self)
@@ -47,6 +56,7 @@ class Mesh(pulumi.ComponentResource):
                 cluster,
                 mesh=config.mesh,
                 root=self.root,
+                certificate=certificates.get(cluster.name, ""),
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
             )
             for cluster in config.clusters.values()

@@ -18,12 +18,15 @@ from mesh.preflight import access, charts, encryption, identity, ownership, tran
 from mesh.stack_file import settings, stack_file
 
 
-def preflight(config: StackConfig) -> None:
+def preflight(config: StackConfig) -> dict[str, str]:
     """Refuse an update of the clusters as they are.
 
     A cluster that gives no answer stops only the steps of a root rotation; one that refuses stops everything.
     Where peers would not get in, too; that this machine cannot try it stops nothing, with a warning.
     Charts that cannot be rendered here stop nothing, with a warning.
+
+    Returns:
+        The certificate that each cluster signs with now, as PEM by the cluster's name.
 
     Raises:
         pulumi.RunError: with one line for each problem; Pulumi shows it without a traceback.
@@ -56,6 +59,7 @@ def preflight(config: StackConfig) -> None:
     }
     if refusals := [summary(problems, where) for where, problems in groups.items() if problems]:
         raise pulumi.RunError(config.secrets.masked("\n".join(refusals)))
+    return {name: c.trust.cacerts.certificate for name, c in clusters.items() if c.trust.cacerts}
 
 
 def _prefixed(prefix: str, problems: Sequence[Problem]) -> list[Problem]:

@@ -1,6 +1,7 @@
 """A cluster's intermediate CA, and the Secret by which istiod gets it."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -9,6 +10,7 @@ import pulumi_tls as tls
 from mesh.config.schema import IntermediateSection
 from mesh.config.secrets import Secrets
 from mesh.pki.certificates import certificate_chain, expiry, join
+from mesh.pki.lifetime import Lifetime, lifetime
 from mesh.pki.profile import CA_USES, ISTIOD_DNS_NAME, intermediate_common_name
 from mesh.secret_values import protected
 from mesh.trust.certificate_authority import CertificateAuthority, private_key
@@ -49,6 +51,7 @@ class IntermediateCA(pulumi.ComponentResource):
         intermediate: IntermediateSection,
         root: RootCA,
         secrets: Secrets,
+        current: str = "",
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mesh:index:IntermediateCA", name, None, opts)
@@ -58,7 +61,7 @@ class IntermediateCA(pulumi.ComponentResource):
             return
         child = pulumi.ResourceOptions(parent=self)
         if intermediate.generated:
-            signing_ca = _generated(name, mesh_id, cluster, intermediate, root.signing, child)
+            signing_ca = _generated(name, mesh_id, cluster, intermediate, root.signing, current, child)
         else:
             signing_ca = _provided(intermediate, secrets)
         self.expires = signing_ca.expires
@@ -72,6 +75,7 @@ def _generated(
     cluster: str,
     intermediate: IntermediateSection,
     root: CertificateAuthority,
+    current: str,
     opts: pulumi.ResourceOptions,
 ) -> SigningCA:
     if root.private_key_pem is None:
@@ -87,6 +91,12 @@ def _generated(
         dns_names=[ISTIOD_DNS_NAME],
         opts=opts,
     )
+    wanted = Lifetime(hours=intermediate.validity_hours, renew_before_hours=intermediate.renew_before_hours)
+    valid = pulumi.Output.all(root.certificate_pem, key.public_key_pem).apply(
+        lambda known: lifetime(
+            wanted, root=known[0], public_key=known[1], current=current, now=datetime.now(UTC)
+        )
+    )
     certificate = tls.LocallySignedCert(
         f"{prefix}-certificate",
         cert_request_pem=request.cert_request_pem,
@@ -95,8 +105,8 @@ def _generated(
         allowed_uses=list(CA_USES),
         is_ca_certificate=True,
         set_subject_key_id=True,
-        validity_period_hours=intermediate.validity_hours,
-        early_renewal_hours=intermediate.renew_before_hours,
+        validity_period_hours=valid.apply(lambda found: found.hours),
+        early_renewal_hours=valid.apply(lambda found: found.renew_before_hours),
         opts=opts,
     )
     return SigningCA(
