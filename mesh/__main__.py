@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import typer
 
 from mesh.cli.output import CommandError
+from mesh.cli.recover import recover
 from mesh.cli.trust import trust
 from mesh.cli.verify import verify
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(verify)
 app.command()(trust)
+app.command()(recover)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -72,16 +72,27 @@ def state(stack: str) -> Json:
     Raises:
         CommandError: Pulumi cannot export it.
     """
-    export = subprocess.run(
-        ["pulumi", "stack", "export", "--stack", stack, "--non-interactive"],
+    return json.loads(run(stack, "stack", "export"))
+
+
+def run(stack: str, *arguments: str) -> str:
+    """What a command of the Pulumi CLI prints; it asks nothing.
+
+    Raises:
+        CommandError: it failed, with its error output.
+    """
+    done = subprocess.run(
+        ["pulumi", *arguments, "--stack", stack, "--non-interactive"],
         cwd=_PROJECT,
         capture_output=True,
         text=True,
         check=False,
     )
-    if export.returncode != 0:
-        raise CommandError(f"pulumi cannot export the stack {stack}: {export.stderr.strip()}")
-    return json.loads(export.stdout)
+    if done.returncode != 0:
+        raise CommandError(
+            f"`pulumi {' '.join(arguments[:2])}` fails for the stack {stack}: {done.stderr.strip()}"
+        )
+    return done.stdout
 
 
 def _error(error: automation.CommandError) -> str:

@@ -256,3 +256,17 @@ class PairFacts:
     link: LinkFacts | None = None
     path: PathFacts | None = None
     answers: Answers = Answers()
+
+
+@dataclass(frozen=True, kw_only=True)
+class HelmRevision:
+    """Helm's note of one revision of a release; `status` is Helm's, such as `deployed` or `pending-upgrade`.
+
+    `secret` is the name of the Secret that holds it.
+    """
+
+    namespace: str
+    release: str
+    number: int
+    status: str
+    secret: str

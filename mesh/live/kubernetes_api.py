@@ -1,6 +1,6 @@
 """A client for one Kubernetes API server: read objects, run a command in a pod.
 
-It does not know Istio, and it changes nothing in the cluster.
+It does not know Istio. Only `delete` changes something in the cluster.
 """
 
 import base64
@@ -170,6 +170,14 @@ class KubernetesApi:
     def post(self, path: str, body: Json) -> Json:
         """The answer to a review, such as a SelfSubjectAccessReview; raises what `get` raises."""
         return self._request("POST", path, {}, body)
+
+    def delete(self, path: str) -> None:
+        """Delete the object at a path, if it is there; raises what `get` raises."""
+        try:
+            self._request("DELETE", path, {}, None)
+        except ApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
 
     def execute(
         self, namespace: str, pod: str, container: str, command: Sequence[str], *, timeout: float

@@ -7,7 +7,9 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ pytestmark = pytest.mark.mesh
 
 NAMES = ("north", "south")
 _STOP_SECONDS = 120
+_HELM_SECONDS = 5
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +52,11 @@ def stack(untouched: Mapping[str, set[str]], new_stack: Callable[[str], Stack]) 
     return stack
 
 
-def _stopped_in_the_middle(stack: Stack, moment: str, stop: Callable[[int], None]) -> tuple[int, str]:
+def _stopped_in_the_middle(
+    stack: Stack, moment: str, stop: Callable[[int], None], command: Sequence[str] = ("up",)
+) -> tuple[int, str]:
     """Begin an update and stop it as soon as it says `moment`; give its exit code and all that it said."""
-    process = stack.start("up", "--yes", "--skip-preview")
+    process = stack.start(*command, "--yes", "--skip-preview")
     assert process.stdout is not None
     said = []
     for line in process.stdout:
@@ -75,12 +80,69 @@ def _kill(pid: int) -> None:
     subprocess.run(["pkill", "--signal=KILL", f"--session={pid}"], check=True)
 
 
+def _kill_in_helm(kube: Kube, release: str) -> Callable[[int], None]:
+    """Kill once Helm has noted that it works on the release; it may be done before that is seen."""
+    pending = "status in (pending-install,pending-upgrade,uninstalling)"
+
+    def kill(pid: int) -> None:
+        deadline = time.monotonic() + _HELM_SECONDS
+        while time.monotonic() < deadline:
+            selector = f"--selector=owner=helm,name={release},{pending}"
+            if kube.kubectl("get", "secrets", "--namespace=istio-system", "--output=name", selector):
+                break
+        _kill(pid)
+
+    return kill
+
+
+def _killed_and_recovered(
+    stack: Stack, clusters: Mapping[str, Kube], moment: str, command: Sequence[str] = ("up",)
+) -> None:
+    """Kill an update as soon as it says `moment`, and do what docs/interrupted.md says."""
+    kind, name, _ = moment.split()
+    cluster_name, _, object_name = name.partition("-")
+    stop = _kill_in_helm(clusters[cluster_name], object_name) if kind == "Release" else _kill
+    _stopped_in_the_middle(stack, moment, stop, command)
+    shown = _recover(stack)
+    assert shown.returncode == 1, f"nothing to do after a kill:\n{shown.stdout}{shown.stderr}"
+    done = _recover(stack, "--yes")
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}"
+    assert not stack.state()["deployment"].get("pending_operations")
+    again = _recover(stack)
+    assert again.returncode == 0, f"something is left to do:\n{again.stdout}{again.stderr}"
+
+
+def _recover(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mesh", "recover", *arguments],
+        cwd=PROJECT,
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        timeout=_STOP_SECONDS,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
-    "moment", ["Release north-istiod creating", "Release south-istio-eastwestgateway creating"]
+    "moment",
+    [
+        "Namespace north-istio-system creating",
+        "Release south-istio-base creating",
+        "Release north-istiod creating",
+        "Release south-istiod creating",
+        "Gateway north-cross-network-gateway creating",
+        "Release north-istio-eastwestgateway creating",
+    ],
 )
-def test_ctrl_c_ends_an_update_in_order(stack: Stack, moment: str):
+def test_a_first_update_that_was_killed_is_recovered(stack: Stack, clusters: Mapping[str, Kube], moment: str):
+    """Whatever it was creating, one command makes the next update possible."""
+    _killed_and_recovered(stack, clusters, moment)
+
+
+def test_ctrl_c_ends_an_update_in_order(stack: Stack):
     """It ends by itself and says why; the state is not left locked, and the next update begins at once."""
-    code, said = _stopped_in_the_middle(stack, moment, _press_ctrl_c)
+    code, said = _stopped_in_the_middle(stack, "Release south-istio-eastwestgateway creating", _press_ctrl_c)
     assert code != 0, f"an interrupted update reports success:\n{said}"
     assert "cancel" in said
     assert "Traceback" not in said
@@ -89,6 +151,7 @@ def test_ctrl_c_ends_an_update_in_order(stack: Stack, moment: str):
 
 def test_the_next_update_finishes_what_was_interrupted(stack: Stack, clusters: Mapping[str, Kube]):
     """Every release is deployed, and every cluster answers every cluster."""
+    _killed_and_recovered(stack, clusters, "Secret north-sees-south-remote-secret creating")
     stack.up()
     for kube in clusters.values():
         assert {r["status"] for r in kube.releases().values()} == {"deployed"}, kube.releases()
@@ -109,24 +172,23 @@ def test_a_refresh_shows_no_drift(stack: Stack):
     assert stack.preview() == []
 
 
-def test_a_killed_update_is_taken_up_as_documented(stack: Stack, clusters: Mapping[str, Kube]):
-    """`pulumi cancel` drops the lock of a CLI that was killed; what Helm counts as running is rolled back."""
+@pytest.mark.parametrize("name", ["north-istiod", "south-istiod", "north-istio-eastwestgateway"])
+def test_an_upgrade_that_was_killed_is_recovered(stack: Stack, clusters: Mapping[str, Kube], name: str):
+    """Helm counts an upgrade that was killed as running, and would refuse the next one."""
     config = stack.config()
-    config["istio"]["values"]["istiod"]["env"]["PILOT_DEBOUNCE_AFTER"] = "50ms"
+    values = config["istio"]["values"]
+    values["istiod"]["env"]["PILOT_DEBOUNCE_AFTER"] = "50ms"
+    values.setdefault("gateway", {})["podAnnotations"] = {"example.com/upgrade": "second"}
     stack.configure(config)
-    _stopped_in_the_middle(stack, "Release north-istiod updating", _kill)
-    locked = stack.up(check=False)
-    assert locked.returncode != 0, "an update ran although the killed one had left its lock"
-    assert "pulumi cancel" in locked.stderr
-    stack.pulumi("cancel", "--yes")
-    for kube in clusters.values():
-        for name, release in kube.releases().items():
-            if release["status"].startswith("pending"):
-                namespace = f"--namespace={release['namespace']}"
-                kube.run("helm", f"--kube-context={kube.context}", namespace, "rollback", name)
+    _killed_and_recovered(stack, clusters, f"Release {name} updating")
+
+
+def test_the_update_after_that_finishes_the_upgrade(stack: Stack, clusters: Mapping[str, Kube]):
+    """Every release is deployed, and nothing is left to do."""
     stack.up()
     for kube in clusters.values():
         assert {r["status"] for r in kube.releases().values()} == {"deployed"}, kube.releases()
+    stack.up("--expect-no-changes")
 
 
 def test_killed_processes_of_a_cluster_are_mended_by_the_next_start(
@@ -194,6 +256,19 @@ def test_a_cluster_that_is_back_gets_what_it_missed(stack: Stack, clusters: Mapp
     stack.up()
     assert _exposed(clusters["south"]) == ["*.local", "*.two.example.com"]
     assert_answered_everywhere(clusters)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "Release north-istio-eastwestgateway deleting",
+        "Release south-istiod deleting",
+        "Release north-istio-base deleting",
+    ],
+)
+def test_a_removal_that_was_killed_is_recovered(stack: Stack, clusters: Mapping[str, Kube], moment: str):
+    """The next removal goes on where the killed one was."""
+    _killed_and_recovered(stack, clusters, moment, ("destroy", "--ignore-protect"))
 
 
 def _documented(heading: str) -> str:

@@ -1,0 +1,131 @@
+"""`python -m mesh recover`: bring state and clusters together again after Pulumi was killed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+import psutil
+import typer
+
+from mesh.cli import stack as stacks
+from mesh.cli.output import CommandError
+from mesh.config.resolved import StackConfig
+from mesh.istio.names import BASE, GATEWAY, ISTIOD
+from mesh.live.answers import RefusedError, UnreachableError
+from mesh.live.facts import HelmRevision
+from mesh.live.interrupted import delete_helm_revision, exists, read_helm_revisions
+from mesh.live.kubernetes_api import KubernetesApi
+from mesh.mappings import Json, at
+from mesh.recovery import PendingOperation, Recovery, pending_operations, recovery
+
+_RELEASES = (BASE, ISTIOD, GATEWAY)
+_PLUGIN = "pulumi-resource-"
+_ROOT_TYPE = "pulumi:pulumi:Stack"
+
+
+def recover(
+    *,
+    stack: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Stack to recover; by default the selected one.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do it; without this, only show what would be done.")
+    ] = False,
+) -> None:
+    """Make `pulumi up` or `pulumi destroy` possible again after Pulumi was killed.
+
+    Drops Pulumi's lock, imports what Pulumi was creating, forgets its other interrupted operations, and
+    removes Helm's notes of interrupted installations and upgrades.
+
+    Exit code: 0 if there is nothing left to do, 1 if there is and --yes was not given, 2 if the command could
+    not run.
+    """
+    _refuse_while_plugins_run()
+    work = stacks.workspace()
+    name = stacks.selected(work, stack)
+    config = stacks.configuration(work, name)
+    state = stacks.state(name)
+    operations = pending_operations(state)
+    apis = _connect(config, operations)
+    found = recovery(operations, _revisions(apis), _existing(apis, operations))
+    if yes:
+        stacks.run(name, "cancel", "--yes")
+    if not found:
+        print(f"nothing of the stack {name} was interrupted")
+        return
+    print("\n".join(found.lines()))
+    if not yes:
+        print("\nNothing was changed. To do this: python -m mesh recover --yes")
+        raise typer.Exit(1)
+    for cluster, revisions in found.revisions.items():
+        for revision in revisions:
+            delete_helm_revision(apis[cluster], revision)
+    if found.operations:
+        stacks.run(name, "refresh", *_refresh(found, state))
+    print("\nDone. Next, run the command that was interrupted, `pulumi up` or `pulumi destroy`.")
+
+
+def _refuse_while_plugins_run() -> None:
+    """Raise CommandError while a plugin works on for a Pulumi that was killed."""
+    left: list[int] = []
+    for process in psutil.process_iter(["name"]):
+        try:
+            parent = process.parent()
+            if process.name().startswith(_PLUGIN) and not (parent and parent.name().startswith("pulumi")):
+                left.append(process.pid)
+        except psutil.NoSuchProcess:
+            continue
+    if left:
+        pids = " ".join(map(str, sorted(left)))
+        raise CommandError(
+            f"plugins of a Pulumi that was killed still work (processes {pids}), and may change a cluster; "
+            f"expected none: `kill -9 {pids}`, then run this command again"
+        )
+
+
+def _connect(config: StackConfig, operations: Sequence[PendingOperation]) -> Mapping[str, KubernetesApi]:
+    """The clusters of the stack; one that cannot be asked is left out if nothing was interrupted in it."""
+    apis: dict[str, KubernetesApi] = {}
+    concerned = {operation.cluster for operation in operations}
+    for name, cluster in config.clusters.items():
+        try:
+            api = KubernetesApi.connect(cluster.connection)
+            api.get("/api")
+            apis[name] = api
+        except (UnreachableError, RefusedError) as error:
+            if name in concerned:
+                raise CommandError(f"cannot ask {name} what Pulumi was doing there: {error}") from error
+    if strangers := concerned - {"", *config.clusters}:
+        raise CommandError(
+            f"{', '.join(sorted(strangers))}: Pulumi was changing this cluster, and it is not in the "
+            "stack file; expected its entry, as it was: put it back, recover, and remove it then"
+        )
+    return apis
+
+
+def _revisions(apis: Mapping[str, KubernetesApi]) -> dict[str, tuple[HelmRevision, ...]]:
+    return {name: read_helm_revisions(api, _RELEASES) for name, api in apis.items()}
+
+
+def _existing(apis: Mapping[str, KubernetesApi], operations: Sequence[PendingOperation]) -> list[str]:
+    return [
+        one.urn
+        for one in operations
+        if one.creates_object
+        and exists(apis[one.cluster], one.api_version, one.kind, one.namespace, one.name)
+    ]
+
+
+def _refresh(found: Recovery, state: Json) -> list[str]:
+    """Arguments for a refresh of what was interrupted alone.
+
+    The stack itself is among the targets, because there must be one that the state has.
+    """
+    resources: Sequence[Json] = at(state, "deployment", "resources") or ()
+    targets = [one["urn"] for one in resources if one["type"] == _ROOT_TYPE]
+    targets += [operation.urn for operation in found.imports]
+    pairs = [part for operation in found.imports for part in (operation.urn, operation.object_id)]
+    return [
+        *("--yes", "--skip-preview", "--clear-pending-creates"),
+        *(f"--import-pending-creates={part}" for part in pairs),
+        *(f"--target={urn}" for urn in targets),
+    ]

@@ -1,0 +1,141 @@
+"""What an interrupted update has left, and how the state and the clusters agree again. Pure.
+
+Pulumi notes in the state what it was doing (`pending_operations`), and Helm notes each revision of a release
+in a Secret. A create that Pulumi has not seen the end of is imported where the object exists. A release is
+not: what it has created so far carries its name, so that the next installation adopts it once Helm's own
+notes of the interrupted one are gone.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from mesh.live.facts import HelmRevision
+from mesh.mappings import Json, at
+
+_KUBERNETES = "kubernetes:"
+_PROVIDER = "pulumi:providers:kubernetes"
+_RELEASE = "kubernetes:helm.sh/v3:Release"
+_CREATING = "creating"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PendingOperation:
+    """What Pulumi was doing to a resource; `cluster` is empty for what exists in the state alone."""
+
+    operation: str
+    urn: str
+    cluster: str = ""
+    api_version: str = ""
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+
+    @property
+    def object_id(self) -> str:
+        """The resource's ID for the kubernetes provider: `namespace/name`, or the name alone."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+    @property
+    def creates_release(self) -> bool:
+        """Whether it was the installation of a Helm release."""
+        return self.operation == _CREATING and self.kind == "Release"
+
+    @property
+    def creates_object(self) -> bool:
+        """Whether it was the creation of an object in a cluster."""
+        return self.operation == _CREATING and bool(self.cluster) and self.kind != "Release"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recovery:
+    """What is to be done before `pulumi up` can continue."""
+
+    operations: tuple[PendingOperation, ...] = ()
+    revisions: Mapping[str, tuple[HelmRevision, ...]] = field(
+        default_factory=dict[str, tuple[HelmRevision, ...]]
+    )
+    """Helm's notes to be deleted, by cluster."""
+    imports: tuple[PendingOperation, ...] = ()
+    """Creates whose object is there."""
+
+    def __bool__(self) -> bool:
+        return bool(self.operations or self.revisions)
+
+    def lines(self) -> Iterator[str]:
+        """What will be done, a line each."""
+        imported = {operation.urn for operation in self.imports}
+        for operation in self.operations:
+            name = operation.urn.rpartition("::")[2]
+            if operation.urn in imported:
+                yield f"import {name}: the object exists"
+            elif operation.operation == _CREATING:
+                yield f"forget that {name} was being created: `pulumi up` creates it"
+            else:
+                yield f"forget that Pulumi was {operation.operation} {name}: it is done again where needed"
+        for cluster, revisions in self.revisions.items():
+            for one in revisions:
+                yield (
+                    f"delete Helm's note of revision {one.number} of {one.release} in {cluster}, which is "
+                    f"{one.status}: `pulumi up` installs it over what is there"
+                )
+
+
+def pending_operations(state: Json) -> tuple[PendingOperation, ...]:
+    """The operations that the state of a stack says were under way; see `apitype.DeploymentV3` of Pulumi."""
+    operations: list[Json] = at(state, "deployment", "pending_operations") or []
+    return tuple(_operation(str(one["type"]), one["resource"]) for one in operations)
+
+
+def recovery(
+    operations: Iterable[PendingOperation],
+    revisions: Mapping[str, Iterable[HelmRevision]],
+    existing: Iterable[str],
+) -> Recovery:
+    """What to do about interrupted operations.
+
+    Args:
+        operations: what the state says was under way.
+        revisions: Helm's revisions of the mesh's releases, by cluster.
+        existing: URNs of those operations whose object exists in its cluster.
+    """
+    operations = tuple(operations)
+    there = frozenset(existing)
+    installing = {(one.cluster, one.object_id) for one in operations if one.creates_release}
+    stale = {
+        cluster: tuple(_stale(cluster, tuple(found), installing)) for cluster, found in revisions.items()
+    }
+    return Recovery(
+        operations=operations,
+        revisions={cluster: found for cluster, found in stale.items() if found},
+        imports=tuple(one for one in operations if one.creates_object and one.urn in there),
+    )
+
+
+def _stale(
+    cluster: str, revisions: tuple[HelmRevision, ...], installing: set[tuple[str, str]]
+) -> Iterator[HelmRevision]:
+    newest = {one.release: one for one in sorted(revisions, key=lambda one: one.number)}
+    for one in revisions:
+        interrupted = one == newest[one.release] and one.status.startswith("pending-")
+        if interrupted or (cluster, f"{one.namespace}/{one.release}") in installing:
+            yield one
+
+
+def _operation(operation: str, resource: Json) -> PendingOperation:
+    kind, urn = str(resource["type"]), str(resource["urn"])
+    if not kind.startswith(_KUBERNETES):
+        return PendingOperation(operation=operation, urn=urn)
+    # urn:pulumi:stack::project::type::name::id, of which the last is the provider's ID.
+    _, *_, type_, provider, _ = str(resource.get("provider", "")).split("::")
+    inputs = resource.get("inputs") or {}
+    release = kind == _RELEASE
+    where = inputs if release else inputs.get("metadata") or {}
+    return PendingOperation(
+        operation=operation,
+        urn=urn,
+        cluster=provider if type_.endswith(_PROVIDER) else "",
+        api_version=str(inputs.get("apiVersion", "")),
+        kind="Release" if release else str(inputs.get("kind", "")),
+        namespace=str(where.get("namespace") or ""),
+        name=str(where.get("name") or ""),
+    )
