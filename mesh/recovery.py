@@ -8,6 +8,7 @@ notes of the interrupted one are gone.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from mesh.live.facts import HelmRevision
 from mesh.mappings import Json, at
@@ -20,10 +21,14 @@ _CREATING = "creating"
 
 @dataclass(frozen=True, kw_only=True)
 class PendingOperation:
-    """What Pulumi was doing to a resource; `cluster` is empty for what exists in the state alone."""
+    """What Pulumi was doing to a resource; `cluster` is empty for what exists in the state alone.
+
+    `component` is whether the resource only groups others.
+    """
 
     operation: str
     urn: str
+    component: bool = False
     cluster: str = ""
     api_version: str = ""
     kind: str = ""
@@ -65,6 +70,8 @@ class Recovery:
         """What will be done, a line each."""
         imported = {operation.urn for operation in self.imports}
         for operation in self.operations:
+            if operation.component:
+                continue
             name = operation.urn.rpartition("::")[2]
             if operation.urn in imported:
                 yield f"import {name}: the object exists"
@@ -111,6 +118,20 @@ def recovery(
     )
 
 
+def recovered_state(state: Json, found: Recovery) -> Json:
+    """The state without interrupted operations, and with the resources to be imported.
+
+    These have the ID of their object, and nothing of what is in it: a refresh of them reads that.
+    """
+    ids = {operation.urn: operation.object_id for operation in found.imports}
+    deployment: dict[str, Any] = dict(state["deployment"])
+    operations: list[Json] = deployment.pop("pending_operations", [])
+    interrupted: list[Json] = [one["resource"] for one in operations]
+    imported = [{**one, "id": ids[one["urn"]]} for one in interrupted if one["urn"] in ids]
+    deployment["resources"] = [*deployment.get("resources", ()), *imported]
+    return {**state, "deployment": deployment}
+
+
 def _stale(
     cluster: str, revisions: tuple[HelmRevision, ...], installing: set[tuple[str, str]]
 ) -> Iterator[HelmRevision]:
@@ -124,7 +145,7 @@ def _stale(
 def _operation(operation: str, resource: Json) -> PendingOperation:
     kind, urn = str(resource["type"]), str(resource["urn"])
     if not kind.startswith(_KUBERNETES):
-        return PendingOperation(operation=operation, urn=urn)
+        return PendingOperation(operation=operation, urn=urn, component=not resource.get("custom"))
     # urn:pulumi:stack::project::type::name::id, of which the last is the provider's ID.
     _, *_, type_, provider, _ = str(resource.get("provider", "")).split("::")
     inputs = resource.get("inputs") or {}

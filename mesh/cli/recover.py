@@ -1,5 +1,6 @@
 """`python -m mesh recover`: bring state and clusters together again after Pulumi was killed."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -14,12 +15,10 @@ from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.facts import HelmRevision
 from mesh.live.interrupted import delete_helm_revision, exists, read_helm_revisions
 from mesh.live.kubernetes_api import KubernetesApi
-from mesh.mappings import Json, at
-from mesh.recovery import PendingOperation, Recovery, pending_operations, recovery
+from mesh.recovery import PendingOperation, pending_operations, recovered_state, recovery
 
 _RELEASES = (BASE, ISTIOD, GATEWAY)
 _PLUGIN = "pulumi-resource-"
-_ROOT_TYPE = "pulumi:pulumi:Stack"
 
 
 def recover(
@@ -60,7 +59,10 @@ def recover(
         for revision in revisions:
             delete_helm_revision(apis[cluster], revision)
     if found.operations:
-        stacks.run(name, "refresh", *_refresh(found, state))
+        stacks.run(name, "stack", "import", given=json.dumps(recovered_state(state, found)))
+    if found.imports:
+        targets = (f"--target={operation.urn}" for operation in found.imports)
+        stacks.run(name, "refresh", "--yes", "--skip-preview", *targets)
     print("\nDone. Next, run the command that was interrupted, `pulumi up` or `pulumi destroy`.")
 
 
@@ -112,20 +114,4 @@ def _existing(apis: Mapping[str, KubernetesApi], operations: Sequence[PendingOpe
         for one in operations
         if one.creates_object
         and exists(apis[one.cluster], one.api_version, one.kind, one.namespace, one.name)
-    ]
-
-
-def _refresh(found: Recovery, state: Json) -> list[str]:
-    """Arguments for a refresh of what was interrupted alone.
-
-    The stack itself is among the targets, because there must be one that the state has.
-    """
-    resources: Sequence[Json] = at(state, "deployment", "resources") or ()
-    targets = [one["urn"] for one in resources if one["type"] == _ROOT_TYPE]
-    targets += [operation.urn for operation in found.imports]
-    pairs = [part for operation in found.imports for part in (operation.urn, operation.object_id)]
-    return [
-        *("--yes", "--skip-preview", "--clear-pending-creates"),
-        *(f"--import-pending-creates={part}" for part in pairs),
-        *(f"--target={urn}" for urn in targets),
     ]

@@ -75,8 +75,8 @@ def state(stack: str) -> Json:
     return json.loads(run(stack, "stack", "export"))
 
 
-def run(stack: str, *arguments: str) -> str:
-    """What a command of the Pulumi CLI prints; it asks nothing.
+def run(stack: str, *arguments: str, given: str | None = None) -> str:
+    """What a command of the Pulumi CLI prints; it asks nothing, and reads `given` from its standard input.
 
     Raises:
         CommandError: it failed, with its error output.
@@ -84,6 +84,7 @@ def run(stack: str, *arguments: str) -> str:
     done = subprocess.run(
         ["pulumi", *arguments, "--stack", stack, "--non-interactive"],
         cwd=_PROJECT,
+        input=given,
         capture_output=True,
         text=True,
         check=False,

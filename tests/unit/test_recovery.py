@@ -3,7 +3,7 @@
 from typing import Any
 
 from mesh.live.facts import HelmRevision
-from mesh.recovery import PendingOperation, Recovery, pending_operations, recovery
+from mesh.recovery import PendingOperation, Recovery, pending_operations, recovered_state, recovery
 
 _PREFIX = "urn:pulumi:dev::istio-mesh::mesh:index:Mesh$mesh:index:Cluster$"
 _PROVIDER = "urn:pulumi:dev::istio-mesh::mesh:index:Mesh$pulumi:providers:kubernetes::east::0a1b"
@@ -41,7 +41,7 @@ def _key() -> dict[str, Any]:
     provider = "urn:pulumi:dev::istio-mesh::pulumi:providers:tls::default_5_6_2::9z"
     urn = f"{_PREFIX}tls:index/privateKey:PrivateKey::east-key"
     resource = {"urn": urn, "type": "tls:index/privateKey:PrivateKey", "provider": provider}
-    return {"type": "creating", "resource": {**resource, "inputs": {}}}
+    return {"type": "creating", "resource": {**resource, "custom": True, "inputs": {}}}
 
 
 def _operations(*entries: dict[str, Any]) -> tuple[PendingOperation, ...]:
@@ -113,6 +113,16 @@ def test_a_release_that_was_being_upgraded_goes_back_to_the_revision_before() ->
 def test_an_old_note_of_an_interruption_is_left_alone() -> None:
     """Helm looks at the newest revision only."""
     assert not _recover(revisions=(_revision(1, "pending-upgrade"), _revision(2, "deployed"))).revisions
+
+
+def test_the_state_gets_what_is_imported_and_loses_what_was_interrupted() -> None:
+    """The imported resource comes last, behind all that it depends on; everything else stays."""
+    there = {"urn": "urn:pulumi:dev::istio-mesh::pulumi:pulumi:Stack::istio-mesh-dev"}
+    deployment = {"resources": [there], "pending_operations": [_secret(), _key()], "manifest": {}}
+    state = {"version": 3, "deployment": deployment}
+    after = recovered_state(state, _recover(_secret(), there=True))
+    imported = {**_secret()["resource"], "id": "istio-system/cacerts"}
+    assert after == {"version": 3, "deployment": {"resources": [there, imported], "manifest": {}}}
 
 
 def test_every_step_is_said() -> None:
