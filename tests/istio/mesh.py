@@ -95,6 +95,14 @@ class IstioMesh:
         self._report(result)
         return result
 
+    def restart_istiod(self) -> None:
+        """Have a new istiod in every cluster."""
+        for kube in self.kubes.values():
+            kube.kubectl("rollout", "restart", "deployment/istiod", f"--namespace={SYSTEM}")
+        for kube in self.kubes.values():
+            wait = "--timeout=120s"
+            kube.kubectl("rollout", "status", "deployment/istiod", f"--namespace={SYSTEM}", wait)
+
     def deleted(self) -> dict[str, set[str]]:
         """What belongs in each cluster, and is not there now."""
         return {n: set(self._before[n].objects - contents(kube).objects) for n, kube in self.kubes.items()}
