@@ -1,7 +1,8 @@
 """`python -m mesh recover`: bring state and clusters together again after Pulumi was killed."""
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import psutil
@@ -19,6 +20,7 @@ from mesh.recovery import PendingOperation, pending_operations, recovered_state,
 
 _RELEASES = (BASE, ISTIOD, GATEWAY)
 _PLUGIN = "pulumi-resource-"
+_LAST_SECONDS = 5
 
 
 def recover(
@@ -67,21 +69,25 @@ def recover(
 
 
 def _refuse_while_plugins_run() -> None:
-    """Raise CommandError while a plugin works on for a Pulumi that was killed."""
-    left: list[int] = []
-    for process in psutil.process_iter(["name"]):
-        try:
-            parent = process.parent()
-            if process.name().startswith(_PLUGIN) and not (parent and parent.name().startswith("pulumi")):
-                left.append(process.pid)
-        except psutil.NoSuchProcess:
-            continue
+    """Raise CommandError while a plugin works on for a Pulumi that was killed.
+
+    A plugin whose Pulumi has ended in order is gone within seconds.
+    """
+    _, left = psutil.wait_procs(list(_orphans()), timeout=_LAST_SECONDS)
     if left:
-        pids = " ".join(map(str, sorted(left)))
+        pids = " ".join(str(process.pid) for process in left)
         raise CommandError(
             f"plugins of a Pulumi that was killed still work (processes {pids}), and may change a cluster; "
             f"expected none: `kill -9 {pids}`, then run this command again"
         )
+
+
+def _orphans() -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            parent = process.parent()
+            if process.name().startswith(_PLUGIN) and not (parent and parent.name().startswith("pulumi")):
+                yield process
 
 
 def _connect(config: StackConfig, operations: Sequence[PendingOperation]) -> Mapping[str, KubernetesApi]:
