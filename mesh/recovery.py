@@ -148,9 +148,9 @@ def _operation(operation: str, resource: Json) -> PendingOperation:
         return PendingOperation(operation=operation, urn=urn, component=not resource.get("custom"))
     # urn:pulumi:stack::project::type::name::id, of which the last is the provider's ID.
     _, *_, type_, provider, _ = str(resource.get("provider", "")).split("::")
-    inputs = resource.get("inputs") or {}
+    inputs: Json = resource.get("inputs") or {}
     release = kind == _RELEASE
-    where = inputs if release else inputs.get("metadata") or {}
+    where: Json = inputs if release else at(inputs, "metadata") or {}
     return PendingOperation(
         operation=operation,
         urn=urn,

@@ -34,7 +34,7 @@ def exists(api: KubernetesApi, api_version: str, kind: str, namespace: str, name
 
 
 def _revision(secret: Json) -> HelmRevision:
-    labels = at(secret, "metadata", "labels") or {}
+    labels: Json = at(secret, "metadata", "labels") or {}
     return HelmRevision(
         namespace=NAMESPACE,
         release=str(labels.get("name", "")),
