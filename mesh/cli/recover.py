@@ -20,6 +20,7 @@ from mesh.recovery import PendingOperation, pending_operations, recovered_state,
 
 _RELEASES = (BASE, ISTIOD, GATEWAY)
 _PLUGIN = "pulumi-resource-"
+_STARTERS = ("pulumi", "python")
 _LAST_SECONDS = 5
 
 
@@ -83,10 +84,11 @@ def _refuse_while_plugins_run() -> None:
 
 
 def _orphans() -> Iterator[psutil.Process]:
+    """Plugins without the process that started them: Pulumi, or a Python program that renders charts."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess):
             parent = process.parent()
-            if process.name().startswith(_PLUGIN) and not (parent and parent.name().startswith("pulumi")):
+            if process.name().startswith(_PLUGIN) and not (parent and parent.name().startswith(_STARTERS)):
                 yield process
 
 
