@@ -11,8 +11,8 @@ from mesh.secret_values import protected
 from mesh.stacks import contract
 
 config = from_stack(pulumi.get_project())
-certificates = check.preflight(config)
-mesh = Mesh("mesh", config, certificates)
+observed = check.preflight(config)
+mesh = Mesh("mesh", config, observed.certificates, observed.kept)
 
 pulumi.export("meshId", protected(config.mesh.id, config.secrets))
 pulumi.export("clusters", protected(mesh.describe(), config.secrets))

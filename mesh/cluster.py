@@ -1,7 +1,8 @@
 """One cluster of the mesh and all that is in it."""
 
+from collections.abc import Set
+
 import pulumi
-import pulumi_kubernetes as kubernetes
 
 from mesh.config.resolved import ClusterConfig
 from mesh.config.schema import MeshSection
@@ -11,6 +12,7 @@ from mesh.istio.control_plane import ControlPlane
 from mesh.istio.exposure import cross_network_gateway
 from mesh.istio.gateway import EastWestGateway
 from mesh.istio.names import NAMESPACE, NETWORK_LABEL
+from mesh.istio.namespace import namespace
 from mesh.samples.hello_world import HelloWorld
 from mesh.trust.intermediate_ca import IntermediateCA
 from mesh.trust.root_ca import RootCA
@@ -39,18 +41,23 @@ class Cluster(pulumi.ComponentResource):
         mesh: MeshSection,
         root: RootCA,
         certificate: str = "",
+        kept: Set[str] = frozenset(),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """`kept` has the logical names of the namespaces that were there before the stack."""
         super().__init__("mesh:index:Cluster", name, None, opts)
         self.name = name
         child = pulumi.ResourceOptions(parent=self)
-        namespace = kubernetes.core.v1.Namespace(
+        is_kept = f"{name}-{NAMESPACE}" in kept
+        made = namespace(
             f"{name}-{NAMESPACE}",
-            metadata={"name": NAMESPACE, "labels": {NETWORK_LABEL: config.network}},
-            opts=_adopted(child) if config.intermediate.existing else child,
+            NAMESPACE,
+            {NETWORK_LABEL: config.network},
+            kept=is_kept,
+            opts=_adopted(child) if config.intermediate.existing and not is_kept else child,
         )
         # With a secret network, all of the metadata is secret for the SDK, and so would be all that is in it.
-        self.namespace = pulumi.Output.unsecret(namespace.metadata.name)
+        self.namespace = pulumi.Output.unsecret(made)
         self.intermediate = IntermediateCA(
             f"{name}-intermediate",
             mesh_id=mesh.id,
@@ -60,6 +67,7 @@ class Cluster(pulumi.ComponentResource):
             root=root,
             secrets=config.secrets,
             current=certificate,
+            stays=not is_kept,
             opts=child,
         )
         self.control_plane = ControlPlane(
@@ -86,7 +94,7 @@ class Cluster(pulumi.ComponentResource):
             opts=child,
         )
         if config.hello_world.enabled:
-            HelloWorld(f"{name}-hello-world", config, control_plane=self.control_plane, opts=child)
+            HelloWorld(f"{name}-hello-world", config, control_plane=self.control_plane, kept=kept, opts=child)
         self.register_outputs({"gatewayAddresses": self.gateway.addresses})
 
     def as_remote(self) -> RemoteCluster:

@@ -1,6 +1,6 @@
 """The whole mesh: its root CA, its clusters, and the remote secrets between them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 import pulumi
 
@@ -33,9 +33,18 @@ class Mesh(pulumi.ComponentResource):
         name: str,
         config: StackConfig,
         certificates: Mapping[str, str],
+        kept: Set[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare the mesh; `certificates` are those that clusters sign with now, as PEM by name."""
+        """Declare the mesh.
+
+        Args:
+            name: of the component.
+            config: the stack's configuration.
+            certificates: those that clusters sign with now, as PEM by name.
+            kept: logical names of the namespaces that were there before the stack.
+            opts: of the component.
+        """
         own = pulumi.ResourceOptions(transformations=[transformation(config.secrets)])
         super().__init__("mesh:index:Mesh", name, None, pulumi.ResourceOptions.merge(own, opts))
         child = pulumi.ResourceOptions(parent=self)
@@ -57,6 +66,7 @@ class Mesh(pulumi.ComponentResource):
                 mesh=config.mesh,
                 root=self.root,
                 certificate=certificates.get(cluster.name, ""),
+                kept=kept,
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
             )
             for cluster in config.clusters.values()

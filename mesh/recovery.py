@@ -48,7 +48,7 @@ class PendingOperation:
     @property
     def creates_object(self) -> bool:
         """Whether it was the creation of an object in a cluster."""
-        return self.operation == _CREATING and bool(self.cluster) and self.kind != "Release"
+        return self.operation == _CREATING and bool(self.kind) and self.kind != "Release"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +144,8 @@ def _stale(
 
 def _operation(operation: str, resource: Json) -> PendingOperation:
     kind, urn = str(resource["type"]), str(resource["urn"])
-    if not kind.startswith(_KUBERNETES):
+    # A patch is no object of its own: what it sets is set again.
+    if not kind.startswith(_KUBERNETES) or kind.endswith("Patch"):
         return PendingOperation(operation=operation, urn=urn, component=not resource.get("custom"))
     # urn:pulumi:stack::project::type::name::id, of which the last is the provider's ID.
     _, *_, type_, provider, _ = str(resource.get("provider", "")).split("::")

@@ -1,6 +1,5 @@
 """The stack that a command is about: its name, its configuration and its state, by the Pulumi CLI."""
 
-import json
 import os
 import subprocess
 from pathlib import Path
@@ -12,6 +11,7 @@ from mesh.config.problems import ConfigurationError
 from mesh.config.resolved import StackConfig
 from mesh.load import from_values
 from mesh.mappings import Json
+from mesh.stacks.state import StateError, export
 
 _PROJECT = Path(__file__).resolve().parents[2]
 
@@ -72,7 +72,10 @@ def state(stack: str) -> Json:
     Raises:
         CommandError: Pulumi cannot export it.
     """
-    return json.loads(run(stack, "stack", "export"))
+    try:
+        return export(stack, _PROJECT)
+    except StateError as error:
+        raise CommandError(str(error)) from error
 
 
 def run(stack: str, *arguments: str, given: str | None = None) -> str:

@@ -93,17 +93,36 @@ class ObservedCluster:
     `unreachable` is no answer; `refused` is no way in: a kubeconfig or login that is of no use, or an answer
     that refuses.
 
-    `network` is the label of istio-system. `token_secrets` has, for each remote cluster, the name of the
-    Secret that the token in the remote secret comes from. `control_plane` is None where istiod does not
-    exist.
+    `identity` is the UID of the namespace kube-system, which no other cluster has, and None where it may not
+    be read. `namespace_uid` and `network`, a label, are those of istio-system. `token_secrets` has, for each
+    remote cluster, the name of the Secret that the token in the remote secret comes from. `control_plane` is
+    None where istiod does not exist.
     """
 
     unreachable: str | None = None
     refused: str | None = None
+    identity: str | None = None
+    namespace_uid: str | None = None
     network: str | None = None
     trust: ObservedTrust = ObservedTrust()
     control_plane: ObservedControlPlane | None = None
     token_secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectAddress:
+    """An object by its path, or any object of the list at a path with labels as in `a=b,c=d`."""
+
+    path: str
+    selector: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundObject:
+    """Who made an object: the first manager of its fields, and the Helm release as `namespace/name`."""
+
+    maker: str | None = None
+    release: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

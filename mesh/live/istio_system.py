@@ -63,10 +63,13 @@ def read_cluster(connection: Connection) -> ObservedCluster:
     try:
         api = KubernetesApi.connect(connection)
         api.get("/version")  # what answers "not found" to everything is not an empty cluster
+        identity = _identity(api)
         namespace = api.find(SYSTEM)
         if namespace is None:
-            return ObservedCluster()
+            return ObservedCluster(identity=identity)
         return ObservedCluster(
+            identity=identity,
+            namespace_uid=at(namespace, "metadata", "uid"),
             network=network_label(namespace),
             trust=read_trust(api, private_key=True),
             control_plane=_control_plane(api),
@@ -76,6 +79,15 @@ def read_cluster(connection: Connection) -> ObservedCluster:
         return ObservedCluster(unreachable=str(error))
     except RefusedError as error:
         return ObservedCluster(refused=str(error))
+
+
+def _identity(api: KubernetesApi) -> str | None:
+    try:
+        return at(api.find("/api/v1/namespaces/kube-system"), "metadata", "uid")
+    except ApiError as error:
+        if error.status == HTTPStatus.FORBIDDEN:  # a user who may read the namespaces of the mesh only
+            return None
+        raise
 
 
 def network_label(namespace: Json | None) -> str | None:

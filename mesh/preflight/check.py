@@ -3,9 +3,11 @@
 It changes nothing, and it does not check the configuration by itself: `mesh.load` has done that.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pulumi
 
@@ -13,12 +15,26 @@ from mesh.config.problems import Problem, summary
 from mesh.config.resolved import StackConfig
 from mesh.helm.charts import renderer
 from mesh.helm.errors import ChartUnavailableError
-from mesh.live import istio_system, peers
-from mesh.preflight import access, charts, encryption, identity, ownership, transitions
+from mesh.live import istio_system, objects, peers
+from mesh.live.concurrent import for_each
+from mesh.preflight import access, charts, encryption, identity, inventory, ownership, transitions
 from mesh.stack_file import settings, stack_file
+from mesh.stacks import state
 
 
-def preflight(config: StackConfig) -> dict[str, str]:
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """What the declarations take from the clusters.
+
+    `certificates` are those that the clusters sign with now, as PEM by the cluster's name; `kept` has the
+    logical names of the namespaces that were there before the stack.
+    """
+
+    certificates: Mapping[str, str]
+    kept: Set[str]
+
+
+def preflight(config: StackConfig) -> Observed:
     """Refuse an update of the clusters as they are.
 
     A cluster that gives no answer stops only the steps of a root rotation; one that refuses stops everything.
@@ -26,29 +42,47 @@ def preflight(config: StackConfig) -> dict[str, str]:
     Charts that cannot be rendered here stop nothing, with a warning.
 
     Returns:
-        The certificate that each cluster signs with now, as PEM by the cluster's name.
+        What the declarations take from the clusters.
 
     Raises:
         pulumi.RunError: with one line for each problem; Pulumi shows it without a traceback.
     """
-    with ThreadPoolExecutor(max_workers=1) as beside:
+    # Asked for here: in another thread Pulumi's SDK does not know them.
+    stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    with ThreadPoolExecutor(max_workers=2) as beside:
         rendering = beside.submit(_charts, config)
+        exporting = beside.submit(_recorded, stack)
         clusters = istio_system.read_clusters(config)
         readable = [name for name, observed in clusters.items() if not observed.refused]
         by_peers = peers.read_peer_access(
             config, [name for name in readable if not clusters[name].unreachable]
         )
         values, unavailable = rendering.result()
+        recorded = exporting.result()
     if unavailable:
         pulumi.log.warn(config.secrets.masked(f"what the charts come to is not checked: {unavailable}"))
     for warning in access.unchecked(by_peers):
         pulumi.log.warn(warning)
-    members = ownership.members(config, {name: clusters[name] for name in readable})
+    gone = for_each(
+        recorded.connections.keys() - config.clusters.keys(),
+        lambda name: istio_system.read_cluster(recorded.connections[name]),
+    )
+    open_to_us = {name: clusters[name] for name in readable}
+    members = ownership.members(config, open_to_us, recorded)
+    missing = inventory.missing(config, recorded)
+    there = for_each(
+        [name for name, observed in members.items() if missing[name] and not observed.unreachable],
+        lambda name: objects.find_objects(
+            config.clusters[name].connection, inventory.addresses(missing[name])
+        ),
+    )
     prefix = f"{pulumi.get_project()}:"
     found = [
         *access.problems(clusters),
         *access.peer_problems(config, by_peers),
-        *ownership.problems(config, clusters),
+        *ownership.problems(config, open_to_us, recorded),
+        *ownership.leaving(gone, recorded),
+        *(p for name in there for p in ownership.foreign(config.clusters[name], missing[name], there[name])),
         *identity.problems(config, members),
         *transitions.problems(config, members, datetime.now(UTC)),
     ]
@@ -59,7 +93,10 @@ def preflight(config: StackConfig) -> dict[str, str]:
     }
     if refusals := [summary(problems, where) for where, problems in groups.items() if problems]:
         raise pulumi.RunError(config.secrets.masked("\n".join(refusals)))
-    return {name: c.trust.cacerts.certificate for name, c in clusters.items() if c.trust.cacerts}
+    return Observed(
+        certificates={name: c.trust.cacerts.certificate for name, c in clusters.items() if c.trust.cacerts},
+        kept=recorded.kept.union(*(ownership.adopted(missing[name], there[name]) for name in there)),
+    )
 
 
 def _prefixed(prefix: str, problems: Sequence[Problem]) -> list[Problem]:
@@ -73,3 +110,10 @@ def _charts(config: StackConfig) -> tuple[list[Problem], str | None]:
             return list(charts.problems(config, render)), None
     except ChartUnavailableError as error:
         return [], str(error)
+
+
+def _recorded(stack: str) -> state.RecordedState:
+    try:
+        return state.recorded(state.export(stack, Path.cwd()))
+    except state.StateError as error:
+        raise pulumi.RunError(str(error)) from error

@@ -1,5 +1,7 @@
 """A service that says which cluster it runs in, and a client to call it from."""
 
+from collections.abc import Set
+
 import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -23,6 +25,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from mesh.config.resolved import ClusterConfig
 from mesh.istio.control_plane import ControlPlane
+from mesh.istio.namespace import namespace as istio_namespace
 from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
 
 _PROBE_SECONDS = 2
@@ -42,16 +45,19 @@ class HelloWorld(pulumi.ComponentResource):
         cluster: ClusterConfig,
         *,
         control_plane: ControlPlane,
+        kept: Set[str] = frozenset(),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("mesh:index:HelloWorld", name, None, opts)
         # Pods made before istiod's injector is ready would have no proxy.
         child = pulumi.ResourceOptions(parent=self, depends_on=control_plane.ready)
-        namespace = kubernetes.core.v1.Namespace(
+        namespace = istio_namespace(
             f"{name}-namespace",
-            metadata={"name": NAMESPACE, "labels": {"istio-injection": "enabled"}},
+            NAMESPACE,
+            {"istio-injection": "enabled"},
+            kept=f"{name}-namespace" in kept,
             opts=child,
-        ).metadata.name
+        )
         CustomResource(
             f"{name}-strict-mtls",
             api_version="security.istio.io/v1",

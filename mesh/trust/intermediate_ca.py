@@ -52,8 +52,10 @@ class IntermediateCA(pulumi.ComponentResource):
         root: RootCA,
         secrets: Secrets,
         current: str = "",
+        stays: bool = True,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """With `stays`, `cacerts` outlives its declaration as long as its namespace does."""
         super().__init__("mesh:index:IntermediateCA", name, None, opts)
         self.expires = self.secret = None
         if intermediate.existing:
@@ -65,7 +67,14 @@ class IntermediateCA(pulumi.ComponentResource):
         else:
             signing_ca = _provided(intermediate, secrets)
         self.expires = signing_ca.expires
-        self.secret = _cacerts(cluster, namespace, signing_ca, root, child)
+        self.secret = _cacerts(
+            cluster,
+            namespace,
+            signing_ca,
+            root,
+            # A cluster that gets its `cacerts` from elsewhere from now on goes on with this one until then.
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(retain_on_delete=stays)),
+        )
         self.register_outputs({"certificatePem": signing_ca.certificate_pem, "expires": signing_ca.expires})
 
 
@@ -145,6 +154,5 @@ def _cacerts(
             "root-cert.pem": root.bundle,
             "cert-chain.pem": chain,
         },
-        # A cluster that gets its `cacerts` from elsewhere from now on goes on with this one until then.
-        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(retain_on_delete=True)),
+        opts=opts,
     )

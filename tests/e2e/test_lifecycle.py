@@ -21,6 +21,7 @@ from tests.e2e.stack import PROJECT, Stack, mesh_config
 pytestmark = pytest.mark.mesh
 
 NAMES = ("north", "south")
+SYSTEM = "istio-system"
 _STOP_SECONDS = 120
 _HELM_SECONDS = 5
 
@@ -29,10 +30,12 @@ _HELM_SECONDS = 5
 def clusters(
     fresh_clusters: Callable[..., Any], kube: Callable[[str], Kube], keep: bool
 ) -> Iterator[Mapping[str, Kube]]:
-    """Return two clusters; the users of the first have a namespace there."""
+    """Return two clusters; the users of the first have namespaces there, with a Secret in one."""
     fresh_clusters(*NAMES)
     there = {name: kube(name) for name in NAMES}
-    there["north"].kubectl("create", "namespace", "shop")
+    for namespace in ("shop", SYSTEM, "sample"):
+        there["north"].kubectl("create", "namespace", namespace)
+    there["north"].kubectl("create", "secret", "generic", "pull", "--from-literal=user=shop", f"-n={SYSTEM}")
     yield there
     if not keep:
         cluster.stop(NAMES)
@@ -50,6 +53,35 @@ def stack(untouched: Mapping[str, set[str]], new_stack: Callable[[str], Stack]) 
     stack = new_stack("lifecycle")
     stack.init(mesh_config(NAMES, cluster.merged_kubeconfig()))
     return stack
+
+
+def _others_install(kube: Kube, istio: Mapping[str, Any]) -> None:
+    """Put into a cluster what the program would make: by Helm, by hand, by a script that is long gone."""
+    chart = ["base", f"--repo={istio['chartRepository']}", f"--version={istio['version']}"]
+    kube.run("helm", f"--kube-context={kube.context}", "install", "istio-base", *chart, f"-n={SYSTEM}")
+    kube.kubectl(
+        "create", "clusterrole", f"istio-reader-clusterrole-{SYSTEM}", "--verb=get", "--resource=pods"
+    )
+    for name in ("cacerts", "istio-remote-secret-south", "istio-reader-token-g1"):
+        kube.kubectl("create", "secret", "generic", name, "--from-literal=a=b", f"-n={SYSTEM}")
+    kube.kubectl("create", "service", "clusterip", "helloworld", "--tcp=5000", "-n=sample")
+
+
+def test_what_is_there_already_is_refused_and_handed_over_as_the_message_says(
+    stack: Stack, clusters: Mapping[str, Kube]
+):
+    """Nothing is registered before; the commands of the message are all that it takes."""
+    north = clusters["north"]
+    _others_install(north, stack.config()["istio"])
+    refused = stack.up(check=False)
+    assert refused.returncode != 0, "what others have made was taken over without a word"
+    assert {r["type"] for r in stack.state()["deployment"].get("resources", [])} <= {"pulumi:pulumi:Stack"}
+    messages = [line for line in refused.stdout.splitlines() if "istio-mesh:clusters.north: has" in line]
+    assert len(messages) == 4, refused.stdout
+    assert "made by kubectl-create" in refused.stdout
+    for command in re.findall(r"`(kubectl [^`]+)`", "\n".join(messages)):
+        _run(command, {**stack.environment, "KUBECONFIG": str(north.kubeconfig)})
+    assert {c.op for c in stack.preview()} == {"create"}
 
 
 def _stopped_in_the_middle(
@@ -127,7 +159,7 @@ def _recover(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "moment",
     [
-        "Namespace north-istio-system creating",
+        "Namespace south-istio-system creating",
         "Release north-istio-base creating",
         "Release north-istiod creating",
         "Release north-istio-eastwestgateway creating",
@@ -290,7 +322,11 @@ def test_after_removing_the_mesh_as_documented_clusters_are_as_before(
         left = _strangers(kube.objects() ^ untouched[name])
         assert left == set(), f"{name} differs by more than the documentation says"
         _run(_documented("What Istio leaves behind"), {**stack.environment, "CONTEXT": name})
+        if name == "north":
+            _run(_documented("Namespaces that were there before"), {**stack.environment, "CONTEXT": name})
         assert kube.objects() == untouched[name], f"{name} is not as it was before the mesh"
+    labels = clusters["north"].get("namespace", SYSTEM)["metadata"]["labels"]
+    assert labels == {"kubernetes.io/metadata.name": SYSTEM}, "a label of the mesh is left"
 
 
 def _strangers(objects: set[str]) -> set[str]:
@@ -299,6 +335,8 @@ def _strangers(objects: set[str]) -> set[str]:
         r"apiextensions\.k8s\.io CustomResourceDefinition <none>/\w+\.\w+\.istio\.io",
         r"apiregistration\.k8s\.io APIService <none>/\w+\.\w+\.istio\.io",
         r"v1 ConfigMap [-\w]+/istio-ca-(root-cert|crl)",
+        rf"(v1 ConfigMap|coordination\.k8s\.io Lease) {SYSTEM}/istio-"
+        r"(leader|namespace-controller-election|gateway-(status|deployment)|ip-autoallocate)[-\w]*",
     )
     return {item for item in objects if not any(re.fullmatch(pattern, item) for pattern in named)}
 

@@ -3,6 +3,8 @@
 import base64
 import copy
 import json
+import re
+import shlex
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -264,6 +266,34 @@ def test_a_state_of_an_earlier_program_needs_no_change(mesh: Stack, tmp_path: Pa
 
 def _renamed(config: dict[str, Any]) -> None:
     config["clusters"]["north"] = config["clusters"].pop("east")
+
+
+def test_a_name_that_is_put_back_deletes_nothing(
+    mesh: Stack, kube: Callable[[str], Kube], tmp_path: Path
+) -> None:
+    """A rename that an earlier program began half: the state has both names, and both lead to one cluster."""
+    text = mesh.pulumi("stack", "export").stdout
+    state = json.loads(text)
+    resources = state["deployment"]["resources"]
+    halves = ("::mesh:index:Mesh$mesh:index:Cluster::east", "kubernetes::east", "::east-istio-system")
+    for resource in [r for r in resources if r["urn"].endswith(halves)]:
+        resources.append(json.loads(json.dumps(resource).replace("::east", "::north")))
+    earlier, now = tmp_path / "earlier.json", tmp_path / "now.json"
+    earlier.write_text(json.dumps(state))
+    now.write_text(text)
+    before = kube("east").get("namespace", "istio-system")["metadata"]["uid"]
+    mesh.pulumi("stack", "import", "--file", str(earlier))
+    try:
+        refused = mesh.up(check=False)
+        assert refused.returncode != 0, "the namespace of both names was deleted with one of them"
+        assert "would delete istio-system of east" in refused.stdout, refused.stdout
+        (command,) = re.findall(r"`pulumi (state delete [^`]+)`", refused.stdout)
+        mesh.pulumi(*shlex.split(command), "--yes")
+        assert [(c.op, c.type) for c in mesh.preview()] == [("delete", "mesh:index:Cluster")]
+        mesh.up()  # the component is in no cluster
+        assert kube("east").get("namespace", "istio-system")["metadata"]["uid"] == before
+    finally:
+        mesh.pulumi("stack", "import", "--file", str(now))
 
 
 def _of_another_mesh(config: dict[str, Any]) -> None:

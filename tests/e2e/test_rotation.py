@@ -192,6 +192,13 @@ def test_a_mesh_of_before_is_taken_over_with_its_root_and_intermediates(mesh_of_
     mesh, kept = mesh_of_before, {}
     before = {r["urn"]: r for r in json.loads(_STATE.read_text())["deployment"]["resources"]}
     fingerprint = next(r["outputs"]["rootFingerprint"] for u, r in before.items() if "pulumi:Stack" in u)
+    refused = mesh.stack.up(check=False)
+    assert refused.returncode != 0, "two empty clusters were taken for those of the state"
+    for name, context in CONTEXTS.items():
+        assert f"clusters.{name}: its context '{context}' leads to a cluster with no istio-system" in (
+            refused.stdout
+        )
+    assert "run `pulumi refresh`, then `pulumi up`" in refused.stdout
     mesh.stack.pulumi("refresh", "--yes", "--skip-preview")  # what was in the clusters is gone
     changes = mesh.stack.preview()
     assert not [c for c in changes if c.type.startswith(("tls:", "random:"))], changes

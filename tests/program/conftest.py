@@ -1,15 +1,17 @@
 """Kubeconfigs for the program under mocks: made up, in a home folder of the test's own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mesh.config.resolved import StackConfig
+from mesh.config.resolved import Connection, StackConfig
 from mesh.helm import plugin
-from mesh.live import istio_system, peers
-from mesh.live.facts import ObservedCluster
+from mesh.live import istio_system, objects, peers
+from mesh.live.facts import ObjectAddress, ObservedCluster
+from mesh.preflight import ownership
+from mesh.stacks import state
 from tests.builders.kubeconfigs import kubeconfig
 
 
@@ -41,11 +43,26 @@ def clusters_with_nothing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
     def read_clusters(config: StackConfig) -> dict[str, ObservedCluster]:
         return {name: ObservedCluster() for name in config.clusters}
 
+    def find_objects(_connection: Connection, _addresses: Iterable[ObjectAddress]) -> ownership.Found:
+        return {}
+
     monkeypatch.setattr(istio_system, "read_clusters", read_clusters)
     monkeypatch.setattr(peers, "read_peer_access", lambda *_: {})
+    monkeypatch.setattr(objects, "find_objects", find_objects)
 
 
 @pytest.fixture(autouse=True)
 def no_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that renders charts: no test here depends on what is installed, or on the network."""
     monkeypatch.setattr(plugin, "find", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def stack_without_a_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the CLI says of the stack."""
+
+    def export(stack: str, _folder: Path) -> dict[str, Any]:
+        assert stack == "organization/istio-mesh/dev"
+        return {}
+
+    monkeypatch.setattr(state, "export", export)

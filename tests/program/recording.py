@@ -38,6 +38,7 @@ class Registration:
     parent: str
     provider: str
     protect: bool
+    retained: bool
     dependencies: frozenset[str]
     inputs: Mapping[str, Any]
     secret_inputs: frozenset[str]
@@ -145,6 +146,7 @@ class _Monitor(mocks.MockMonitor):
                 parent=request.parent,
                 provider=request.provider.rpartition("::")[0],
                 protect=False if read else request.protect,
+                retained=False if read else request.retainOnDelete,
                 dependencies=frozenset(request.dependencies),
                 inputs=_plain(rpc.deserialize_properties(properties)),
                 secret_inputs=frozenset(k for k, v in properties.fields.items() if _holds_secret(v)),
@@ -212,7 +214,12 @@ def run_config(
     recording = Recording()
     engine = _Engine(preview=preview, stacks=stacks or {})
     mocks.set_mocks(
-        engine, project="istio-mesh", stack="dev", preview=preview, monitor=_Monitor(engine, recording)
+        engine,
+        project="istio-mesh",
+        stack="dev",
+        preview=preview,
+        monitor=_Monitor(engine, recording),
+        organization="organization",
     )
     pulumi.runtime.set_all_config(dict(config), list(secret))
 

@@ -23,6 +23,7 @@ from mesh.live.istio_system import (
 from tests.recordings.recorded import SYSTEM, Recording, reader_of
 
 _CACERTS = f"{SYSTEM}/secrets/cacerts"
+_KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
 _PUBLISHED = f"{SYSTEM}/configmaps/istio-ca-root-cert"
 _MESH_CONFIG = f"{SYSTEM}/configmaps/istio"
 _DEPLOYMENT = "/apis/apps/v1/namespaces/istio-system/deployments/istiod"
@@ -73,7 +74,25 @@ def test_a_member_has_its_network_identity_and_tokens(recording: Recording) -> N
 def test_a_cluster_without_istio_has_nothing(recording: Recording) -> None:
     """Nothing else is asked there."""
     recording.remove("west", SYSTEM)
-    assert read_clusters(recording.config)["west"] == ObservedCluster()
+    recording.object("west", _KUBE_SYSTEM)["metadata"]["uid"] = "uid-west"
+    assert read_clusters(recording.config)["west"] == ObservedCluster(identity="uid-west")
+
+
+def test_clusters_are_told_apart_by_the_uids_of_their_namespaces(recording: Recording) -> None:
+    """Of the one that every cluster has, and of the one that the mesh is in."""
+    recording.object("west", _KUBE_SYSTEM)["metadata"]["uid"] = "uid-1"
+    recording.object("west", SYSTEM)["metadata"]["uid"] = "uid-2"
+    west = read_clusters(recording.config)["west"]
+    assert (west.identity, west.namespace_uid) == ("uid-1", "uid-2")
+
+
+def test_a_user_who_may_not_read_kube_system_has_clusters_without_an_identity(recording: Recording) -> None:
+    """Everything else is read as ever."""
+    recording.refuse("west", 403, 'namespaces "kube-system" is forbidden', only=_KUBE_SYSTEM)
+    west = read_clusters(recording.config)["west"]
+    assert west.unreachable is None
+    assert west.identity is None
+    assert west.network == "net-west"
 
 
 def test_a_namespace_alone_is_not_a_control_plane(recording: Recording) -> None:

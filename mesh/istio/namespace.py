@@ -1,0 +1,22 @@
+"""A namespace that the mesh needs, made or only labelled."""
+
+from collections.abc import Mapping
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+
+
+def namespace(
+    logical_name: str, name: str, labels: Mapping[str, str], *, kept: bool, opts: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
+    """The namespace's name, once it exists and has the labels.
+
+    With `kept` it was there before the stack: it gets the labels, and loses no more than them with the stack.
+    """
+    if kept:
+        patch = kubernetes.core.v1.NamespacePatch(
+            logical_name, metadata={"name": name, "labels": labels}, opts=opts
+        )
+        return patch.metadata.apply(lambda _: name)
+    made = kubernetes.core.v1.Namespace(logical_name, metadata={"name": name, "labels": labels}, opts=opts)
+    return made.metadata.name

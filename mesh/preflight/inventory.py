@@ -1,0 +1,209 @@
+"""What the program will make in a cluster under fixed names, and where the cluster would have it. Pure.
+
+`tests/program/test_inventory.py` compares it with what the components register. What the charts make is
+listed as far as every installation of Istio has it (istio/istio, `manifests/charts/`).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.config.types import ReaderRole
+from mesh.discovery.reader_role import ROLE
+from mesh.istio.names import (
+    CACERTS,
+    CROSS_NETWORK_GATEWAY,
+    GATEWAY,
+    ISTIOD,
+    NAMESPACE,
+    READER_ACCOUNT,
+    remote_secret_name,
+    token_name,
+)
+from mesh.live.facts import ObjectAddress
+from mesh.plan import links
+from mesh.samples import names as sample
+from mesh.stacks import state
+from mesh.stacks.state import RecordedState
+
+RELEASE = "kubernetes:helm.sh/v3:Release"
+_SYSTEM = f"/api/v1/namespaces/{NAMESPACE}"
+BASE = "istio-base"
+SAMPLE_PODS = ObjectAddress(path=f"/api/v1/namespaces/{sample.NAMESPACE}/pods", selector="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class KubernetesObject:
+    """Where an object is, and kubectl's words for it, such as `secret/cacerts`."""
+
+    address: ObjectAddress
+    words: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Declared:
+    """A resource of the program, and the object that it is in the cluster.
+
+    A Helm release is found by a Secret of Helm's; `parts` are what its chart makes.
+    """
+
+    type: str
+    name: str
+    object: KubernetesObject
+    parts: tuple[KubernetesObject, ...] = ()
+
+
+def inventory(config: StackConfig) -> dict[str, tuple[Declared, ...]]:
+    """For each cluster, by name, all that the program declares in it."""
+    remotes: dict[str, list[Declared]] = {name: [] for name in config.clusters}
+    for link in links(config.clusters, config.peers):
+        secret = _object("v1", "secrets", remote_secret_name(link.remote), NAMESPACE)
+        remotes[link.cluster].append(_declared(state.SECRET, f"{link.name}-remote-secret", secret))
+    return {name: (*_own(cluster), *remotes[name]) for name, cluster in config.clusters.items()}
+
+
+def missing(config: StackConfig, recorded: RecordedState) -> dict[str, tuple[Declared, ...]]:
+    """What the state does not have of the inventory: none of it is this stack's where a cluster has it."""
+    return {
+        name: tuple(d for d in declared if not _is_recorded(d, recorded))
+        for name, declared in inventory(config).items()
+    }
+
+
+def addresses(declared: Iterable[Declared]) -> set[ObjectAddress]:
+    """All that there is to look for."""
+    found: set[ObjectAddress] = set()
+    for resource in declared:
+        found |= {resource.object.address, *(part.address for part in resource.parts)}
+        if resource.object.address.path == SAMPLE_PODS.path.removesuffix("/pods"):
+            found.add(SAMPLE_PODS)
+    return found
+
+
+def _is_recorded(declared: Declared, recorded: RecordedState) -> bool:
+    if declared.type == state.NAMESPACE:
+        return declared.name in recorded.namespaces
+    return (declared.type, declared.name) in recorded.urns
+
+
+def release_selector(release: str) -> str:
+    """The labels of the Secrets in which Helm keeps a release."""
+    return f"owner=helm,name={release}"
+
+
+def _own(cluster: ClusterConfig) -> Iterator[Declared]:
+    name = cluster.name
+    yield _declared(state.NAMESPACE, f"{name}-{NAMESPACE}", _object("v1", "namespaces", NAMESPACE))
+    if not cluster.intermediate.existing:
+        yield _declared(state.SECRET, f"{name}-cacerts", _object("v1", "secrets", CACERTS, NAMESPACE))
+    minimal = cluster.reader.role == ReaderRole.MINIMAL
+    for release, parts in (
+        (BASE, _base_parts()),
+        (ISTIOD, _istiod_parts(reader=not minimal)),
+        (GATEWAY, _gateway_parts()),
+    ):
+        address = ObjectAddress(path=f"{_SYSTEM}/secrets", selector=release_selector(release))
+        kept = KubernetesObject(address=address, words=release)
+        yield Declared(type=RELEASE, name=f"{name}-{release}", object=kept, parts=tuple(parts))
+    yield _declared(
+        "kubernetes:networking.istio.io/v1:Gateway",
+        f"{name}-cross-network-gateway",
+        _object("networking.istio.io/v1", "gateways", CROSS_NETWORK_GATEWAY, NAMESPACE),
+    )
+    if minimal:
+        kinds = {"ClusterRole": "minimal-role", "ClusterRoleBinding": "minimal-role-binding"}
+        for kind, suffix in kinds.items():
+            role = _object(_RBAC, f"{kind.lower()}s", ROLE)
+            yield _declared(f"kubernetes:{_RBAC}:{kind}", f"{name}-reader-{suffix}", role)
+    if cluster.reader.kubeconfig is None:
+        for generation in cluster.reader.token_generations:
+            token = _object("v1", "secrets", token_name(generation), NAMESPACE)
+            yield _declared(state.SECRET, f"{name}-reader-token-g{generation}", token)
+    if cluster.hello_world.enabled:
+        yield from _hello_world(name)
+
+
+def _hello_world(cluster: str) -> Iterator[Declared]:
+    prefix = f"{cluster}-hello-world"
+    yield _declared(state.NAMESPACE, f"{prefix}-namespace", _object("v1", "namespaces", sample.NAMESPACE))
+    for type_, suffix, api, plural, name in (
+        ("security.istio.io/v1:PeerAuthentication", "strict-mtls", "security.istio.io/v1", None, "default"),
+        ("core/v1:Service", "service", "v1", "services", sample.SERVICE),
+        ("core/v1:ServiceAccount", "server-account", "v1", "serviceaccounts", sample.SERVICE),
+        ("core/v1:ServiceAccount", "client-account", "v1", "serviceaccounts", sample.CLIENT),
+        ("apps/v1:Deployment", "server-deployment", "apps/v1", "deployments", f"{sample.SERVICE}-{cluster}"),
+        ("apps/v1:Deployment", "client-deployment", "apps/v1", "deployments", sample.CLIENT),
+    ):
+        found = _object(api, plural or "peerauthentications", name, sample.NAMESPACE)
+        yield _declared(f"kubernetes:{type_}", f"{prefix}-{suffix}", found)
+
+
+_RBAC = "rbac.authorization.k8s.io/v1"
+_ADMISSION = "admissionregistration.k8s.io/v1"
+_DEFINITIONS: Mapping[str, Iterable[str]] = {
+    "extensions.istio.io": ("wasmplugins",),
+    "networking.istio.io": (
+        "destinationrules",
+        "envoyfilters",
+        "gateways",
+        "proxyconfigs",
+        "serviceentries",
+        "sidecars",
+        "virtualservices",
+        "workloadentries",
+        "workloadgroups",
+    ),
+    "security.istio.io": ("authorizationpolicies", "peerauthentications", "requestauthentications"),
+    "telemetry.istio.io": ("telemetries",),
+}
+
+
+def _base_parts() -> Iterator[KubernetesObject]:
+    for group, plurals in _DEFINITIONS.items():
+        for plural in plurals:
+            yield _object("apiextensions.k8s.io/v1", "customresourcedefinitions", f"{plural}.{group}")
+    yield _object("v1", "serviceaccounts", READER_ACCOUNT, NAMESPACE)
+    yield _object(_ADMISSION, "validatingwebhookconfigurations", "istiod-default-validator")
+
+
+def _istiod_parts(*, reader: bool) -> Iterator[KubernetesObject]:
+    roles = ["istiod-clusterrole", "istiod-gateway-controller"]
+    if reader:
+        roles.append("istio-reader-clusterrole")
+    for role in roles:
+        yield _object(_RBAC, "clusterroles", f"{role}-{NAMESPACE}")
+        yield _object(_RBAC, "clusterrolebindings", f"{role}-{NAMESPACE}")
+    yield _object(_ADMISSION, "mutatingwebhookconfigurations", "istio-sidecar-injector")
+    yield _object(_ADMISSION, "validatingwebhookconfigurations", f"istio-validator-{NAMESPACE}")
+    for api, plural, name in (
+        ("apps/v1", "deployments", ISTIOD),
+        ("v1", "services", ISTIOD),
+        ("v1", "serviceaccounts", ISTIOD),
+        ("v1", "configmaps", "istio"),
+        ("v1", "configmaps", "istio-sidecar-injector"),
+        ("v1", "configmaps", "values"),
+        (_RBAC, "roles", ISTIOD),
+        (_RBAC, "rolebindings", ISTIOD),
+    ):
+        yield _object(api, plural, name, NAMESPACE)
+
+
+def _gateway_parts() -> Iterator[KubernetesObject]:
+    for api, plural in (("apps/v1", "deployments"), ("v1", "services"), ("v1", "serviceaccounts")):
+        yield _object(api, plural, GATEWAY, NAMESPACE)
+
+
+def _object(api: str, plural: str, name: str, namespace: str | None = None) -> KubernetesObject:
+    group = api.partition("/")[0] if "/" in api else ""
+    root = f"/apis/{api}" if group else f"/api/{api}"
+    where = f"/namespaces/{namespace}" if namespace else ""
+    # Other projects have kinds of the same name as Istio's, so kubectl needs the group.
+    word = f"{plural}.{group}" if group.endswith("istio.io") else plural.removesuffix("s")
+    return KubernetesObject(
+        address=ObjectAddress(path=f"{root}{where}/{plural}/{name}"),
+        words=f"{word}/{name}",
+    )
+
+
+def _declared(type_: str, name: str, found: KubernetesObject) -> Declared:
+    return Declared(type=type_, name=name, object=found)
