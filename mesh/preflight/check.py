@@ -17,6 +17,7 @@ from mesh.helm.charts import renderer
 from mesh.helm.errors import ChartUnavailableError
 from mesh.live import istio_system, objects, peers
 from mesh.live.concurrent import for_each
+from mesh.pki.certificates import join, parse_readable
 from mesh.preflight import access, charts, encryption, identity, inventory, ownership, transitions
 from mesh.stack_file import settings, stack_file
 from mesh.stacks import state
@@ -26,8 +27,8 @@ from mesh.stacks import state
 class Observed:
     """What the declarations take from the clusters.
 
-    `certificates` are those that the clusters sign with now, as PEM by the cluster's name; `kept` has the
-    logical names of the namespaces that were there before the stack.
+    `certificates` are those that the clusters sign with now, as PEM by the cluster's name, each with its
+    chain after it; `kept` has the logical names of the namespaces that were there before the stack.
     """
 
     certificates: Mapping[str, str]
@@ -94,7 +95,11 @@ def preflight(config: StackConfig) -> Observed:
     if refusals := [summary(problems, where) for where, problems in groups.items() if problems]:
         raise pulumi.RunError(config.secrets.masked("\n".join(refusals)))
     return Observed(
-        certificates={name: c.trust.cacerts.certificate for name, c in clusters.items() if c.trust.cacerts},
+        certificates={
+            name: join(own.certificate, own.chain)
+            for name, c in clusters.items()
+            if (own := c.trust.cacerts) and parse_readable(own.certificate)
+        },
         kept=recorded.kept.union(*(ownership.adopted(missing[name], there[name]) for name in there)),
     )
 

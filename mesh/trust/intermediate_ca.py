@@ -9,7 +9,7 @@ import pulumi_tls as tls
 
 from mesh.config.schema import IntermediateSection
 from mesh.config.secrets import Secrets
-from mesh.pki.certificates import certificate_chain, expiry, join
+from mesh.pki.certificates import certificate_chain, expiry, join, path_expiry
 from mesh.pki.lifetime import Lifetime, lifetime
 from mesh.pki.profile import CA_USES, ISTIOD_DNS_NAME, intermediate_common_name
 from mesh.secret_values import protected
@@ -35,7 +35,8 @@ class IntermediateCA(pulumi.ComponentResource):
 
     Keys of the Secret: `security/pkg/pki/ca` in istio/istio. It is updated in place and never made
     again, because istiod watches the file only if it was there when istiod started. Where the cluster has
-    its `cacerts` from elsewhere, there is no `secret`, and when it expires is not known here.
+    its `cacerts` from elsewhere, there is no `secret`, and the first certificate of the chain there to expire
+    counts.
     """
 
     expires: pulumi.Output[str] | None
@@ -59,6 +60,8 @@ class IntermediateCA(pulumi.ComponentResource):
         super().__init__("mesh:index:IntermediateCA", name, None, opts)
         self.expires = self.secret = None
         if intermediate.existing:
+            if current:
+                self.expires = pulumi.Output.from_input(path_expiry(current))
             self.register_outputs({})
             return
         child = pulumi.ResourceOptions(parent=self)

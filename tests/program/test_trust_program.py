@@ -7,7 +7,7 @@ import pytest
 
 from mesh.live import istio_system
 from mesh.live.facts import Cacerts, ObservedCluster, ObservedTrust
-from mesh.pki.certificates import name, parse
+from mesh.pki.certificates import expiry, name, parse
 from tests.builders.certificates import authority
 from tests.builders.kubeconfigs import kubeconfig
 from tests.program.conftest import write_kubeconfigs
@@ -87,10 +87,12 @@ def test_under_an_offline_root_a_given_intermediate_is_handed_over_as_it_is() ->
     }
 
 
-def test_existing_cacerts_are_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control plane comes up without the program's Secret."""
-    chain = OWN.pem + ROOT.pem
-    cacerts = Cacerts(certificate=OWN.pem, private_key=OWN.key_pem, chain=chain, roots=ROOT.pem)
+def test_existing_cacerts_are_not_written_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control plane comes up without the program's Secret; what ends first may stand above its signer."""
+    between = authority("between", issuer=ROOT, days=(-1, 20))
+    own = authority("somebody's own", issuer=between, outlives=True)
+    chain = own.pem + between.pem + ROOT.pem
+    cacerts = Cacerts(certificate=own.pem, private_key=own.key_pem, chain=chain, roots=ROOT.pem)
     observed = {"east": ObservedCluster(trust=ObservedTrust(cacerts=cacerts), network="net-east")}
     monkeypatch.setattr(istio_system, "read_clusters", lambda _: observed)
     trust = {"root": {"certificate": ROOT.pem}, "intermediate": {"existing": True}}
@@ -99,6 +101,7 @@ def test_existing_cacerts_are_not_written(monkeypatch: pytest.MonkeyPatch) -> No
     assert "east-cacerts" not in names
     assert "east-istiod" in names
     assert not [r for r in recording.resources if r.type.startswith("tls:")]
+    assert recording.outputs["firstExpiry"] == expiry(between.pem)
 
 
 def test_no_private_key_is_an_output() -> None:
