@@ -31,8 +31,9 @@ class Given:
     def __init__(self, stack: Stack, kubes: Mapping[str, Kube]) -> None:
         self.stack = stack
         self.kubes = kubes
-        self.root = authority("the user's root")
-        self.middle = authority("the user's middle", issuer=self.root)
+        # Longer than an intermediate: one that ends with its root is not renewed.
+        self.root = authority("the user's root", days=(-1, 3650))
+        self.middle = authority("the user's middle", issuer=self.root, days=(-1, 3650))
 
     def change(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Change the stack's configuration."""
