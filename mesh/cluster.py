@@ -40,11 +40,15 @@ class Cluster(pulumi.ComponentResource):
         *,
         mesh: MeshSection,
         root: RootCA,
-        certificate: str = "",
-        kept: Set[str] = frozenset(),
+        certificate: str,
+        kept: Set[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`kept` has the logical names of the namespaces that were there before the stack."""
+        """Declare the cluster.
+
+        `certificate` is what it signs with now, as PEM, empty where that is not known; `kept` has the logical
+        names of the namespaces that were there before the stack.
+        """
         super().__init__("mesh:index:Cluster", name, None, opts)
         self.name = name
         child = pulumi.ResourceOptions(parent=self)
@@ -67,7 +71,7 @@ class Cluster(pulumi.ComponentResource):
             root=root,
             secrets=config.secrets,
             current=certificate,
-            stays=not is_kept,
+            retain=not is_kept,
             opts=child,
         )
         self.control_plane = ControlPlane(

@@ -1,9 +1,9 @@
 """What an interrupted update has left, and how the state and the clusters agree again. Pure.
 
-Pulumi notes in the state what it was doing (`pending_operations`), and Helm notes each revision of a release
-in a Secret. A create that Pulumi has not seen the end of is imported where the object exists. A release is
-not: what it has created so far carries its name, so that the next installation adopts it once Helm's own
-notes of the interrupted one are gone.
+Pulumi records in the state what it was doing (`pending_operations`), and Helm records each revision of a
+release in a Secret. A create that Pulumi has not seen the end of is imported where the object exists. A
+release is not: the objects that it has created so far have Helm's labels, so that the next installation
+adopts them once Helm's records of the interrupted one are gone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,10 +12,9 @@ from typing import Any
 
 from mesh.live.facts import HelmRevision
 from mesh.mappings import Json, at
+from mesh.stacks.state import PROVIDER, RELEASE
 
 _KUBERNETES = "kubernetes:"
-_PROVIDER = "pulumi:providers:kubernetes"
-_RELEASE = "kubernetes:helm.sh/v3:Release"
 _CREATING = "creating"
 
 
@@ -59,7 +58,7 @@ class Recovery:
     revisions: Mapping[str, tuple[HelmRevision, ...]] = field(
         default_factory=dict[str, tuple[HelmRevision, ...]]
     )
-    """Helm's notes to be deleted, by cluster."""
+    """Helm's records to be deleted, by cluster."""
     imports: tuple[PendingOperation, ...] = ()
     """Creates whose object is there."""
 
@@ -76,13 +75,13 @@ class Recovery:
             if operation.urn in imported:
                 yield f"import {name}: the object exists"
             elif operation.operation == _CREATING:
-                yield f"forget that {name} was being created: `pulumi up` creates it"
+                yield f"remove the interrupted creation of {name} from the state: `pulumi up` creates it"
             else:
-                yield f"forget that Pulumi was {operation.operation} {name}: it is done again where needed"
+                yield f"remove the interrupted operation from the state: {operation.operation} {name}"
         for cluster, revisions in self.revisions.items():
             for one in revisions:
                 yield (
-                    f"delete Helm's note of revision {one.number} of {one.release} in {cluster}, which is "
+                    f"delete Helm's record of revision {one.number} of {one.release} in {cluster}, which is "
                     f"{one.status}: `pulumi up` installs it over what is there"
                 )
 
@@ -150,12 +149,12 @@ def _operation(operation: str, resource: Json) -> PendingOperation:
     # urn:pulumi:stack::project::type::name::id, of which the last is the provider's ID.
     _, *_, type_, provider, _ = str(resource.get("provider", "")).split("::")
     inputs: Json = resource.get("inputs") or {}
-    release = kind == _RELEASE
+    release = kind == RELEASE
     where: Json = inputs if release else at(inputs, "metadata") or {}
     return PendingOperation(
         operation=operation,
         urn=urn,
-        cluster=provider if type_.endswith(_PROVIDER) else "",
+        cluster=provider if type_.endswith(PROVIDER) else "",
         api_version=str(inputs.get("apiVersion", "")),
         kind="Release" if release else str(inputs.get("kind", "")),
         namespace=str(where.get("namespace") or ""),

@@ -35,8 +35,8 @@ def recover(
 ) -> None:
     """Make `pulumi up` or `pulumi destroy` possible again after Pulumi was killed.
 
-    Drops Pulumi's lock, imports what Pulumi was creating, forgets its other interrupted operations, and
-    removes Helm's notes of interrupted installations and upgrades.
+    Drops Pulumi's lock, imports what Pulumi was creating, removes its other interrupted operations from the
+    state, and deletes Helm's records of interrupted installations and upgrades.
 
     Exit code: 0 if there is nothing left to do, 1 if there is and --yes was not given, 2 if the command could
     not run.

@@ -8,22 +8,19 @@ from mesh.live.facts import ClusterFacts, PairFacts
 def api_server_unreachable(facts: PairFacts) -> Finding | None:
     """An API server that gives no answer, or no way in: nothing else is known of its cluster."""
     for cluster in _clusters(facts):
+        look = f"`kubectl get nodes` with the kubeconfig and context that the stack has for {cluster.name}"
         if cluster.refused:
-            return Finding(
-                reason=Reason.API_SERVER_REFUSES,
-                cluster=cluster.name,
-                message=f"cannot read the API server of {cluster.name}: {cluster.refused}",
-                hint=f"put it right, until `kubectl get nodes` works with the kubeconfig and context that "
-                f"the stack has for {cluster.name}",
-            )
-        if cluster.unreachable:
-            return Finding(
-                reason=Reason.API_SERVER_UNREACHABLE,
-                cluster=cluster.name,
-                message=f"cannot read the API server of {cluster.name}: {cluster.unreachable}",
-                hint=f"run `kubectl get nodes` with the kubeconfig and context that the stack has for "
-                f"{cluster.name}",
-            )
+            reason, hint = Reason.API_SERVER_REFUSES, f"correct it, until it lets you run {look}"
+        elif cluster.unreachable:
+            reason, hint = Reason.API_SERVER_UNREACHABLE, f"run {look}"
+        else:
+            continue
+        return Finding(
+            reason=reason,
+            cluster=cluster.name,
+            message=f"cannot read the API server of {cluster.name}: {cluster.refused or cluster.unreachable}",
+            hint=hint,
+        )
     return None
 
 

@@ -2,7 +2,7 @@
 
 from mesh.health.finding import PUT_BACK, Finding, Reason, Severity
 from mesh.istio.names import ISTIOD, NAMESPACE, READER_ACCOUNT, REMOTE_SECRET_LABEL, remote_secret_name
-from mesh.live.facts import PairFacts
+from mesh.live.facts import PairFacts, TokenCheck
 
 
 def remote_secret_missing(facts: PairFacts) -> Finding | None:
@@ -47,21 +47,23 @@ def remote_secret_ignored(facts: PairFacts) -> Finding | None:
 
 def peer_api_server_refuses(facts: PairFacts) -> Finding | None:
     """A remote secret whose address leads to something else than the remote's API server."""
-    if facts.link is None or not (facts.link.token and facts.link.token.wrong_server):
+    token = _token(facts)
+    if not token.wrong_server:
         return None
     cluster, remote = facts.caller.name, facts.target.name
     return Finding(
         reason=Reason.PEER_API_SERVER_REFUSES,
         cluster=remote,
         message=f"the remote secret for {remote} in {cluster} does not lead into {remote}: "
-        f"{facts.link.token.wrong_server}",
+        f"{token.wrong_server}",
         hint=f"set clusters.{remote}.apiServer to what peers need, then run `pulumi up`",
     )
 
 
 def token_refused(facts: PairFacts) -> Finding | None:
     """A token that the remote API server does not accept."""
-    if facts.link is None or not (facts.link.token and facts.link.token.refused):
+    token = _token(facts)
+    if not token.refused:
         return None
     cluster, remote = facts.caller.name, facts.target.name
     return Finding(
@@ -75,14 +77,14 @@ def token_refused(facts: PairFacts) -> Finding | None:
 
 def reader_denied(facts: PairFacts) -> Finding | None:
     """A token that may not read what istiod needs."""
-    if facts.link is None or not (facts.link.token and facts.link.token.denied):
+    token = _token(facts)
+    if not token.denied:
         return None
     remote = facts.target.name
     return Finding(
         reason=Reason.READER_DENIED,
         cluster=remote,
-        message=f"the token that {facts.caller.name} has for {remote} may not: "
-        + ", ".join(facts.link.token.denied),
+        message=f"the token that {facts.caller.name} has for {remote} may not: " + ", ".join(token.denied),
         hint=f"check the ClusterRoleBindings of {READER_ACCOUNT} in {remote}, or {PUT_BACK}",
     )
 
@@ -107,13 +109,19 @@ def remote_not_synced(facts: PairFacts) -> Finding | None:
 
 def peer_api_server_not_checked(facts: PairFacts) -> Finding | None:
     """A remote secret whose API server could not be asked from here; a peer may still reach it."""
-    if facts.link is None or not (facts.link.token and facts.link.token.problem):
+    token = _token(facts)
+    if not token.problem:
         return None
     cluster, remote = facts.caller.name, facts.target.name
     return Finding(
         reason=Reason.PEER_API_SERVER_NOT_CHECKED,
         severity=Severity.WARNING,
         cluster=cluster,
-        message=f"the remote secret for {remote} could not be checked from here: {facts.link.token.problem}",
+        message=f"the remote secret for {remote} could not be checked from here: {token.problem}",
         hint=f"check that {cluster} can reach its server; if only peers can, ignore this",
     )
+
+
+def _token(facts: PairFacts) -> TokenCheck:
+    """What came of the token in the remote secret; nothing is wrong with one that was not tried."""
+    return (facts.link and facts.link.token) or TokenCheck()

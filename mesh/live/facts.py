@@ -50,7 +50,7 @@ class ObservedControlPlane:
     `multi_root` is `ISTIO_MULTIROOT_MESH`; `xds_agent` is `PROXY_CONFIG_XDS_AGENT` in the metadata that
     proxies get. The IDs are None where istiod does not state them. `mesh_config` is the mesh configuration in
     its ConfigMap, which istiod drops if it cannot parse it; `network` what proxies are told, and
-    `cluster_domain` the DNS domain that istiod is told.
+    `cluster_domain` the DNS domain that istiod runs with.
     """
 
     cluster_id: str | None = None
@@ -123,6 +123,14 @@ class FoundObject:
 
     maker: str | None = None
     release: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundObjects:
+    """Those of some objects that a cluster has; `unknown` is why that is not known."""
+
+    by_address: Mapping[ObjectAddress, FoundObject] = field(default_factory=dict[ObjectAddress, FoundObject])
+    unknown: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,9 +287,10 @@ class PairFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class HelmRevision:
-    """Helm's note of one revision of a release; `status` is Helm's, such as `deployed` or `pending-upgrade`.
+    """Helm's record of one revision of a release.
 
-    `secret` is the name of the Secret that holds it.
+    `status` is Helm's, such as `deployed` or `pending-upgrade`; `secret` is the name of the Secret with the
+    record.
     """
 
     namespace: str

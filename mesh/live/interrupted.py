@@ -1,4 +1,4 @@
-"""Reads what an interrupted update may have left in a cluster, and deletes Helm's notes of it."""
+"""Reads what an interrupted update may have left in a cluster, and deletes Helm's records of it."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ def read_helm_revisions(api: KubernetesApi, releases: Iterable[str]) -> tuple[He
 
 
 def delete_helm_revision(api: KubernetesApi, revision: HelmRevision) -> None:
-    """Delete Helm's note of a revision; the objects of the release stay."""
+    """Delete Helm's record of a revision; the objects of the release stay."""
     api.delete(f"{SYSTEM}/secrets/{revision.secret}")
 
 

@@ -33,7 +33,7 @@ def logged_in(user: Mapping[str, Any], cluster: Mapping[str, Any]) -> Mapping[st
 
     Args:
         user: of a kubeconfig; returned as it is where it has no command.
-        cluster: of the same context, which the command is told about where it asks for that.
+        cluster: of the same context; the command gets it where it sets `provideClusterInfo`.
 
     Raises:
         LoginError: the command does not exist, fails, waits for a person, or gives no credentials.

@@ -4,21 +4,21 @@ from collections.abc import Iterable, Sequence
 
 from mesh.config.resolved import Connection
 from mesh.live.answers import RefusedError, UnreachableError
-from mesh.live.facts import FoundObject, ObjectAddress
+from mesh.live.facts import FoundObject, FoundObjects, ObjectAddress
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.mappings import Json, at
 
 
-def find_objects(
-    connection: Connection, addresses: Iterable[ObjectAddress]
-) -> dict[ObjectAddress, FoundObject]:
-    """Those of some objects that a cluster has; none where it gives no answer or refuses one."""
+def find_objects(connection: Connection, addresses: Iterable[ObjectAddress]) -> FoundObjects:
+    """Look for some objects in a cluster."""
     try:
         api = KubernetesApi.connect(connection)
         found = {address: _first(api, address) for address in dict.fromkeys(addresses)}
-    except (UnreachableError, RefusedError):
-        return {}
-    return {address: _facts(document) for address, document in found.items() if document is not None}
+    except (UnreachableError, RefusedError) as error:
+        return FoundObjects(unknown=str(error))
+    return FoundObjects(
+        by_address={address: _facts(document) for address, document in found.items() if document is not None}
+    )
 
 
 def _first(api: KubernetesApi, address: ObjectAddress) -> Json | None:

@@ -71,18 +71,20 @@ def preflight(config: StackConfig) -> Observed:
     open_to_us = {name: clusters[name] for name in readable}
     members = ownership.members(config, open_to_us, recorded)
     missing = inventory.missing(config, recorded)
-    there = for_each(
+    looked_for = for_each(
         [name for name, observed in members.items() if missing[name] and not observed.unreachable],
         lambda name: objects.find_objects(
             config.clusters[name].connection, inventory.addresses(missing[name])
         ),
     )
+    there = {name: found.by_address for name, found in looked_for.items()}
     prefix = f"{pulumi.get_project()}:"
     found = [
         *access.problems(clusters),
         *access.peer_problems(config, by_peers),
         *ownership.problems(config, open_to_us, recorded),
         *ownership.leaving(gone, recorded),
+        *ownership.unknown(looked_for),
         *(p for name in there for p in ownership.foreign(config.clusters[name], missing[name], there[name])),
         *identity.problems(config, members),
         *transitions.problems(config, members, datetime.now(UTC)),

@@ -11,10 +11,13 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import ReaderRole
 from mesh.discovery.reader_role import ROLE
 from mesh.istio.names import (
+    BASE,
     CACERTS,
     CROSS_NETWORK_GATEWAY,
     GATEWAY,
+    INJECTOR,
     ISTIOD,
+    MESH_CONFIG,
     NAMESPACE,
     READER_ACCOUNT,
     remote_secret_name,
@@ -26,9 +29,25 @@ from mesh.samples import names as sample
 from mesh.stacks import state
 from mesh.stacks.state import RecordedState
 
-RELEASE = "kubernetes:helm.sh/v3:Release"
 _SYSTEM = f"/api/v1/namespaces/{NAMESPACE}"
-BASE = "istio-base"
+_RBAC = "rbac.authorization.k8s.io/v1"
+_ADMISSION = "admissionregistration.k8s.io/v1"
+_DEFINITIONS: Mapping[str, Iterable[str]] = {
+    "extensions.istio.io": ("wasmplugins",),
+    "networking.istio.io": (
+        "destinationrules",
+        "envoyfilters",
+        "gateways",
+        "proxyconfigs",
+        "serviceentries",
+        "sidecars",
+        "virtualservices",
+        "workloadentries",
+        "workloadgroups",
+    ),
+    "security.istio.io": ("authorizationpolicies", "peerauthentications", "requestauthentications"),
+    "telemetry.istio.io": ("telemetries",),
+}
 SAMPLE_PODS = ObjectAddress(path=f"/api/v1/namespaces/{sample.NAMESPACE}/pods", selector="")
 
 
@@ -104,7 +123,7 @@ def _own(cluster: ClusterConfig) -> Iterator[Declared]:
     ):
         address = ObjectAddress(path=f"{_SYSTEM}/secrets", selector=release_selector(release))
         kept = KubernetesObject(address=address, words=release)
-        yield Declared(type=RELEASE, name=f"{name}-{release}", object=kept, parts=tuple(parts))
+        yield Declared(type=state.RELEASE, name=f"{name}-{release}", object=kept, parts=tuple(parts))
     yield _declared(
         "kubernetes:networking.istio.io/v1:Gateway",
         f"{name}-cross-network-gateway",
@@ -138,26 +157,6 @@ def _hello_world(cluster: str) -> Iterator[Declared]:
         yield _declared(f"kubernetes:{type_}", f"{prefix}-{suffix}", found)
 
 
-_RBAC = "rbac.authorization.k8s.io/v1"
-_ADMISSION = "admissionregistration.k8s.io/v1"
-_DEFINITIONS: Mapping[str, Iterable[str]] = {
-    "extensions.istio.io": ("wasmplugins",),
-    "networking.istio.io": (
-        "destinationrules",
-        "envoyfilters",
-        "gateways",
-        "proxyconfigs",
-        "serviceentries",
-        "sidecars",
-        "virtualservices",
-        "workloadentries",
-        "workloadgroups",
-    ),
-    "security.istio.io": ("authorizationpolicies", "peerauthentications", "requestauthentications"),
-    "telemetry.istio.io": ("telemetries",),
-}
-
-
 def _base_parts() -> Iterator[KubernetesObject]:
     for group, plurals in _DEFINITIONS.items():
         for plural in plurals:
@@ -173,14 +172,14 @@ def _istiod_parts(*, reader: bool) -> Iterator[KubernetesObject]:
     for role in roles:
         yield _object(_RBAC, "clusterroles", f"{role}-{NAMESPACE}")
         yield _object(_RBAC, "clusterrolebindings", f"{role}-{NAMESPACE}")
-    yield _object(_ADMISSION, "mutatingwebhookconfigurations", "istio-sidecar-injector")
+    yield _object(_ADMISSION, "mutatingwebhookconfigurations", INJECTOR)
     yield _object(_ADMISSION, "validatingwebhookconfigurations", f"istio-validator-{NAMESPACE}")
     for api, plural, name in (
         ("apps/v1", "deployments", ISTIOD),
         ("v1", "services", ISTIOD),
         ("v1", "serviceaccounts", ISTIOD),
-        ("v1", "configmaps", "istio"),
-        ("v1", "configmaps", "istio-sidecar-injector"),
+        ("v1", "configmaps", MESH_CONFIG),
+        ("v1", "configmaps", INJECTOR),
         ("v1", "configmaps", "values"),
         (_RBAC, "roles", ISTIOD),
         (_RBAC, "rolebindings", ISTIOD),

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio.names import CACERTS, NAMESPACE, NETWORK_LABEL
-from mesh.live.facts import FoundObject, ObjectAddress, ObservedCluster
-from mesh.preflight.inventory import RELEASE, SAMPLE_PODS, Declared, KubernetesObject, release_selector
+from mesh.live.facts import FoundObject, FoundObjects, ObjectAddress, ObservedCluster
+from mesh.preflight.inventory import SAMPLE_PODS, Declared, KubernetesObject, release_selector
 from mesh.stacks import state
 from mesh.stacks.state import RecordedState
 
@@ -68,15 +68,28 @@ def adopted(missing: Iterable[Declared], found: Found) -> frozenset[str]:
     return frozenset(d.name for d in missing if d.type == state.NAMESPACE and d.object.address in found)
 
 
+def unknown(found: Mapping[str, FoundObjects]) -> Iterator[Problem]:
+    """A problem for each cluster of which it is not known what is there: an update might take it over."""
+    for name, objects in found.items():
+        if objects.unknown:
+            yield Problem(
+                path=f"clusters.{name}",
+                message=f"cannot look for what is there already and not this stack's: {objects.unknown}; "
+                "expected a user who may read all that the program makes",
+            )
+
+
 def foreign(cluster: ClusterConfig, missing: Sequence[Declared], found: Found) -> Iterator[Problem]:
     """A problem for each kind of thing in a cluster that the program would make and that is there already."""
     there = [d for d in missing if d.object.address in found and d.type != state.NAMESPACE]
-    releases = [d.object for d in there if d.type == RELEASE]
+    releases = [d.object for d in there if d.type == state.RELEASE]
     # Pulumi's own are those that an update had made when it was interrupted: another stack has releases, too.
-    objects = [d.object for d in there if d.type != RELEASE and not _by_pulumi(found[d.object.address].maker)]
+    objects = [
+        d.object for d in there if d.type != state.RELEASE and not _by_pulumi(found[d.object.address].maker)
+    ]
     if releases:
         yield _taken_releases(cluster, releases)
-    for release in (d for d in missing if d.type == RELEASE):
+    for release in (d for d in missing if d.type == state.RELEASE):
         owner = f"{NAMESPACE}/{release.object.words}"
         if parts := [p for p in release.parts if p.address in found and found[p.address].release != owner]:
             yield _taken_parts(cluster, release.object.words, parts, found)

@@ -90,7 +90,7 @@ def faults(chart: str, manifests: Manifests, expected: Expected) -> Iterator[Fau
 
 
 def cluster_domain(manifests: Manifests) -> str | None:
-    """The DNS domain of the cluster's services that istiod is told; None where there is no istiod."""
+    """The DNS domain of the cluster's services, as istiod gets it; None where there is no istiod."""
     arguments: list[object] = container(_istiod(manifests), ISTIOD_CONTAINER).get("args") or []
     after = (value for option, value in itertools.pairwise(arguments) if option == "--domain")
     return next((str(value) for value in after), None)

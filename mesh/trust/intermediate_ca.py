@@ -52,11 +52,11 @@ class IntermediateCA(pulumi.ComponentResource):
         intermediate: IntermediateSection,
         root: RootCA,
         secrets: Secrets,
-        current: str = "",
-        stays: bool = True,
+        current: str,
+        retain: bool,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """With `stays`, `cacerts` outlives its declaration as long as its namespace does."""
+        """With `retain`, `cacerts` stays in the cluster when it is no longer declared."""
         super().__init__("mesh:index:IntermediateCA", name, None, opts)
         self.expires = self.secret = None
         if intermediate.existing:
@@ -76,7 +76,7 @@ class IntermediateCA(pulumi.ComponentResource):
             signing_ca,
             root,
             # A cluster that gets its `cacerts` from elsewhere from now on goes on with this one until then.
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(retain_on_delete=stays)),
+            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(retain_on_delete=retain)),
         )
         self.register_outputs({"certificatePem": signing_ca.certificate_pem, "expires": signing_ca.expires})
 

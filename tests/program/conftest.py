@@ -9,8 +9,7 @@ import pytest
 from mesh.config.resolved import Connection, StackConfig
 from mesh.helm import plugin
 from mesh.live import istio_system, objects, peers
-from mesh.live.facts import ObjectAddress, ObservedCluster
-from mesh.preflight import ownership
+from mesh.live.facts import FoundObjects, ObjectAddress, ObservedCluster
 from mesh.stacks import state
 from tests.builders.kubeconfigs import kubeconfig
 
@@ -43,8 +42,8 @@ def clusters_with_nothing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
     def read_clusters(config: StackConfig) -> dict[str, ObservedCluster]:
         return {name: ObservedCluster() for name in config.clusters}
 
-    def find_objects(_connection: Connection, _addresses: Iterable[ObjectAddress]) -> ownership.Found:
-        return {}
+    def find_objects(_connection: Connection, _addresses: Iterable[ObjectAddress]) -> FoundObjects:
+        return FoundObjects()
 
     monkeypatch.setattr(istio_system, "read_clusters", read_clusters)
     monkeypatch.setattr(peers, "read_peer_access", lambda *_: {})

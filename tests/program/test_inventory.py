@@ -11,9 +11,9 @@ import yaml
 
 from mesh.config.resolved import Connection
 from mesh.live import objects
-from mesh.live.facts import FoundObject, ObjectAddress
+from mesh.live.facts import FoundObject, FoundObjects, ObjectAddress
 from mesh.load import from_values
-from mesh.preflight import inventory, ownership
+from mesh.preflight import inventory
 from mesh.stacks import state
 from tests.program.conftest import write_kubeconfigs
 from tests.program.recording import PROJECT, Recording, run_config
@@ -53,11 +53,12 @@ def test_the_inventory_is_what_the_program_makes_in_the_clusters(
 def _there(monkeypatch: pytest.MonkeyPatch, *paths: str) -> None:
     """Let the cluster east have objects that the stack did not make."""
 
-    def find_objects(connection: Connection, addresses: Iterable[ObjectAddress]) -> ownership.Found:
+    def find_objects(connection: Connection, addresses: Iterable[ObjectAddress]) -> FoundObjects:
         asked = set(addresses)
         assert all(ObjectAddress(path=path) in asked for path in paths)
         there = paths if connection.context == "east" else ()
-        return {ObjectAddress(path=path): FoundObject(maker="kubectl-create") for path in there}
+        made = FoundObject(maker="kubectl-create")
+        return FoundObjects(by_address={ObjectAddress(path=path): made for path in there})
 
     monkeypatch.setattr(objects, "find_objects", find_objects)
 

@@ -95,7 +95,7 @@ def test_an_object_that_was_changed_or_deleted_is_in_the_state_already() -> None
         assert _recover(_secret(operation), there=True).imports == ()
 
 
-def test_a_release_that_was_being_installed_loses_all_of_helms_notes() -> None:
+def test_a_release_that_was_being_installed_loses_all_of_helms_records() -> None:
     """Whether or not Helm finished: Pulumi would refuse the name, and installs it again."""
     for status in ("pending-install", "deployed", "failed"):
         found = _recover(_release(), revisions=(_revision(1, status), _revision(1, "deployed", "istio-base")))
@@ -110,7 +110,7 @@ def test_a_release_that_was_being_upgraded_goes_back_to_the_revision_before() ->
         assert _recover(*entries, revisions=revisions).revisions == {"east": (revisions[2],)}
 
 
-def test_an_old_note_of_an_interruption_is_left_alone() -> None:
+def test_an_old_record_of_an_interruption_is_left_alone() -> None:
     """Helm looks at the newest revision only."""
     assert not _recover(revisions=(_revision(1, "pending-upgrade"), _revision(2, "deployed"))).revisions
 
@@ -131,7 +131,7 @@ def test_every_step_is_said() -> None:
     said = list(_recover(_secret(), _release(), _key(), revisions=revisions, there=True).lines())
     assert [line.split(":")[0] for line in said] == [
         "import east-cacerts",
-        "forget that east-istiod was being created",
-        "forget that east-key was being created",
-        "delete Helm's note of revision 1 of istiod in east, which is pending-install",
+        "remove the interrupted creation of east-istiod from the state",
+        "remove the interrupted creation of east-key from the state",
+        "delete Helm's record of revision 1 of istiod in east, which is pending-install",
     ]

@@ -3,7 +3,7 @@
 import pytest
 
 from mesh.live import objects
-from mesh.live.facts import FoundObject, ObjectAddress
+from mesh.live.facts import FoundObject, FoundObjects, ObjectAddress
 from mesh.live.objects import find_objects
 from tests.recordings.recorded import SYSTEM, RecordedApi, Recording
 
@@ -33,25 +33,36 @@ def test_what_is_there_is_found_with_its_maker_and_its_release(recording: Record
     connection = recording.config.clusters["east"].connection
     owner = {f"meta.helm.sh/release-{key}": key for key in ("namespace", "name")}
     recording.object("east", _DEPLOYMENT.path)["metadata"]["annotations"] = owner
-    found = find_objects(connection, [_NAMESPACE, _DEPLOYMENT, _PODS])
+    found = find_objects(connection, [_NAMESPACE, _DEPLOYMENT, _PODS]).by_address
     assert found.keys() == {_NAMESPACE, _DEPLOYMENT, _PODS}
     assert found[_DEPLOYMENT].release == "namespace/name"
     assert found[_NAMESPACE].release is None
     metadata = recording.object("east", _NAMESPACE.path)["metadata"]
     metadata["managedFields"] = [{"manager": "kubectl-create"}, {"manager": "pulumi-kubernetes"}]
-    assert find_objects(connection, [_NAMESPACE])[_NAMESPACE] == FoundObject(maker="kubectl-create")
+    assert find_objects(connection, [_NAMESPACE]).by_address[_NAMESPACE] == FoundObject(
+        maker="kubectl-create"
+    )
     recording.object("east", _DEPLOYMENT.path)["metadata"]["labels"] = {}
-    assert find_objects(connection, [_DEPLOYMENT])[_DEPLOYMENT].release is None
+    assert find_objects(connection, [_DEPLOYMENT]).by_address[_DEPLOYMENT].release is None
 
 
 @pytest.mark.usefixtures("east")
 def test_what_is_not_there_is_not_found(recording: Recording) -> None:
-    """Nor is an empty list, and nothing where the cluster refuses or does not answer."""
+    """Nor is an empty list."""
     connection = recording.config.clusters["east"].connection
     recording.remove("east", _DEPLOYMENT.path)
     recording.items("east", _PODS.path, labelSelector="app=istiod").clear()
-    assert find_objects(connection, [_DEPLOYMENT, _PODS]) == {}
+    assert find_objects(connection, [_DEPLOYMENT, _PODS]) == FoundObjects()
+
+
+@pytest.mark.usefixtures("east")
+def test_a_cluster_that_does_not_say_what_is_there_is_not_taken_for_empty(recording: Recording) -> None:
+    """Whether it refuses one of the questions, or gives no answer at all."""
+    connection = recording.config.clusters["east"].connection
     recording.refuse("east", 403, "forbidden", only="deployments")
-    assert find_objects(connection, [_NAMESPACE, _DEPLOYMENT]) == {}
+    found = find_objects(connection, [_NAMESPACE, _DEPLOYMENT])
+    assert not found.by_address
+    assert found.unknown
+    assert "forbidden" in found.unknown
     recording.disconnect("east")
-    assert find_objects(connection, [_NAMESPACE]) == {}
+    assert find_objects(connection, [_NAMESPACE]).unknown

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from mesh.config.resolved import Connection
-from mesh.live.facts import FoundObject, ObjectAddress, ObservedCluster, ObservedControlPlane
+from mesh.live.facts import FoundObject, FoundObjects, ObjectAddress, ObservedCluster, ObservedControlPlane
 from mesh.preflight import inventory, ownership
-from mesh.preflight.ownership import adopted, foreign, leaving, members, problems
+from mesh.preflight.ownership import adopted, foreign, leaving, members, problems, unknown
 from mesh.stacks.state import RecordedNamespace, RecordedState
 from tests.builders.certificates import authority
 from tests.builders.stacks import stack_config
@@ -163,6 +163,14 @@ def test_cacerts_that_the_stack_made_are_not_deleted_when_they_become_the_users(
 
 
 # What is in it
+
+
+def test_a_cluster_that_does_not_say_what_is_there_is_refused() -> None:
+    """An update might take over what is somebody else's."""
+    looked_for = {"east": FoundObjects(), "west": FoundObjects(unknown="secrets is forbidden")}
+    (problem,) = unknown(looked_for)
+    assert problem.path == "clusters.west"
+    assert "secrets is forbidden" in problem.message
 
 
 def _foreign(found: ownership.Found, **sections: Any) -> list[str]:
