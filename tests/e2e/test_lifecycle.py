@@ -113,7 +113,7 @@ def _kill(pid: int) -> None:
 
 
 def _kill_in_helm(kube: Kube, release: str) -> Callable[[int], None]:
-    """Kill once Helm has noted that it works on the release; it may be done before that is seen."""
+    """Kill once Helm has recorded that it works on the release; it may be done before that is seen."""
     pending = "status in (pending-install,pending-upgrade,uninstalling)"
 
     def kill(pid: int) -> None:
