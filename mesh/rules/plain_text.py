@@ -8,6 +8,8 @@ from mesh.config.resolved import StackConfig
 from mesh.config.secrets import dotted
 from mesh.rules.credentials import credential
 
+_PLAIN = "docs/troubleshooting.md#a-credential-is-in-the-stack-file-in-plain-text"
+_NAME = "docs/troubleshooting.md#a-secret-is-a-part-of-a-name"
 _PARTS_OF_NAMES = ("generation", "tokenGenerations", "stack")
 
 
@@ -20,7 +22,7 @@ def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
             yield Problem(
                 path=place,
                 message=f"is in the stack file in plain text, with {kind} in it; expected a secret: set it "
-                f"with `pulumi config set --secret --path '{place}'`",
+                f"with `pulumi config set --secret --path '{place}'`: {_PLAIN}",
             )
     for path in sorted(config.secrets.paths, key=dotted):
         if any(part in _PARTS_OF_NAMES for part in path[-2:]) and "values" not in path:
@@ -28,5 +30,5 @@ def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
             yield Problem(
                 path=place,
                 message="is a secret, and a part of the names of resources, which Pulumi shows; expected it "
-                f"in plain text: set it with `pulumi config set --path '{place}'`",
+                f"in plain text: set it with `pulumi config set --path '{place}'`: {_NAME}",
             )
