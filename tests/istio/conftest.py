@@ -10,12 +10,11 @@ from tests.e2e.conftest import kube, lasting_stack, new_stack  # noqa: F401 - fi
 from tests.e2e.faults import SYSTEM
 from tests.e2e.kube import Kube
 from tests.e2e.stack import Stack
-from tests.istio.mesh import IstioMesh, config
+from tests.istio.mesh import INGRESS, IstioMesh, config
 from tests.istio.suite import Result
 
 _CONTEXTS = {"east": "istio-east", "west": "istio-west"}
 _RESULTS = pytest.StashKey[list[Result]]()
-_INGRESS = "istio-ingressgateway"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -62,7 +61,7 @@ def ingress(istio_mesh: IstioMesh, tmp_path_factory: pytest.TempPathFactory) -> 
     ports = {"status-port": (15021, 15021), "http2": (80, 8080), "https": (443, 8443)}
     ports |= {"tls": (15443, 15443), "tcp": (31400, 31400)}
     values = {
-        "labels": {"app": _INGRESS, "istio": "ingressgateway"},
+        "labels": {"app": INGRESS, "istio": "ingressgateway"},
         "imagePullPolicy": "Never",
         "autoscaling": {"enabled": False},
         "resources": {"requests": {"cpu": "10m", "memory": "40Mi"}},
@@ -73,5 +72,5 @@ def ingress(istio_mesh: IstioMesh, tmp_path_factory: pytest.TempPathFactory) -> 
     chart = ("gateway", f"--repo={cluster.chart_repository()}", f"--version={versions.ISTIO}")
     options = (f"--namespace={SYSTEM}", f"--values={file}", "--wait", "--timeout=110s")
     for view in istio_mesh.kubes.values():
-        view.run("helm", f"--kube-context={view.context}", "upgrade", "--install", _INGRESS, *chart, *options)
+        view.run("helm", f"--kube-context={view.context}", "upgrade", "--install", INGRESS, *chart, *options)
     istio_mesh.remember()

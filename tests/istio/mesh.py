@@ -13,6 +13,9 @@ from tests.e2e.kube import Kube, eventually
 from tests.e2e.stack import Stack, mesh_config
 from tests.istio import suite
 
+INGRESS = "istio-ingressgateway"
+"""The gateway that some of Istio's tests come in by."""
+
 _COME_AND_GO = {"Pod", "ReplicaSet", "Endpoints", "EndpointSlice", "Lease", "ControllerRevision"}
 """Kinds of objects that controllers make and remove all the time."""
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.istio.mesh import IstioMesh
+from tests.e2e.faults import SYSTEM, patch
+from tests.istio.mesh import INGRESS, IstioMesh
 from tests.istio.suite import Result
 
 pytestmark = pytest.mark.scheduled
@@ -37,8 +38,18 @@ TESTS = (
 
 @pytest.fixture(scope="module")
 def result(istio_mesh: IstioMesh, ingress: None) -> Result:
-    """Run all of them at once: the workloads that they call are deployed once for a run."""
+    """Run all of them at once: the workloads that they call are deployed once for a run.
+
+    Istio's suite deploys its mesh with `gatewayTopology.numTrustedProxies: 1`, for the addresses in
+    X-Forwarded-For; here only the ingress gateway needs it.
+    """
     istio_mesh.load_images(["app", "ext-authz", "jwt-server"])
+    topology = {"proxy.istio.io/config": '{"gatewayTopology": {"numTrustedProxies": 1}}'}
+    for kube in istio_mesh.kubes.values():
+        template = {"template": {"metadata": {"annotations": topology}}}
+        patch(kube, "deployment", INGRESS, {"spec": template})
+        wait = ("--timeout=120s", f"--namespace={SYSTEM}")
+        kube.kubectl("rollout", "status", f"deployment/{INGRESS}", *wait)
     return istio_mesh.run("security", TESTS, minutes=45)
 
 
