@@ -52,7 +52,8 @@ def recover(
     if yes:
         stacks.run(name, "cancel", "--yes")
     if not found:
-        print(f"nothing of the stack {name} was interrupted")
+        locked = "It has no lock." if yes else "If it is locked, run: python -m mesh recover --yes"
+        print(f"No operation of the stack {name} was interrupted. {locked}")
         return
     print("\n".join(found.lines()))
     if not yes:

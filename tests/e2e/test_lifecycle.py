@@ -136,7 +136,9 @@ def _killed_and_recovered(
     stop = _kill_in_helm(clusters[cluster_name], object_name) if kind == "Release" else _kill
     _stopped_in_the_middle(stack, moment, stop, command)
     shown = _recover(stack)
-    assert shown.returncode == 1, f"nothing to do after a kill:\n{shown.stdout}{shown.stderr}"
+    # An object is created in a moment: its operation may have ended before the kill, and only the lock is left.
+    expected = {1} if kind == "Release" else {0, 1}
+    assert shown.returncode in expected, f"nothing to do after a kill:\n{shown.stdout}{shown.stderr}"
     done = _recover(stack, "--yes")
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
     assert not stack.state()["deployment"].get("pending_operations")
