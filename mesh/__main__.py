@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
+from mesh.cli.forget import forget
 from mesh.cli.output import CommandError
 from mesh.cli.recover import recover
 from mesh.cli.trust import trust
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(verify)
 app.command()(trust)
 app.command()(recover)
+app.command()(forget)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

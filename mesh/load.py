@@ -117,7 +117,13 @@ def parse(
         section = _cluster_section(name, value, problems, secret="clusters" in secret)
         if section is None:
             continue
-        connection = _connection(name, section, read, kubeconfigs, problems)
+        # The kubeconfig of a cluster that is away may be gone. Other stacks get what it says of the cluster.
+        split = sections.trust.shared or sections.trust.stack or sections.peers
+        unneeded = section.offline and not split
+        connection = _connection(name, section, read, kubeconfigs, [] if unneeded else problems)
+        if connection is None and unneeded:
+            path = section.kubeconfig or ""
+            connection = Connection(context=section.context, path=path), ApiServer(server="")
         if connection is not None:
             own = _settings(as_map(value) or {})
             clusters[name] = _cluster(name, section, sections, *connection, own, secrets)
@@ -322,6 +328,7 @@ def _cluster(
         connection=connection,
         api_server=api_server,
         skip_unreachable=section.skip_unreachable,
+        offline=section.offline,
         istio=overridden(sections.istio, section.istio),
         intermediate=overridden(sections.trust.intermediate, section.trust.intermediate),
         exposure=overridden(sections.exposure, section.exposure),

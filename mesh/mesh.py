@@ -1,19 +1,23 @@
 """The whole mesh: its root CA, its clusters, and the remote secrets between them."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 
 import pulumi
 
 from mesh.cluster import Cluster
-from mesh.config.resolved import StackConfig
+from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.discovery.remote_secret import RemoteSecret
+from mesh.field_conflicts import take_back
+from mesh.offline import OfflineCluster, declare, providers_to_nowhere
 from mesh.pki.certificates import earliest, fingerprint
 from mesh.pki.rotation import plan_roots
 from mesh.plan import links
 from mesh.provider import kubernetes_provider
 from mesh.secret_values import transformation
 from mesh.stacks import contract
+from mesh.stacks.membership import below, of_cluster
 from mesh.stacks.references import StackReferences
+from mesh.stacks.state import RecordedResource
 from mesh.trust.root_ca import RootCA
 
 
@@ -27,6 +31,7 @@ class Mesh(pulumi.ComponentResource):
 
     root: RootCA
     clusters: dict[str, Cluster]
+    offline: dict[str, OfflineCluster]
 
     def __init__(
         self,
@@ -34,6 +39,7 @@ class Mesh(pulumi.ComponentResource):
         config: StackConfig,
         certificates: Mapping[str, str],
         kept: Set[str],
+        recorded: Sequence[RecordedResource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the mesh.
@@ -43,9 +49,10 @@ class Mesh(pulumi.ComponentResource):
             config: the stack's configuration.
             certificates: those that clusters sign with now, as PEM by name.
             kept: logical names of the namespaces that were there before the stack.
+            recorded: what the state has, for clusters that are away.
             opts: of the component.
         """
-        own = pulumi.ResourceOptions(transformations=[transformation(config.secrets)])
+        own = pulumi.ResourceOptions(transformations=[take_back, transformation(config.secrets)])
         super().__init__("mesh:index:Mesh", name, None, pulumi.ResourceOptions.merge(own, opts))
         child = pulumi.ResourceOptions(parent=self)
         self._config = config
@@ -58,7 +65,11 @@ class Mesh(pulumi.ComponentResource):
             elsewhere=others.root if config.trust.stack else None,
             opts=child,
         )
-        providers = {c.name: kubernetes_provider(c, child) for c in config.clusters.values()}
+        offline = {name: of_cluster(recorded, name) for name, c in config.clusters.items() if c.offline}
+        providers = {
+            **{name: kubernetes_provider(cluster, child) for name, cluster in config.online.items()},
+            **providers_to_nowhere(recorded, offline, child),
+        }
         self.clusters = {
             cluster.name: Cluster(
                 cluster.name,
@@ -69,13 +80,22 @@ class Mesh(pulumi.ComponentResource):
                 kept=kept,
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
             )
-            for cluster in config.clusters.values()
+            for cluster in config.online.values()
+        }
+        self.offline = {
+            name: OfflineCluster(config.clusters[name], resources, self, providers)
+            for name, resources in offline.items()
         }
         remotes = {
             **{name: cluster.as_remote() for name, cluster in self.clusters.items()},
             **{name: others.remote_cluster(name) for name in config.peers},
         }
-        for link in links(self.clusters, config.peers):
+        for link in links(config.clusters, config.peers):
+            if link.cluster in offline:
+                continue  # among what is recorded of that cluster
+            if link.remote in offline:
+                declare(below(recorded, link.name), self, providers)
+                continue
             RemoteSecret(
                 link.name,
                 namespace=self.clusters[link.cluster].namespace,
@@ -92,7 +112,10 @@ class Mesh(pulumi.ComponentResource):
     @property
     def first_expiry(self) -> pulumi.Output[str]:
         """When the first of the CA certificates expires, in UTC (RFC 3339)."""
-        intermediates = (cluster.intermediate.expires for cluster in self.clusters.values())
+        intermediates = (
+            *(cluster.intermediate.expires for cluster in self.clusters.values()),
+            *(cluster.expires for cluster in self.offline.values()),
+        )
         times = [self.root.signing.expires, *(time for time in intermediates if time is not None)]
         return pulumi.Output.all(*times).apply(earliest)
 
@@ -111,23 +134,36 @@ class Mesh(pulumi.ComponentResource):
                     if self._config.trust.shared
                 },
                 "clusters": {
-                    name: {
-                        "network": self._config.clusters[name].network,
-                        "kubeconfig": cluster.reader.kubeconfig,
-                    }
-                    for name, cluster in self.clusters.items()
+                    name: {"network": self._config.clusters[name].network, "kubeconfig": kubeconfig}
+                    for name, kubeconfig in self._kubeconfigs().items()
                 },
             }
         )
 
     def describe(self) -> dict[str, dict[str, pulumi.Input[object]]]:
         """Network, API server, Istio version and gateway addresses of each cluster, by its name."""
-        return {
-            name: {
-                "network": self._config.clusters[name].network,
-                "apiServer": self._config.clusters[name].api_server.server,
-                "istioVersion": self._config.clusters[name].istio.version,
-                "gatewayAddresses": cluster.gateway.addresses,
+        return {name: self._describe(cluster) for name, cluster in self._config.clusters.items()}
+
+    def _describe(self, cluster: ClusterConfig) -> dict[str, pulumi.Input[object]]:
+        common = {"network": cluster.network, "apiServer": cluster.api_server.server}
+        if cluster.offline:
+            offline = self.offline[cluster.name]
+            return {
+                **common,
+                "istioVersion": offline.istio_version or "",
+                "gatewayAddresses": offline.gateway_addresses,
+                "offline": True,
             }
-            for name, cluster in self.clusters.items()
+        return {
+            **common,
+            "istioVersion": cluster.istio.version,
+            "gatewayAddresses": self.clusters[cluster.name].gateway.addresses,
+        }
+
+    def _kubeconfigs(self) -> dict[str, pulumi.Output[str]]:
+        """Those for peers, by the cluster's name."""
+        offline = ((name, cluster.kubeconfig) for name, cluster in self.offline.items())
+        return {
+            **{name: cluster.reader.kubeconfig for name, cluster in self.clusters.items()},
+            **{name: kubeconfig for name, kubeconfig in offline if kubeconfig is not None},
         }

@@ -97,7 +97,7 @@ def _connect(config: StackConfig, operations: Sequence[PendingOperation]) -> Map
     """The clusters of the stack; one that cannot be asked is left out if nothing was interrupted in it."""
     apis: dict[str, KubernetesApi] = {}
     concerned = {operation.cluster for operation in operations}
-    for name, cluster in config.clusters.items():
+    for name, cluster in config.online.items():
         try:
             api = KubernetesApi.connect(cluster.connection)
             api.get("/api")
@@ -105,6 +105,11 @@ def _connect(config: StackConfig, operations: Sequence[PendingOperation]) -> Map
         except (UnreachableError, RefusedError) as error:
             if name in concerned:
                 raise CommandError(f"cannot ask {name} what Pulumi was doing there: {error}") from error
+    if away := concerned & {*config.clusters} - {*config.online}:
+        raise CommandError(
+            f"{', '.join(sorted(away))}: Pulumi was changing this cluster, and it is offline in the stack "
+            "file; expected it to be back: remove `offline`, recover, and run `pulumi up`"
+        )
     if strangers := concerned - {"", *config.clusters}:
         raise CommandError(
             f"{', '.join(sorted(strangers))}: Pulumi was changing this cluster, and it is not in the "

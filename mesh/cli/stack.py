@@ -93,8 +93,11 @@ def run(stack: str, *arguments: str, given: str | None = None) -> str:
         check=False,
     )
     if done.returncode != 0:
+        # An update says what went wrong on its standard output, where it shows no secret.
+        errors = [line.strip() for line in done.stdout.splitlines() if "error: " in line]
         raise CommandError(
-            f"`pulumi {' '.join(arguments[:2])}` fails for the stack {stack}: {done.stderr.strip()}"
+            f"`pulumi {' '.join(arguments[:2])}` fails for the stack {stack}: "
+            f"{'; '.join(filter(None, [done.stderr.strip(), *errors]))}"
         )
     return done.stdout
 

@@ -112,7 +112,8 @@ def _verification(
             stack=stack,
             seconds=time.monotonic() - begin,
             pairs=results,
-            not_verified=tuple(name for name in config.clusters if name not in callers),
+            not_verified=tuple(name for name in config.online if name not in callers),
+            offline=tuple(name for name in config.clusters if name not in config.online),
         )
         if report.passed or report.seconds + _PAUSE_SECONDS > timeout:
             return report
@@ -178,6 +179,8 @@ def _summary(report: VerificationReport) -> Iterator[str]:
     if report.not_verified:
         names = ", ".join(report.not_verified)
         yield f"not verified, because HelloWorld is off: {names}; {_turn_on(report.not_verified[0])}"
+    if report.offline:
+        yield f"not verified, because they are offline in the stack file: {', '.join(report.offline)}"
 
 
 def _turn_on(cluster: str | None = None) -> str:

@@ -57,6 +57,7 @@ class ClusterConfig:
     connection: Connection
     api_server: ApiServer
     skip_unreachable: bool
+    offline: bool
     istio: IstioSection
     intermediate: IntermediateSection
     exposure: ExposureSection
@@ -104,6 +105,11 @@ class StackConfig:
     settings: frozenset[str] = frozenset()
     secrets: Secrets = _NOTHING
     plain: Mapping[Path, object] = field(default_factory=dict[Path, object], repr=False)
+
+    @property
+    def online(self) -> Mapping[str, ClusterConfig]:
+        """The clusters that an update may change, by name."""
+        return {name: cluster for name, cluster in self.clusters.items() if not cluster.offline}
 
     @property
     def split(self) -> bool:

@@ -343,6 +343,12 @@ class ClusterSection(Section):
         "refuses is an error.",
         examples=["true"],
     )
+    offline: bool = Field(
+        default=False,
+        description="Whether this cluster is away: it and its remote secrets stay as they are, and nothing "
+        "asks its API server. See [Clusters that are away](offline.md).",
+        examples=["true"],
+    )
     api_server: ApiServerSection = Field(
         default=ApiServerSection(),
         description="How other clusters reach the API server.",

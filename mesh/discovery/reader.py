@@ -69,6 +69,11 @@ def _with_token(
         )
         for generation in cluster.reader.token_generations
     ]
+    return token_kubeconfig(cluster, tokens[-1].data)
+
+
+def token_kubeconfig(cluster: ClusterConfig, data: pulumi.Output[Mapping[str, str]]) -> pulumi.Output[str]:
+    """The kubeconfig for peers with the token that is in a Secret's `data`."""
 
     def kubeconfig(data: Mapping[str, str]) -> str:
         return remote_kubeconfig(
@@ -80,4 +85,4 @@ def _with_token(
             ),
         )
 
-    return pulumi.Output.secret(tokens[-1].data).apply(kubeconfig)
+    return pulumi.Output.secret(data).apply(kubeconfig)

@@ -35,7 +35,10 @@ class PairResult(BaseModel):
 
 
 class VerificationReport(BaseModel):
-    """A whole verification; `not_verified` are the clusters without the sample."""
+    """A whole verification.
+
+    `not_verified` are the clusters without the sample, `offline` those that are away.
+    """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
@@ -43,6 +46,7 @@ class VerificationReport(BaseModel):
     seconds: _Seconds
     pairs: tuple[PairResult, ...]
     not_verified: tuple[str, ...] = ()
+    offline: tuple[str, ...] = ()
 
     @computed_field
     @property
@@ -52,8 +56,8 @@ class VerificationReport(BaseModel):
 
 
 def with_sample(config: StackConfig) -> tuple[str, ...]:
-    """The clusters that have HelloWorld."""
-    return tuple(name for name, cluster in config.clusters.items() if cluster.hello_world.enabled)
+    """The clusters that have HelloWorld, and are not offline."""
+    return tuple(name for name, cluster in config.online.items() if cluster.hello_world.enabled)
 
 
 def expected_pairs(config: StackConfig) -> tuple[Pair, ...]:

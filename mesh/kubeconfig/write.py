@@ -1,10 +1,13 @@
-"""The kubeconfig in a remote secret."""
+"""The kubeconfigs that the program writes: that in a remote secret, and one that leads nowhere."""
 
 import base64
 
 import yaml
 
 from mesh.config.resolved import ApiServer
+
+NOWHERE = "{apiVersion: v1, kind: Config}"
+"""Whoever is given it has no API server to ask."""
 
 
 def remote_kubeconfig(

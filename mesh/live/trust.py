@@ -11,12 +11,12 @@ from mesh.live.proxies import count_issuers
 
 
 def read_cluster_trust(config: StackConfig, *, workloads: bool) -> dict[str, ClusterTrust]:
-    """Every cluster of the stack by name; proxies are asked for their certificates only on request."""
+    """Every cluster by name that is not offline; proxies are asked for their certificates only on request."""
 
     def one(name: str) -> ClusterTrust:
         return _cluster(config.clusters[name].connection, workloads=workloads)
 
-    return for_each(config.clusters, one)
+    return for_each(config.online, one)
 
 
 def _cluster(connection: Connection, *, workloads: bool) -> ClusterTrust:

@@ -18,9 +18,10 @@ from mesh.helm.errors import ChartUnavailableError
 from mesh.live import istio_system, objects, peers
 from mesh.live.concurrent import for_each
 from mesh.pki.certificates import join, parse_readable
-from mesh.preflight import access, charts, encryption, identity, inventory, ownership, transitions
+from mesh.preflight import access, away, charts, encryption, identity, inventory, ownership, transitions
 from mesh.stack_file import settings, stack_file
 from mesh.stacks import state
+from mesh.stacks.state import RecordedResource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +29,13 @@ class Observed:
     """What the declarations take from the clusters.
 
     `certificates` are those that the clusters sign with now, as PEM by the cluster's name, each with its
-    chain after it; `kept` has the logical names of the namespaces that were there before the stack.
+    chain after it; `kept` has the logical names of the namespaces that were there before the stack, and
+    `recorded` the resources in its state.
     """
 
     certificates: Mapping[str, str]
     kept: Set[str]
+    recorded: Sequence[RecordedResource]
 
 
 def preflight(config: StackConfig) -> Observed:
@@ -62,8 +65,8 @@ def preflight(config: StackConfig) -> Observed:
         recorded = exporting.result()
     if unavailable:
         pulumi.log.warn(config.secrets.masked(f"what the charts come to is not checked: {unavailable}"))
-    for warning in access.unchecked(by_peers):
-        pulumi.log.warn(warning)
+    for warning in (*access.unchecked(by_peers), *away.warnings(config, clusters)):
+        pulumi.log.warn(config.secrets.masked(warning))
     gone = for_each(
         recorded.connections.keys() - config.clusters.keys(),
         lambda name: istio_system.read_cluster(recorded.connections[name]),
@@ -87,7 +90,7 @@ def preflight(config: StackConfig) -> Observed:
         *ownership.unknown(looked_for),
         *(p for name in there for p in ownership.foreign(config.clusters[name], missing[name], there[name])),
         *identity.problems(config, members),
-        *transitions.problems(config, members, datetime.now(UTC)),
+        *transitions.problems(config, members, recorded, datetime.now(UTC)),
     ]
     groups = {
         "the stack": list(encryption.problems(settings(stack_file(pulumi.get_stack())))),
@@ -102,6 +105,7 @@ def preflight(config: StackConfig) -> Observed:
             for name, c in clusters.items()
             if (own := c.trust.cacerts) and parse_readable(own.certificate)
         },
+        recorded=recorded.resources,
         kept=recorded.kept.union(*(ownership.adopted(missing[name], there[name]) for name in there)),
     )
 

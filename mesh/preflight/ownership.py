@@ -48,19 +48,25 @@ def members(
 
 
 def leaving(clusters: Mapping[str, ObservedCluster], recorded: RecordedState) -> Iterator[Problem]:
-    """A problem for each cluster whose entry is gone, and whose context leads to another one's mesh."""
+    """A problem for each cluster whose entry is gone, and whose mesh an update cannot delete."""
     for name, observed in clusters.items():
         own = recorded.namespaces.get(_namespace(name))
-        if own and own.uid and observed.namespace_uid and observed.namespace_uid != own.uid:
-            connection = recorded.connections[name]
-            yield Problem(
-                path=f"clusters.{name}",
-                message=f"its entry is gone, so an update would delete the mesh in it, and its context "
-                f"{connection.context!r} in {connection.path} leads to another cluster than before; expected "
-                "the cluster of the last update. Correct the kubeconfig. If the cluster is gone, take it out "
-                "of the state, which deletes nothing in a cluster: `pulumi state delete --target-dependents "
-                f"'{recorded.urns[state.PROVIDER, name]}'`",
-            )
+        if own is None or own.uid is None:
+            continue
+        connection = recorded.connections[name]
+        if no_way := observed.unreachable or observed.refused:
+            why = f"its context {connection.context!r} leads nowhere: {no_way}"
+        elif observed.namespace_uid and observed.namespace_uid != own.uid:
+            why = f"its context {connection.context!r} in {connection.path} leads to another cluster"
+        else:
+            continue
+        yield Problem(
+            path=f"clusters.{name}",
+            message=f"its entry is gone, so an update would delete the mesh in it, and {why}; expected the "
+            "cluster of the last update. Correct the kubeconfig, or put the entry back, with `offline: true` "
+            f"if the cluster is away. If it is gone for good, run `python -m mesh forget {name}`: "
+            "docs/offline.md#a-cluster-is-gone-for-good",
+        )
 
 
 def adopted(missing: Iterable[Declared], found: Found) -> frozenset[str]:

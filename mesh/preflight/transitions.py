@@ -17,6 +17,7 @@ from mesh.pki.profile import root_common_name
 from mesh.pki.rotation import STEPS, RootRole, TrustBundle, plan_roots
 from mesh.pki.validation import cacerts_problems
 from mesh.preflight.identity import dropped
+from mesh.stacks.state import SECRET, RecordedState
 
 _PHASE = "trust.phase"
 _ROOT = "trust.root"
@@ -36,10 +37,10 @@ _SIGNS_WITH_CURRENT = TrustBundle.of(RootRole.UNKNOWN, RootRole.CURRENT, RootRol
 
 
 def problems(
-    config: StackConfig, clusters: Mapping[str, ObservedCluster], now: datetime
+    config: StackConfig, clusters: Mapping[str, ObservedCluster], recorded: RecordedState, now: datetime
 ) -> Iterator[Problem]:
     """Each step that would break calls from where the clusters are now, and what to do instead."""
-    for cluster in config.clusters.values():
+    for cluster in config.online.values():
         if cluster.intermediate.existing and cluster.name in clusters:
             yield from _existing(cluster, config.trust, clusters[cluster.name], now)
     bundles = {
@@ -49,7 +50,7 @@ def problems(
         yield from _steady(config.trust.root, clusters, bundles)
     else:
         yield from _rotation(config.trust.phase, clusters, bundles)
-    yield from _tokens(config, clusters)
+    yield from _tokens(config, clusters, recorded)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -262,15 +263,22 @@ def _cacerts_problems(cacerts: Cacerts, trust: TrustSection, now: datetime) -> I
         yield f"{keys['roots']}: the root of the mesh is not in it"
 
 
-def _tokens(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Iterator[Problem]:
-    """A token may be deleted only when no remote secret has it any more."""
-    for remote, cluster in config.clusters.items():
-        if cluster.reader.kubeconfig is not None:
+def _tokens(
+    config: StackConfig, clusters: Mapping[str, ObservedCluster], recorded: RecordedState
+) -> Iterator[Problem]:
+    """A token may be deleted only when no remote secret has it any more.
+
+    One that was deleted while a cluster was away is not in the state any more, and a cluster that was away
+    gets all of a rotation in one update.
+    """
+    for remote, cluster in config.online.items():
+        if remote in recorded.away or cluster.reader.kubeconfig is not None:
             continue
         configured = list(cluster.reader.token_generations)
         for other, found in clusters.items():
             used = token_generation(found.token_secrets.get(remote, ""))
-            if used is not None and used not in configured and other in config.clusters:
+            is_there = (SECRET, f"{remote}-reader-token-g{used}") in recorded.urns
+            if used is not None and used not in configured and other in config.clusters and is_there:
                 yield Problem(
                     path="reader.tokenGenerations",
                     message=f"{configured} deletes the token of {remote} of generation {used}, and {other} "

@@ -16,7 +16,7 @@ _SEE = "docs/troubleshooting.md#peers-cannot-use-an-address"
 
 def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
     """A problem for each address that peers cannot use, or that is another cluster's."""
-    for cluster in config.clusters.values():
+    for cluster in config.online.values():
         if cluster.reader.kubeconfig is None:
             yield from _address(cluster)
             yield from _proxy(cluster)
@@ -82,7 +82,7 @@ def _without_credentials(url: str) -> str:
 
 def _same(config: StackConfig) -> Iterator[Problem]:
     first: dict[Hashable, ClusterConfig] = {}
-    for cluster in config.clusters.values():
+    for cluster in config.online.values():
         server = cluster.api_server
         if is_loopback(server.server):
             continue

@@ -6,11 +6,14 @@ import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mesh.config.resolved import Connection
+from mesh.kubeconfig.write import NOWHERE
 from mesh.mappings import Json, at
 
-PROVIDER = "pulumi:providers:kubernetes"
+_PROVIDERS = "pulumi:providers:"
+PROVIDER = f"{_PROVIDERS}kubernetes"
 NAMESPACE = "kubernetes:core/v1:Namespace"
 SECRET = "kubernetes:core/v1:Secret"  # noqa: S105 - a type
 NAMESPACE_PATCH = "kubernetes:core/v1:NamespacePatch"
@@ -30,16 +33,42 @@ class RecordedNamespace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordedResource:
+    """A resource as the last update left it.
+
+    `parent` and `provider` are URNs, empty where there is none; `provider_version` is that of the provider's
+    plugin. `custom` is whether it has a provider, `read` whether the stack only reads it. In `outputs`,
+    secrets are encrypted.
+    """
+
+    urn: str
+    type: str
+    parent: str = ""
+    provider: str = ""
+    provider_version: str | None = None
+    custom: bool = True
+    read: bool = False
+    outputs: Json = field(default_factory=dict[str, Any], repr=False)
+
+    @property
+    def name(self) -> str:
+        """The logical name."""
+        return self.urn.rpartition("::")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RecordedState:
     """The resources of a stack as of its last update: URNs by type and logical name, namespaces by name.
 
     `connections` has how Pulumi reaches each cluster, also one without an entry any more, where the state has
-    the path of a kubeconfig and not its contents.
+    the path of a kubeconfig and not its contents. Clusters in `away` were offline at the last update.
     """
 
+    resources: Sequence[RecordedResource] = ()
     urns: Mapping[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     namespaces: Mapping[str, RecordedNamespace] = field(default_factory=dict[str, RecordedNamespace])
     connections: Mapping[str, Connection] = field(default_factory=dict[str, Connection])
+    away: frozenset[str] = frozenset()
 
     @property
     def kept(self) -> frozenset[str]:
@@ -80,7 +109,15 @@ def export(stack: str, folder: Path) -> Json:
 def recorded(state: Json) -> RecordedState:
     """What an exported state says. Pure."""
     resources = list(_resources(state))
+    kubeconfigs = {
+        (_name(resource), str(at(resource, "inputs", "context"))): path
+        for resource in resources
+        if resource["type"] == PROVIDER
+        and isinstance(path := at(resource, "inputs", "kubeconfig"), str)  # contents are encrypted
+    }
+    versions = {r["urn"]: at(r, "inputs", "version") for r in resources if r["type"].startswith(_PROVIDERS)}
     return RecordedState(
+        resources=tuple(_resource(resource, versions) for resource in resources),
         urns={(resource["type"], _name(resource)): resource["urn"] for resource in resources},
         namespaces={
             _name(resource): RecordedNamespace(
@@ -91,17 +128,31 @@ def recorded(state: Json) -> RecordedState:
             if resource["type"] in (NAMESPACE, NAMESPACE_PATCH)
         },
         connections={
-            _name(resource): Connection(context=str(at(resource, "inputs", "context")), path=path)
-            for resource in resources
-            if resource["type"] == PROVIDER
-            and isinstance(path := at(resource, "inputs", "kubeconfig"), str)  # contents are encrypted
+            name: Connection(context=context, path=path)
+            for (name, context), path in kubeconfigs.items()
+            if path != NOWHERE
         },
+        away=frozenset(name for (name, _), path in kubeconfigs.items() if path == NOWHERE),
     )
 
 
 def _resources(state: Json) -> Iterator[Json]:
     resources: Sequence[Json] = at(state, "deployment", "resources") or ()
     return (resource for resource in resources if not resource.get("delete"))
+
+
+def _resource(resource: Json, versions: Mapping[str, str | None]) -> RecordedResource:
+    provider = str(resource.get("provider") or "").rpartition("::")[0]  # what is cut off is its ID
+    return RecordedResource(
+        urn=str(resource["urn"]),
+        type=str(resource["type"]),
+        parent=str(resource.get("parent") or ""),
+        provider=provider,
+        provider_version=versions.get(provider),
+        custom=bool(resource.get("custom")),
+        read=bool(resource.get("external")),
+        outputs=resource.get("outputs") or {},
+    )
 
 
 def _name(resource: Json) -> str:

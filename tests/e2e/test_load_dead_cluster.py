@@ -1,13 +1,8 @@
-"""While one cluster is dead, calls in the other go on, and `pulumi up` does what is documented.
-
-A dead cluster is one whose processes stand still, and whose network lets nothing in: to others, it is a
-machine without power.
-"""
+"""While one cluster is dead, calls in the other go on, and `pulumi up` does what is documented."""
 
 import copy
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,7 +10,7 @@ import pytest
 
 from mesh.samples.names import NAMESPACE, SERVICE
 from sandbox import cluster
-from tests.e2e.faults import SYSTEM, feed, passes, verify
+from tests.e2e.faults import SYSTEM, dead, feed, passes, verify
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.load import Load
 from tests.e2e.stack import Stack
@@ -24,7 +19,6 @@ pytestmark = pytest.mark.breaking
 
 View = Callable[[str], Kube]
 _HOST = f"{SERVICE}.{NAMESPACE}.svc.cluster.local"
-_RULE = ["PREROUTING", "!", "-i", "lo", "-j", "DROP"]
 _WINDOW = timedelta(seconds=10)
 """After this, outlier detection has seen enough to leave the dead cluster out."""
 _MOST_FAILED = 4
@@ -113,18 +107,6 @@ def test_a_marked_cluster_that_does_not_answer_catches_up_later(
 
     eventually(updated, lambda: tries[-1])
     assert _exposed(kube("west")) == ["*.svc.cluster.local"]
-
-
-@contextmanager
-def dead(victim: cluster.Cluster) -> Iterator[None]:
-    """A cluster without power, which comes back as it was."""
-    victim.run(["iptables", "-t", "raw", "-I", *_RULE]).check_returncode()
-    victim.pause()
-    try:
-        yield
-    finally:
-        victim.resume()
-        victim.run(["iptables", "-t", "raw", "-D", *_RULE]).check_returncode()
 
 
 def _exposed(kube: Kube) -> list[str]:

@@ -69,7 +69,7 @@ CASES = (
         written="clusters: {west: {netwrk: net-1}}",
         message=(
             "clusters.west.netwrk: unknown key; did you mean network? Expected one of: apiServer, "
-            "context, exposure, helloWorld, istio, kubeconfig, kubeconfigContents, network, reader, "
+            "context, exposure, helloWorld, istio, kubeconfig, kubeconfigContents, network, offline, reader, "
             "skipUnreachable, trust"
         ),
     ),

@@ -109,15 +109,18 @@ def test_a_state_without_uids_is_accepted() -> None:
 
 
 def test_a_cluster_that_leaves_takes_nothing_from_another() -> None:
-    """Its context leads elsewhere; where it leads to a cluster without a mesh there is nothing to delete."""
+    """Its context leads elsewhere or nowhere; in a cluster without a mesh there is nothing to delete."""
     own = _state(north="uid-1")
     connections = {"north": Connection(context="arctic", path="~/.kube/config")}
     recorded = RecordedState(urns=own.urns, namespaces=own.namespaces, connections=connections)
     (problem,) = leaving({"north": _cluster("uid-2")}, recorded)
     assert problem.path == "clusters.north"
     assert "its context 'arctic' in ~/.kube/config leads to another cluster" in problem.message
-    assert "`pulumi state delete --target-dependents 'urn:provider::north'`" in problem.message
-    for harmless in (_cluster("uid-1"), _cluster(None), ObservedCluster(unreachable="timed out")):
+    assert "run `python -m mesh forget north`" in problem.message
+    (problem,) = leaving({"north": ObservedCluster(unreachable="timed out")}, recorded)
+    assert "leads nowhere: timed out" in problem.message
+    assert "put the entry back, with `offline: true`" in problem.message
+    for harmless in (_cluster("uid-1"), _cluster(None)):
         assert list(leaving({"north": harmless}, recorded)) == []
 
 

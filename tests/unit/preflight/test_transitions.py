@@ -9,6 +9,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from mesh.live.facts import Cacerts, ObservedCluster, ObservedControlPlane, ObservedTrust
 from mesh.preflight.transitions import problems
+from mesh.stacks.state import SECRET, RecordedState
 from tests.builders.certificates import authority
 from tests.builders.stacks import stack_config
 
@@ -16,6 +17,9 @@ OLD, NEW, OTHER = (authority(name).pem for name in ("dev root CA 1", "dev root C
 BUNDLES = {"none": OLD, "both": OLD + NEW, "sign": OLD + NEW + NEW, "drop": NEW, "other": OTHER}
 PHASES = {"both": "trust-both", "sign": "sign-with-new", "drop": "drop-old"}
 ROTATION = {"nextRoot": {"generation": 2}}
+
+
+_NOTHING = RecordedState()
 
 
 def cluster(loaded: str, configured: str | None = None, **more: Any) -> ObservedCluster:
@@ -27,10 +31,15 @@ def cluster(loaded: str, configured: str | None = None, **more: Any) -> Observed
     )
 
 
-def refusals(trust: Mapping[str, Any], clusters: Mapping[str, ObservedCluster], **sections: Any) -> list[str]:
+def refusals(
+    trust: Mapping[str, Any],
+    clusters: Mapping[str, ObservedCluster],
+    recorded: RecordedState = _NOTHING,
+    **sections: Any,
+) -> list[str]:
     """What is refused for a stack of these clusters."""
     config = stack_config({name: {} for name in clusters}, trust=trust, **sections)
-    return [str(problem) for problem in problems(config, clusters, datetime.now(UTC))]
+    return [str(problem) for problem in problems(config, clusters, recorded, datetime.now(UTC))]
 
 
 def rotation(phase: str) -> dict[str, Any]:
@@ -166,9 +175,32 @@ def test_a_token_in_use_is_not_deleted() -> None:
     """East still reads west with generation 1."""
     reading = ObservedCluster(token_secrets={"west": "istio-reader-token-g1"})
     clusters = {"east": reading, "west": ObservedCluster()}
-    (line,) = refusals({}, clusters, reader={"tokenGenerations": [2]})
+    urns = {(SECRET, "west-reader-token-g1"): "urn"}
+    (line,) = refusals({}, clusters, RecordedState(urns=urns), reader={"tokenGenerations": [2]})
     assert line.startswith("reader.tokenGenerations: [2] deletes the token of west of generation 1")
-    assert refusals({}, clusters, reader={"tokenGenerations": [1, 2]}) == []
+    assert refusals({}, clusters, RecordedState(urns=urns), reader={"tokenGenerations": [1, 2]}) == []
+
+
+def test_a_token_that_was_deleted_while_its_reader_was_away_is_not_asked_for_again() -> None:
+    """East comes back with a remote secret for west whose token is gone: the update replaces it."""
+    reading = ObservedCluster(token_secrets={"west": "istio-reader-token-g1"})
+    clusters = {"east": reading, "west": ObservedCluster()}
+    assert refusals({}, clusters, RecordedState(), reader={"tokenGenerations": [2]}) == []
+
+
+def test_a_cluster_that_was_away_gets_a_new_token_in_one_update() -> None:
+    """All others have taken both steps meanwhile, and read it with the token that it has."""
+    reading = ObservedCluster(token_secrets={"west": "istio-reader-token-g1"})
+    clusters = {"east": reading, "west": ObservedCluster()}
+    recorded = RecordedState(urns={(SECRET, "west-reader-token-g1"): "urn"}, away=frozenset({"west"}))
+    assert refusals({}, clusters, recorded, reader={"tokenGenerations": [2]}) == []
+
+
+def test_a_phase_waits_for_a_cluster_that_is_away() -> None:
+    """Nobody knows which roots it trusts."""
+    clusters = {"east": cluster("none"), "west": ObservedCluster(unreachable="it is offline")}
+    (line,) = refusals(rotation("both"), clusters)
+    assert "the phase of west is unknown: it is offline; expected every cluster to be reachable" in line
 
 
 ROOT = authority("root")

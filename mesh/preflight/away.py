@@ -1,0 +1,24 @@
+"""Clusters that are away: marked as such in the stack file, or without an answer. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from mesh.config.resolved import StackConfig
+from mesh.live.facts import ObservedCluster
+
+_SEE = "docs/offline.md"
+
+
+def warnings(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Iterator[str]:
+    """One warning for all clusters that are marked, and one for each that gives no answer."""
+    if offline := [name for name, cluster in config.clusters.items() if cluster.offline]:
+        yield (
+            f"{', '.join(offline)}: offline in the stack file, so nothing in it is changed, and no remote "
+            f"secret for it. Once it is back, remove `offline` and run `pulumi up` ({_SEE})"
+        )
+    for name, cluster in config.online.items():
+        if (reason := clusters[name].unreachable) and not cluster.skip_unreachable:
+            yield (
+                f"{name} gives no answer: {reason}. Its part will fail; with --continue-on-error the others "
+                f"get theirs. If it comes back later, set clusters.{name}.offline to true. If it is gone for "
+                f"good, run `python -m mesh forget {name}` ({_SEE})"
+            )

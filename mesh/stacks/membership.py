@@ -1,0 +1,48 @@
+"""Which resources in a stack's state belong to a cluster. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from mesh.stacks.state import PROVIDER, RecordedResource
+
+_CLUSTER = "mesh:index:Cluster"
+_OF_ALL = ("pulumi:pulumi:Stack", "mesh:index:Mesh")
+
+
+def clusters(resources: Sequence[RecordedResource]) -> tuple[str, ...]:
+    """The names of the clusters that the stack has."""
+    return tuple(resource.name for resource in resources if resource.type == _CLUSTER)
+
+
+def of_cluster(resources: Sequence[RecordedResource], cluster: str) -> tuple[RecordedResource, ...]:
+    """The cluster's component and all below it, and its remote secrets with their components.
+
+    Its provider is not among them. The order is that of the state: a parent comes before its children.
+    """
+    by_urn = {resource.urn: resource for resource in resources}
+    urns: set[str] = set()
+    for resource in resources:
+        around = tuple(_with_ancestors(resource, by_urn))
+        if any(one.type == _CLUSTER and one.name == cluster for one in around):
+            urns.add(resource.urn)
+        elif resource.provider.endswith(f"{PROVIDER}::{cluster}"):
+            urns.update(one.urn for one in around if one.type not in _OF_ALL)
+    return tuple(resource for resource in resources if resource.urn in urns)
+
+
+def below(resources: Sequence[RecordedResource], component: str) -> tuple[RecordedResource, ...]:
+    """A component by its logical name, and all below it, parents first."""
+    by_urn = {resource.urn: resource for resource in resources}
+    return tuple(
+        resource
+        for resource in resources
+        if any(not one.custom and one.name == component for one in _with_ancestors(resource, by_urn))
+    )
+
+
+def _with_ancestors(
+    resource: RecordedResource, by_urn: Mapping[str, RecordedResource]
+) -> Iterator[RecordedResource]:
+    found: RecordedResource | None = resource
+    while found is not None:
+        yield found
+        found = by_urn.get(found.parent)

@@ -1,0 +1,25 @@
+"""What is said of clusters that are away."""
+
+from mesh.live.facts import ObservedCluster
+from mesh.preflight.away import warnings
+from tests.builders.stacks import stack_config
+
+_SILENT = ObservedCluster(unreachable="timed out")
+
+
+def test_all_clusters_that_are_marked_have_one_warning() -> None:
+    """Not one each: it is what somebody has decided."""
+    config = stack_config({"east": {}, "west": {"offline": True}, "north": {"offline": True}})
+    clusters = {"east": ObservedCluster(), "west": _SILENT, "north": _SILENT}
+    (warning,) = warnings(config, clusters)
+    assert warning.startswith("west, north: offline in the stack file, so nothing in it is changed")
+
+
+def test_a_cluster_without_an_answer_is_said_with_the_ways_on() -> None:
+    """Unless the stack file has one already."""
+    config = stack_config({"east": {}, "west": {}, "north": {"skipUnreachable": True}})
+    clusters = {"east": ObservedCluster(), "west": _SILENT, "north": _SILENT}
+    (warning,) = warnings(config, clusters)
+    assert warning.startswith("west gives no answer: timed out")
+    assert "clusters.west.offline" in warning
+    assert "python -m mesh forget west" in warning
