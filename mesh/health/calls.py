@@ -17,8 +17,8 @@ def sidecar_missing(facts: PairFacts) -> Finding | None:
                 cluster=cluster.name,
                 message=f"{workload.pods - workload.injected} of {workload.pods} {role} pods in "
                 f"{cluster.name}/{NAMESPACE} have no sidecar",
-                hint=f"check that the namespace has the label istio-injection=enabled; then, in "
-                f"{cluster.name}, run `kubectl -n {NAMESPACE} rollout restart deployment`",
+                hint=f"in {cluster.name}, run `kubectl -n {NAMESPACE} delete deployments --all`; then "
+                f"{PUT_BACK}, which puts back the label of the namespace and makes the pods again",
             )
     return None
 
@@ -31,7 +31,8 @@ def sample_not_running(facts: PairFacts) -> Finding | None:
                 reason=Reason.SAMPLE_NOT_RUNNING,
                 cluster=cluster.name,
                 message=f"no {role} pod is ready in {cluster.name}/{NAMESPACE} (of {workload.pods})",
-                hint=f"in {cluster.name}, run `kubectl -n {NAMESPACE} describe pods`",
+                hint=f"{PUT_BACK}; if that changes nothing, in {cluster.name}, run `kubectl -n {NAMESPACE} "
+                "describe pods`",
             )
     return None
 
@@ -59,8 +60,9 @@ def name_not_resolved(facts: PairFacts) -> Finding | None:
             cluster=name,
             message=f"{SERVICE}.{NAMESPACE} exists in remote clusters only, and the proxy of {name}'s client "
             "does not answer DNS queries",
-            hint='set meshConfig.defaultConfig.proxyMetadata.ISTIO_META_DNS_CAPTURE to "true" and restart '
-            "the client, or create a Service of that name",
+            hint=f"{PUT_BACK}, which makes the Service in {name} again; where a service of yours exists in "
+            "remote clusters only, set meshConfig.defaultConfig.proxyMetadata.ISTIO_META_DNS_CAPTURE to "
+            '"true", and restart its clients',
         )
     return Finding(
         reason=Reason.NAME_NOT_RESOLVED,

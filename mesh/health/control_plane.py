@@ -1,7 +1,7 @@
 """What can be wrong with the API server and the control plane of a cluster. Pure."""
 
-from mesh.health.finding import Finding, Reason
-from mesh.istio.names import ISTIOD_PODS, NAMESPACE
+from mesh.health.finding import Finding, Reason, put_back_release
+from mesh.istio.names import ISTIOD, ISTIOD_PODS, NAMESPACE
 from mesh.live.facts import ClusterFacts, PairFacts
 
 
@@ -33,7 +33,8 @@ def istiod_down(facts: PairFacts) -> Finding | None:
                 cluster=cluster.name,
                 message=f"istiod has no ready pod in {cluster.name} (of {cluster.istiod.pods}): proxies get "
                 "no changes, and no new certificates when theirs expire",
-                hint=f"in {cluster.name}, run `kubectl -n {NAMESPACE} describe pods -l {ISTIOD_PODS}`",
+                hint=f"{put_back_release(cluster.name, ISTIOD, pods=cluster.istiod.pods)}; if pods do not "
+                f"start, run `kubectl -n {NAMESPACE} describe pods -l {ISTIOD_PODS}`",
             )
     return None
 

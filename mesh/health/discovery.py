@@ -1,6 +1,6 @@
 """What can keep a control plane from discovering the services of a remote cluster. Pure."""
 
-from mesh.health.finding import PUT_BACK, Finding, Reason, Severity
+from mesh.health.finding import PUT_BACK, Finding, Reason, Severity, put_back_release
 from mesh.istio.names import ISTIOD, NAMESPACE, READER_ACCOUNT, REMOTE_SECRET_LABEL, remote_secret_name
 from mesh.live.facts import PairFacts, TokenCheck
 
@@ -41,7 +41,8 @@ def remote_secret_ignored(facts: PairFacts) -> Finding | None:
         cluster=cluster,
         message=f"{NAMESPACE}/{secret.name} in {cluster} has the data key "
         f"{', '.join(secret.kubeconfigs) or '(none)'}; expected the cluster's name, {remote}",
-        hint=PUT_BACK,
+        # An update would put the right key back and leave the other: two remote clusters for istiod.
+        hint=f"in {cluster}, run `kubectl -n {NAMESPACE} delete secret {secret.name}`; then {PUT_BACK}",
     )
 
 
@@ -71,7 +72,7 @@ def token_refused(facts: PairFacts) -> Finding | None:
         cluster=remote,
         message=f"the API server of {remote} refuses the token in {cluster}'s remote secret (HTTP 401): its "
         f"Secret in {remote}/{NAMESPACE} was deleted or created again",
-        hint="run `pulumi up --refresh`, which renews the token and the remote secrets",
+        hint=f"{PUT_BACK}, which renews the token and the remote secrets",
     )
 
 
@@ -85,25 +86,28 @@ def reader_denied(facts: PairFacts) -> Finding | None:
         reason=Reason.READER_DENIED,
         cluster=remote,
         message=f"the token that {facts.caller.name} has for {remote} may not: " + ", ".join(token.denied),
-        hint=f"check the ClusterRoleBindings of {READER_ACCOUNT} in {remote}, or {PUT_BACK}",
+        hint=f"{PUT_BACK}; then, for what {READER_ACCOUNT} has from the chart, "
+        f"{put_back_release(remote, ISTIOD)}",
     )
 
 
 def remote_not_synced(facts: PairFacts) -> Finding | None:
     """A remote cluster that istiod does not know, or has not synced with."""
-    if facts.link is None or facts.caller.remotes is None:
+    if facts.link is None:
         return None
     cluster, remote = facts.caller.name, facts.target.name
-    status = facts.caller.remotes.get(remote)
-    if status == "synced":
+    statuses = {pod: known.get(remote) for pod, known in facts.caller.remotes.items()}
+    found = next(((pod, status) for pod, status in statuses.items() if status != "synced"), None)
+    if found is None:
         return None
+    pod, status = found
     return Finding(
         reason=Reason.REMOTE_CLUSTER_NOT_SYNCED,
         cluster=cluster,
-        message=f"istiod in {cluster} "
+        message=f"istiod in {cluster} (pod {pod}) "
         + (f"has the status {status!r} for {remote}; expected 'synced'" if status else f"ignores {remote}"),
-        hint=f"check that {cluster} can reach the server in its remote secret for {remote}; in {cluster}, "
-        f"run `kubectl -n {NAMESPACE} logs deployment/{ISTIOD} | grep {remote}`",
+        hint=f"{PUT_BACK}, in case somebody has changed the remote secret for {remote}; then check that "
+        f"{cluster} can reach the server in it: in {cluster}, run `kubectl -n {NAMESPACE} logs {pod}`",
     )
 
 

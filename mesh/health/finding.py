@@ -4,8 +4,25 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-PUT_BACK = "run `pulumi up` (with `--refresh` if Pulumi does not know that it is missing)"
+from mesh.istio.names import NAMESPACE
+
+PUT_BACK = "run `pulumi up --refresh`"
 """The hint for everything that the program itself has made."""
+
+
+def put_back_release(cluster: str, release: str, *, pods: int = 1) -> str:
+    """The hint for everything that a chart has made: Pulumi does not look at what is in a release.
+
+    Where its Deployment has no pods, their number may be left to an autoscaler, which leaves zero alone.
+    """
+    namespace = f"-n {NAMESPACE}"
+    hint = (
+        f"in {cluster}, run `helm {namespace} get manifest {release} | kubectl {namespace} apply -f -`, by "
+        "which all of it is again as the chart has it"
+    )
+    if pods:
+        return hint
+    return f"{hint}; if there is no pod then, `kubectl {namespace} scale deployment {release} --replicas=1`"
 
 
 class Severity(StrEnum):

@@ -1,6 +1,6 @@
 """What can be wrong with the east-west gateway of the cluster that is called. Pure."""
 
-from mesh.health.finding import PUT_BACK, Finding, Reason
+from mesh.health.finding import PUT_BACK, Finding, Reason, put_back_release
 from mesh.istio.names import CROSS_NETWORK_GATEWAY, GATEWAY, GATEWAY_PORT, NAMESPACE, NETWORK_LABEL
 from mesh.live.facts import PairFacts
 
@@ -15,8 +15,8 @@ def gateway_down(facts: PairFacts) -> Finding | None:
         reason=Reason.GATEWAY_DOWN,
         cluster=target,
         message=f"the east-west gateway of {target} has no {missing}",
-        hint=f"in {target}, run `kubectl -n {NAMESPACE} describe deployment {GATEWAY}`; if it is missing, "
-        f"{PUT_BACK}",
+        hint=f"{put_back_release(target, GATEWAY, pods=gateway.workload.pods)}; if pods do not start, run "
+        f"`kubectl -n {NAMESPACE} describe pods -l app={GATEWAY}`",
     )
 
 
@@ -37,8 +37,19 @@ def gateway_without_address(facts: PairFacts) -> Finding | None:
         reason=Reason.GATEWAY_WITHOUT_ADDRESS,
         cluster=target,
         message=f"the Service {GATEWAY} of {target}, type {gateway.service}, has no address for peers",
-        hint=f"check that {target} has a load balancer for Services; in {target}, run "
-        f"`kubectl -n {NAMESPACE} describe service {GATEWAY}`",
+        hint=_address_hint(target, gateway.requested),
+    )
+
+
+def _address_hint(target: str, requested: str | None) -> str:
+    service = f"`kubectl -n {NAMESPACE} describe service {GATEWAY}`"
+    if requested is None:
+        return f"check that {target} has a load balancer for Services; in {target}, run {service}"
+    patch = '[{"op": "remove", "path": "/spec/loadBalancerIP"}]'
+    return (
+        f"the Service asks for {requested}, so check in {target} whether the load balancer can give it: "
+        f"{service}; if istio.values.gateway does not ask for it, somebody else has set it: `kubectl -n "
+        f"{NAMESPACE} patch service {GATEWAY} --type=json --patch='{patch}'`"
     )
 
 

@@ -1,8 +1,8 @@
 """Whether istiod runs with the mesh configuration that the stack has. Pure."""
 
-from mesh.health.finding import Finding, Reason
+from mesh.health.finding import Finding, Reason, put_back_release
 from mesh.istio.mesh_config import differences
-from mesh.istio.names import ISTIOD, MESH_CONFIG, NAMESPACE
+from mesh.istio.names import ISTIOD, MESH_CONFIG
 from mesh.live.facts import PairFacts
 
 
@@ -23,7 +23,6 @@ def not_loaded(facts: PairFacts) -> Finding | None:
                 message=f"{where} in {cluster.name} has another mesh configuration than the stack: "
                 f"meshConfig.{different.path} is {different.loaded!r}; expected {different.wanted!r}",
                 hint=f"run `pulumi up`; if that changes nothing, somebody has changed the ConfigMap "
-                f"{MESH_CONFIG}: in {cluster.name}, run `helm -n {NAMESPACE} get manifest {ISTIOD} | kubectl "
-                "apply -f -`",
+                f"{MESH_CONFIG}: {put_back_release(cluster.name, ISTIOD)}",
             )
     return None

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from mesh.health.finding import Finding, Reason
+from mesh.health.finding import PUT_BACK, Finding, Reason
 from mesh.istio.names import CACERTS, ISTIOD, NAMESPACE
 from mesh.live.facts import ClusterFacts, PairFacts
 from mesh.pki.certificates import is_issued_by_any, parse_readable
@@ -39,8 +39,8 @@ def different_roots(facts: PairFacts) -> Finding | None:
             reason=Reason.DIFFERENT_ROOTS,
             cluster=signer.name,
             message=f"{verifier.name} does not trust the root of {signer.name}'s intermediate CA",
-            hint=f"run `pulumi up --refresh`, which restores {CACERTS}; then restart istiod and the "
-            f"workloads in {signer.name}",
+            hint=f"{PUT_BACK}, which restores {CACERTS}; then, in {signer.name}, run `kubectl -n {NAMESPACE} "
+            f"rollout restart deployment/{ISTIOD}`, and restart the workloads",
         )
     return None
 
@@ -62,8 +62,7 @@ def _unusable(cluster: ClusterFacts, now: datetime) -> Finding | None:
             reason=Reason.INTERMEDIATE_EXPIRED,
             cluster=cluster.name,
             message=f"the intermediate CA of {cluster.name} expired at {end:%Y-%m-%d %H:%M} UTC",
-            hint="run `pulumi up --refresh`, which renews it; then restart the workloads whose certificates "
-            "have expired",
+            hint=f"{PUT_BACK}, which renews it; then restart the workloads whose certificates have expired",
         )
     if begin > now:
         return Finding(
@@ -80,5 +79,5 @@ def _cacerts_unusable(cluster: ClusterFacts, message: str) -> Finding:
         reason=Reason.CACERTS_UNUSABLE,
         cluster=cluster.name,
         message=f"{CACERTS} in {cluster.name}/{NAMESPACE}: {message}",
-        hint="run `pulumi up --refresh`, which restores it",
+        hint=f"{PUT_BACK}, which restores it",
     )

@@ -166,13 +166,15 @@ class RemoteSecret:
 class Gateway:
     """The east-west gateway: its pods, the addresses of its Service, and whether it exposes services.
 
-    `service` is the Service's type, such as `LoadBalancer`, and None where the Service does not exist.
+    `service` is the Service's type, such as `LoadBalancer`, and None where the Service does not exist;
+    `requested` is the address that it asks the load balancer for.
     `exposes` is false where no Istio Gateway passes TLS through on the gateway's port.
     """
 
     workload: Workload = Workload()
     addresses: tuple[str, ...] = ()
     service: str | None = None
+    requested: str | None = None
     exposes: bool = False
 
 
@@ -194,8 +196,8 @@ class ClusterFacts:
     `unreachable` is no answer; `refused` is no way in: a kubeconfig or login that is of no use, or an answer
     that refuses.
 
-    `network` is the configured network, `network_label` the label of istio-system. `remotes` has istiod's
-    sync status of each remote cluster, None where istiod's debug page could not be read. `mesh_configs` has
+    `network` is the configured network, `network_label` the label of istio-system. `remotes` has the
+    sync status of each remote cluster, by the pod of istiod that was asked. `mesh_configs` has
     the mesh configuration in istiod's ConfigMap, and those that its pods have loaded, by where each is;
     `mesh_config` is what the stack has of it.
     """
@@ -206,7 +208,7 @@ class ClusterFacts:
     refused: str | None = None
     network_label: str | None = None
     istiod: Workload = Workload()
-    remotes: Mapping[str, str] | None = None
+    remotes: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     mesh_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     mesh_configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     gateway: Gateway = Gateway()

@@ -20,6 +20,7 @@ def read_gateway(api: KubernetesApi) -> Gateway:
     pods = api.list(f"{SYSTEM}/pods", labelSelector=f"istio={GATEWAY_LABEL}")
     return Gateway(
         service=at(service, "spec", "type"),
+        requested=at(service, "spec", "loadBalancerIP"),
         workload=workload(pods),
         addresses=gateway_addresses(
             ((entry.get("ip"), entry.get("hostname")) for entry in ingress),

@@ -43,6 +43,7 @@ SYSTEM = f"/api/v1/namespaces/{NAMESPACE}"
 _DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{ISTIOD}"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _EXEC_SECONDS = 10.0
+OFFLINE = "it is offline in the stack file"
 # What istiod's informers list in a remote cluster (pilot/pkg/serviceregistry/kube in istio/istio).
 _LISTED_BY_ISTIOD = (
     ("", "services"),
@@ -54,8 +55,13 @@ _LISTED_BY_ISTIOD = (
 
 
 def read_clusters(config: StackConfig) -> dict[str, ObservedCluster]:
-    """Every cluster of the stack by name, as an update will find it; all are read at once."""
-    return for_each(config.clusters, lambda name: read_cluster(config.clusters[name].connection))
+    """Every cluster of the stack by name, as an update will find it; all are read at once.
+
+    One that is offline in the stack file is not asked.
+    """
+    online = config.online
+    found = for_each(online, lambda name: read_cluster(online[name].connection))
+    return {name: found.get(name, ObservedCluster(unreachable=OFFLINE)) for name in config.clusters}
 
 
 def read_cluster(connection: Connection) -> ObservedCluster:
@@ -137,18 +143,21 @@ def read_istiod_pods(api: KubernetesApi) -> Sequence[Json]:
     return api.list(f"{SYSTEM}/pods", labelSelector=ISTIOD_PODS)
 
 
-def read_sync_status(api: KubernetesApi, istiod: Iterable[Json]) -> Mapping[str, str] | None:
-    """Istiod's sync status of every cluster that it knows; None where none of its pods can be asked."""
+def read_sync_statuses(api: KubernetesApi, istiod: Iterable[Json]) -> dict[str, Mapping[str, str]]:
+    """The sync status of every cluster that a pod of istiod knows, by the pod.
+
+    A pod that cannot be asked is left out.
+    """
     command = ["pilot-discovery", "request", "GET", "/debug/clusterz"]
+    found: dict[str, Mapping[str, str]] = {}
     for pod in filter(runs, istiod):
+        name = str(pod["metadata"]["name"])
         try:
-            output = api.execute(
-                NAMESPACE, pod["metadata"]["name"], ISTIOD_CONTAINER, command, timeout=_EXEC_SECONDS
-            )
-            return {str(entry["id"]): str(entry["syncStatus"]) for entry in json.loads(output.stdout)}
+            output = api.execute(NAMESPACE, name, ISTIOD_CONTAINER, command, timeout=_EXEC_SECONDS)
+            found[name] = {str(entry["id"]): str(entry["syncStatus"]) for entry in json.loads(output.stdout)}
         except (ExecError, ValueError, KeyError, TypeError):
             continue
-    return None
+    return found
 
 
 def read_mesh_configs(api: KubernetesApi, istiod: Iterable[Json]) -> dict[str, Mapping[str, Any]]:

@@ -26,7 +26,7 @@ from mesh.live.istio_system import (
     read_istiod_pods,
     read_mesh_configs,
     read_remote_secrets,
-    read_sync_status,
+    read_sync_statuses,
     read_trust,
 )
 from mesh.live.kubernetes_api import KubernetesApi
@@ -142,7 +142,7 @@ def read_cluster_facts(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFac
             network=cluster.network,
             network_label=network_label(api.find(SYSTEM)),
             istiod=workload(control_plane),
-            remotes=read_sync_status(api, control_plane),
+            remotes=read_sync_statuses(api, control_plane),
             mesh_configs=read_mesh_configs(api, control_plane),
             gateway=read_gateway(api),
             trust=read_trust(api),

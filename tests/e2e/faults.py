@@ -1,18 +1,25 @@
 """Breaking one thing in a cluster and putting it back, and what `mesh verify` says meanwhile."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
+from sandbox.cluster import Cluster
 from tests.e2e.kube import Kube
 from tests.e2e.stack import PROJECT, Stack
 
 SYSTEM = "istio-system"
+_NOTHING_IN = ["PREROUTING", "!", "-i", "lo", "-j", "DROP"]
 _OF_THE_SERVER = (
     "resourceVersion",
     "uid",
@@ -81,32 +88,63 @@ def passes(stack: Stack) -> None:
     assert verdict.code == 0, verdict
 
 
-@contextmanager
-def deleted(kube: Kube, kind: str, name: str, namespace: str = SYSTEM) -> Iterator[dict[str, Any]]:
-    """Without that object, which is given as it was; afterwards it is back."""
-    before = kube.get(kind, name, f"--namespace={namespace}")
-    kube.kubectl("delete", kind, name, f"--namespace={namespace}", "--wait=true")
-    try:
-        yield before
-    finally:
-        create(kube, before)
+def follow(
+    stack: Stack,
+    kube: Callable[[str], Kube],
+    verdict: Verdict,
+    caller: str,
+    target: str,
+    *,
+    also: Callable[[], None] = lambda: None,
+) -> None:
+    """Run what the first hint for a pair says, one command after the other, and see the mesh whole again.
+
+    Those of kubectl and helm are run in the cluster of the finding, as a user would after `kubectl config
+    use-context`; `also` is what the hint says without a command.
+    """
+    pair = next(p for p in verdict.report["pairs"] if (p["from"], p["to"]) == (caller, target))
+    finding = pair["findings"][0]
+    cluster = kube(finding["cluster"])
+    commands = re.findall(r"`([^`]+)`", finding["hint"])
+    assert commands, f"nothing to run in the hint: {finding}"
+    for command in commands:
+        if command.startswith("pulumi up"):
+            stack.pulumi(*shlex.split(command)[1:], "--yes", "--skip-preview")
+        else:
+            _in_cluster(cluster, command)
+    also()
+    passes(stack)
+
+
+def _in_cluster(kube: Kube, script: str) -> None:
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        document = yaml.safe_load(kube.kubeconfig.read_text(encoding="utf-8"))
+        yaml.safe_dump({**document, "current-context": kube.context}, file)
+        file.flush()
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            env={**kube.environment, "KUBECONFIG": file.name},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert done.returncode == 0, f"{script}: {done.stderr}"
 
 
 @contextmanager
-def patched(
-    kube: Kube,
-    kind: str,
-    name: str,
-    broken: Mapping[str, Any],
-    right: Mapping[str, Any],
-    namespace: str = SYSTEM,
-) -> Iterator[None]:
-    """With a merge patch, that another one takes back afterwards."""
-    patch(kube, kind, name, broken, namespace)
+def dead(victim: Cluster) -> Iterator[None]:
+    """A cluster whose processes stand still and whose network lets nothing in; it comes back as it was.
+
+    To others, it is a machine without power.
+    """
+    victim.run(["iptables", "-t", "raw", "-I", *_NOTHING_IN]).check_returncode()
+    victim.pause()
     try:
         yield
     finally:
-        patch(kube, kind, name, right, namespace)
+        victim.resume()
+        victim.run(["iptables", "-t", "raw", "-D", *_NOTHING_IN]).check_returncode()
 
 
 def patch(kube: Kube, kind: str, name: str, change: Mapping[str, Any], namespace: str = SYSTEM) -> None:
@@ -114,12 +152,6 @@ def patch(kube: Kube, kind: str, name: str, change: Mapping[str, Any], namespace
     kube.kubectl(
         "patch", kind, name, f"--namespace={namespace}", "--type=merge", "--patch", json.dumps(change)
     )
-
-
-def create(kube: Kube, document: Mapping[str, Any]) -> None:
-    """Make an object as it was before it was deleted."""
-    metadata = {k: v for k, v in document["metadata"].items() if k not in _OF_THE_SERVER}
-    feed(kube, "create", {**document, "metadata": metadata})
 
 
 def replace(kube: Kube, document: Mapping[str, Any]) -> None:

@@ -1,11 +1,11 @@
-"""Whatever keeps a control plane from finding another cluster is found and named by `mesh verify`."""
+"""What keeps a cluster from finding another one is named by `mesh verify`, and its hint mends it."""
 
 import base64
 from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.faults import SYSTEM, deleted, passes, replace, sees, verify
+from tests.e2e.faults import SYSTEM, follow, replace, sees, verify
 from tests.e2e.kube import Kube
 from tests.e2e.stack import Stack
 
@@ -13,13 +13,6 @@ pytestmark = pytest.mark.breaking
 
 View = Callable[[str], Kube]
 SECRET = "istio-remote-secret-west"
-
-
-@pytest.fixture(autouse=True)
-def _repaired(mesh: Stack):
-    """Each test leaves a mesh behind that passes."""
-    yield
-    passes(mesh)
 
 
 def test_a_mesh_that_is_right_passes(mesh: Stack) -> None:
@@ -33,9 +26,19 @@ def test_a_mesh_that_is_right_passes(mesh: Stack) -> None:
 
 def test_a_removed_remote_secret_is_named(mesh: Stack, kube: View) -> None:
     """Only the pair whose caller lacks it fails."""
-    with deleted(kube("east"), "secret", SECRET):
-        verdict = sees(mesh, "east", "west", "remote-secret-missing")
-        assert set(verdict.failed()) == {("east", "west")}, verdict
+    kube("east").kubectl("delete", "secret", SECRET, f"--namespace={SYSTEM}")
+    verdict = sees(mesh, "east", "west", "remote-secret-missing")
+    assert set(verdict.failed()) == {("east", "west")}, verdict
+    follow(mesh, kube, verdict, "east", "west")
+
+
+def test_a_changed_label_of_a_remote_secret_is_named(mesh: Stack, kube: View) -> None:
+    """It belongs to another manager then, and an update takes it back."""
+    kube("east").kubectl(
+        "label", "secret", SECRET, f"--namespace={SYSTEM}", "--overwrite", "istio/multiCluster=false"
+    )
+    verdict = sees(mesh, "east", "west", "remote-secret-label")
+    follow(mesh, kube, verdict, "east", "west")
 
 
 def test_a_misspelt_data_key_of_a_remote_secret_is_named(mesh: Stack, kube: View) -> None:
@@ -43,31 +46,28 @@ def test_a_misspelt_data_key_of_a_remote_secret_is_named(mesh: Stack, kube: View
     east = kube("east")
     right = east.get("secret", SECRET, f"--namespace={SYSTEM}")
     replace(east, {**right, "data": {"wets": right["data"]["west"]}})
-    try:
-        verdict = sees(mesh, "east", "west", "remote-secret-key")
-        assert set(verdict.failed()) == {("east", "west")}, verdict
-    finally:
-        replace(east, right)
+    verdict = sees(mesh, "east", "west", "remote-secret-key")
+    assert set(verdict.failed()) == {("east", "west")}, verdict
+    follow(mesh, kube, verdict, "east", "west")
+    assert set(east.get("secret", SECRET, f"--namespace={SYSTEM}")["data"]) == {"west"}
 
 
 def test_a_revoked_token_is_named(mesh: Stack, kube: View) -> None:
     """Deleting the Secret of a token kills the token, though connections that stand go on for a while."""
     west = kube("west")
-    token = _token_secret(west)
-    try:
-        with deleted(west, "secret", token):
-            verdict = sees(mesh, "east", "west", "token-refused")
-            assert set(verdict.failed()) == {("east", "west")}, verdict
-    finally:
-        mesh.up("--refresh")
+    west.kubectl("delete", "secret", _token_secret(west), f"--namespace={SYSTEM}")
+    verdict = sees(mesh, "east", "west", "token-refused")
+    assert set(verdict.failed()) == {("east", "west")}, verdict
+    follow(mesh, kube, verdict, "east", "west")
 
 
 def test_removed_rights_of_the_reader_are_named(mesh: Stack, kube: View) -> None:
     """The token is known, and may read nothing."""
     west = kube("west")
-    with deleted(west, "clusterrolebinding", _reader_binding(west)):
-        verdict = sees(mesh, "east", "west", "reader-denied")
-        assert set(verdict.failed()) == {("east", "west")}, verdict
+    west.kubectl("delete", "clusterrolebinding", _reader_binding(west))
+    verdict = sees(mesh, "east", "west", "reader-denied")
+    assert set(verdict.failed()) == {("east", "west")}, verdict
+    follow(mesh, kube, verdict, "east", "west")
 
 
 def test_a_remote_cluster_that_is_not_synced_is_named(mesh: Stack, kube: View) -> None:
@@ -77,24 +77,18 @@ def test_a_remote_cluster_that_is_not_synced_is_named(mesh: Stack, kube: View) -
     text = base64.b64decode(right["data"]["west"]).decode()
     nowhere = text.replace(text.split("server: ")[1].split()[0], "https://192.0.2.1:6443")
     replace(east, {**right, "data": {"west": base64.b64encode(nowhere.encode()).decode()}})
-    try:
-        verdict = sees(mesh, "east", "west", "remote-cluster-not-synced", seconds=90)
-        assert set(verdict.failed()) == {("east", "west")}, verdict
-    finally:
-        replace(east, right)
+    verdict = sees(mesh, "east", "west", "remote-cluster-not-synced", seconds=90)
+    assert set(verdict.failed()) == {("east", "west")}, verdict
+    follow(mesh, kube, verdict, "east", "west")
 
 
 def test_an_istiod_that_is_down_is_named(mesh: Stack, kube: View) -> None:
     """Its proxies go on with what they know, so calls alone would not show it."""
-    west = kube("west")
-    west.kubectl("scale", f"--namespace={SYSTEM}", "deployment/istiod", "--replicas=0")
-    try:
-        verdict = sees(mesh, "west", "east", "istiod-down")
-        assert verdict.reasons("west", "west")[:1] == ["istiod-down"], verdict
-        assert verdict.reasons("east", "east") == [], verdict
-    finally:
-        west.kubectl("scale", f"--namespace={SYSTEM}", "deployment/istiod", "--replicas=1")
-        west.kubectl("rollout", "status", f"--namespace={SYSTEM}", "deployment/istiod", "--timeout=110s")
+    kube("west").kubectl("scale", f"--namespace={SYSTEM}", "deployment/istiod", "--replicas=0")
+    verdict = sees(mesh, "west", "east", "istiod-down")
+    assert verdict.reasons("west", "west")[:1] == ["istiod-down"], verdict
+    assert verdict.reasons("east", "east") == [], verdict
+    follow(mesh, kube, verdict, "west", "east")
 
 
 def _token_secret(kube: Kube) -> str:

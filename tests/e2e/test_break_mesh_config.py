@@ -1,39 +1,16 @@
 """A mesh configuration that is not the stack's is found and named, and what verify says puts it back."""
 
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.faults import SYSTEM, passes, patch, sees
+from tests.e2e.faults import SYSTEM, follow, patch, sees
 from tests.e2e.kube import Kube
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.breaking
 
 View = Callable[[str], Kube]
-
-
-def _follow_the_hint(kube: Kube) -> None:
-    """`helm -n istio-system get manifest istiod | kubectl apply -f -`, as it is told."""
-    get = ("helm", f"--kube-context={kube.context}", "-n", SYSTEM, "get", "manifest", "istiod")
-    manifest = kube.run(*get).stdout
-    subprocess.run(
-        ["kubectl", f"--context={kube.context}", "apply", "-f", "-"],
-        env={**kube.environment, "KUBECONFIG": str(kube.kubeconfig)},
-        input=manifest,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-
-
-@pytest.fixture(autouse=True)
-def _repaired(mesh: Stack, kube: View) -> Iterator[None]:
-    """The test leaves a mesh behind that passes."""
-    yield
-    _follow_the_hint(kube("west"))
-    passes(mesh)
 
 
 def test_a_mesh_configuration_that_istiod_drops_is_named(mesh: Stack, kube: View) -> None:
@@ -49,6 +26,7 @@ def test_a_mesh_configuration_that_istiod_drops_is_named(mesh: Stack, kube: View
         "the ConfigMap istio in west has another mesh configuration than the stack: meshConfig.defaultConfig."
         "proxyMetadata.PROXY_CONFIG_XDS_AGENT is True; expected 'true'"
     }
+    follow(mesh, kube, verdict, "east", "west")
 
 
 def test_another_mesh_configuration_in_a_running_istiod_is_named(mesh: Stack, kube: View) -> None:
@@ -58,7 +36,8 @@ def test_another_mesh_configuration_in_a_running_istiod_is_named(mesh: Stack, ku
     changed = text.replace("enablePrometheusMerge: false", "enablePrometheusMerge: true")
     assert changed != text
     patch(west, "configmap", "istio", {"data": {"mesh": changed}})
-    sees(mesh, "east", "west", "mesh-config-not-loaded")
+    verdict = sees(mesh, "east", "west", "mesh-config-not-loaded")
+    follow(mesh, kube, verdict, "east", "west")
 
 
 def test_a_change_of_a_running_members_identity_is_refused(mesh: Stack) -> None:

@@ -1,8 +1,8 @@
-"""Whatever breaks the trust between two clusters is found and named by `mesh verify`."""
+"""What breaks the trust between two clusters is named by `mesh verify`, and its hint mends it."""
 
 import base64
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import NameOID
 
-from mesh.samples.names import NAMESPACE, SERVICE
-from tests.e2e.faults import SYSTEM, passes, replace, restart, sees
+from mesh.samples.names import CLIENT, NAMESPACE, SERVICE
+from tests.e2e.faults import SYSTEM, follow, replace, restart, sees
 from tests.e2e.kube import Kube
 from tests.e2e.stack import Stack
 
@@ -22,13 +22,6 @@ pytestmark = pytest.mark.breaking
 
 View = Callable[[str], Kube]
 _NOW = datetime.now(UTC)
-
-
-@pytest.fixture(autouse=True)
-def _repaired(mesh: Stack) -> Iterator[None]:
-    """Each test leaves a mesh behind that passes."""
-    yield
-    passes(mesh)
 
 
 def test_an_expired_intermediate_is_named(mesh: Stack, kube: View) -> None:
@@ -44,12 +37,10 @@ def test_an_expired_intermediate_is_named(mesh: Stack, kube: View) -> None:
         _NOW - timedelta(hours=1),
     )
     replace(west, _with(right, {"ca-cert.pem": _pem(expired), "cert-chain.pem": _pem(expired) + _pem(root)}))
-    try:
-        verdict = sees(mesh, "east", "west", "intermediate-expired")
-        assert verdict.reasons("west", "west")[:1] == ["intermediate-expired"], verdict
-        assert verdict.reasons("east", "east") == [], verdict
-    finally:
-        replace(west, right)
+    verdict = sees(mesh, "east", "west", "intermediate-expired")
+    assert verdict.reasons("west", "west")[:1] == ["intermediate-expired"], verdict
+    assert verdict.reasons("east", "east") == [], verdict
+    follow(mesh, kube, verdict, "east", "west")
 
 
 def test_another_root_in_one_cluster_is_named(mesh: Stack, kube: View) -> None:
@@ -57,17 +48,18 @@ def test_another_root_in_one_cluster_is_named(mesh: Stack, kube: View) -> None:
     west = kube("west")
     right = west.get("secret", "cacerts", f"--namespace={SYSTEM}")
     replace(west, _with(right, _foreign(_parsed(right, "ca-cert.pem"))))
-    try:
-        # istiod takes a root that has nothing to do with the one before only when it starts.
-        restart(west, "istiod")
-        restart(west, f"{SERVICE}-west", namespace=NAMESPACE)
-        verdict = sees(mesh, "east", "west", "different-roots")
-        assert verdict.reasons("west", "east")[:1] == ["different-roots"], verdict
-        assert verdict.reasons("east", "east") == [], verdict
-    finally:
-        replace(west, right)
-        restart(west, "istiod")
-        restart(west, f"{SERVICE}-west", namespace=NAMESPACE)
+    # istiod takes a root that has nothing to do with the one before only when it starts.
+    restart(west, "istiod")
+    restart(west, f"{SERVICE}-west", namespace=NAMESPACE)
+    verdict = sees(mesh, "east", "west", "different-roots")
+    assert verdict.reasons("west", "east")[:1] == ["different-roots"], verdict
+    assert verdict.reasons("east", "east") == [], verdict
+    follow(mesh, kube, verdict, "east", "west", also=lambda: _restart_workloads(west))
+
+
+def _restart_workloads(west: Kube) -> None:
+    restart(west, "istio-eastwestgateway")
+    restart(west, f"{SERVICE}-west", CLIENT, namespace=NAMESPACE)
 
 
 def _foreign(intermediate: x509.Certificate) -> dict[str, bytes]:

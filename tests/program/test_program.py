@@ -193,7 +193,7 @@ def test_a_service_is_not_waited_for_beside_its_pods() -> None:
     """The provider would add 10 s after the last change of its endpoints to every first update."""
     recording = _run(PROJECT / "examples/two-clusters.yaml")
     service = recording.one("kubernetes:core/v1:Service", "east-hello-world-service")
-    assert service.inputs["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+    assert service.inputs["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
 
 
 def test_secrets_are_secret_on_their_way_to_the_engine(stack_file: Path) -> None:
@@ -258,7 +258,7 @@ def test_remote_secret_is_what_istiod_reads() -> None:
     secret = recording.one("kubernetes:core/v1:Secret", "east-sees-west-remote-secret").inputs
     assert secret["metadata"]["name"] == "istio-remote-secret-west"
     assert secret["metadata"]["labels"] == {"istio/multiCluster": "true"}
-    assert secret["metadata"]["annotations"] == {"networking.istio.io/cluster": "west"}
+    assert secret["metadata"]["annotations"]["networking.istio.io/cluster"] == "west"
     assert list(secret["stringData"]) == ["west"]
     kubeconfig = yaml.safe_load(secret["stringData"]["west"])
     assert kubeconfig["users"][0]["user"] == {"token": f"{TOKEN}west-reader-token-g1"}

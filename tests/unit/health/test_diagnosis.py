@@ -37,7 +37,7 @@ def _cluster(name: str, **changes: Any) -> ClusterFacts:
         network=f"net-{name}",
         network_label=f"net-{name}",
         istiod=_RUNS,
-        remotes={"east": "synced", "west": "synced"},
+        remotes={"istiod-1": {"east": "synced", "west": "synced"}},
         gateway=Gateway(service="LoadBalancer", workload=_RUNS, addresses=("203.0.113.7",), exposes=True),
         trust=_trust(_ROOT),
         sample=Sample(service=True, server=_RUNS, client=_RUNS, client_pod="client-1", dns_capture=True),
@@ -128,8 +128,12 @@ _FAULTS = {
         _pair(link=LinkFacts(secrets=(_SECRET,), token=TokenCheck(denied=("list services",)))),
         ("reader-denied", "west"),
     ),
-    "not synced": (_east(remotes={"west": "timeout"}), ("remote-cluster-not-synced", "east")),
-    "not known": (_east(remotes={}), ("remote-cluster-not-synced", "east")),
+    "not synced": (_east(remotes={"istiod-1": {"west": "timeout"}}), ("remote-cluster-not-synced", "east")),
+    "not synced with one of two": (
+        _east(remotes={"istiod-1": {"west": "synced"}, "istiod-2": {"west": "timeout"}}),
+        ("remote-cluster-not-synced", "east"),
+    ),
+    "not known": (_east(remotes={"istiod-1": {}}), ("remote-cluster-not-synced", "east")),
     "no gateway": (_west(gateway=Gateway(exposes=True)), ("gateway-down", "west")),
     "gateway without pods": (
         _west(gateway=dataclasses.replace(_cluster("west").gateway, workload=_NO_POD)),
@@ -217,13 +221,13 @@ def test_an_explanation_is_looked_for_only_where_there_was_no_answer(
 
 def test_a_cause_hides_what_follows_from_it() -> None:
     """Without a remote secret the other cluster is not synced either: that is not told twice."""
-    facts = _pair(link=LinkFacts(), caller=_cluster("east", remotes={}))
+    facts = _pair(link=LinkFacts(), caller=_cluster("east", remotes={"istiod-1": {}}))
     assert _reasons(facts, answered=False) == [("remote-secret-missing", "east")]
 
 
 def test_a_cluster_is_not_asked_for_a_way_to_itself() -> None:
     """Gateway, network and remote secrets do not matter to calls that stay in a cluster."""
-    east = _cluster("east", remotes={}, gateway=Gateway(), network_label=None)
+    east = _cluster("east", remotes={"istiod-1": {}}, gateway=Gateway(), network_label=None)
     assert _reasons(PairFacts(caller=east, target=east), answered=True) == []
 
 

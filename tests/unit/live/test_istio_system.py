@@ -1,6 +1,7 @@
 """The control plane, its CA, remote secrets and reader tokens, read from the recorded mesh."""
 
 import base64
+import copy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,10 +17,11 @@ from mesh.live.istio_system import (
     read_mesh_configs,
     read_reader_tokens,
     read_remote_secrets,
-    read_sync_status,
+    read_sync_statuses,
     read_trust,
     token_secrets,
 )
+from mesh.live.kubernetes_api import CommandOutput
 from tests.recordings.recorded import SYSTEM, Recording, reader_of
 
 _CACERTS = f"{SYSTEM}/secrets/cacerts"
@@ -199,7 +201,25 @@ def test_missing_parts_of_the_trust_are_empty(recording: Recording) -> None:
 def test_istiod_has_synced_with_itself_and_the_other_cluster(recording: Recording) -> None:
     """By the page that `istioctl remote-clusters` shows."""
     api = recording.api("east")
-    assert read_sync_status(api, read_istiod_pods(api)) == {"east": "synced", "west": "synced"}
+    assert list(read_sync_statuses(api, read_istiod_pods(api)).values()) == [
+        {"east": "synced", "west": "synced"}
+    ]
+
+
+def test_every_istiod_is_asked(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of several may not have heard of a cluster."""
+    api = recording.api("east")
+    (first,) = read_istiod_pods(api)
+    second = copy.deepcopy(first)
+    second["metadata"]["name"] = "istiod-second"
+    execute = api.execute
+
+    def as_the_first(namespace: str, _pod: str, *arguments: Any, **options: Any) -> CommandOutput:
+        return execute(namespace, first["metadata"]["name"], *arguments, **options)
+
+    monkeypatch.setattr(api, "execute", as_the_first)
+    found = read_sync_statuses(api, [first, second])
+    assert found.keys() == {first["metadata"]["name"], "istiod-second"}
 
 
 @pytest.mark.parametrize("printed", ["", "<html>", "null", "{}x", '[{"id": "west"}]', '["west"]'])
@@ -207,16 +227,16 @@ def test_a_page_that_cannot_be_read_is_not_known(recording: Recording, printed: 
     """Which is another thing than a cluster that istiod ignores."""
     recording.change_output("east", "clusterz", lambda _: printed)
     api = recording.api("east")
-    assert read_sync_status(api, read_istiod_pods(api)) is None
+    assert read_sync_statuses(api, read_istiod_pods(api)) == {}
 
 
 def test_an_istiod_that_does_not_run_is_not_asked(recording: Recording) -> None:
     """Nor one in which nothing can be run."""
     api = recording.api("east")
     recording.fail_commands("east", "clusterz")
-    assert read_sync_status(api, read_istiod_pods(api)) is None
+    assert read_sync_statuses(api, read_istiod_pods(api)) == {}
     recording.items("east", **_ISTIOD_PODS).clear()
-    assert read_sync_status(api, read_istiod_pods(api)) is None
+    assert read_sync_statuses(api, read_istiod_pods(api)) == {}
 
 
 # Remote secrets and tokens

@@ -37,7 +37,7 @@ def test_a_cluster_has_all_its_facts(recording: Recording) -> None:
     assert west.unreachable is None
     assert (west.network, west.network_label) == ("net-west", "net-west")
     assert (west.istiod.pods, west.istiod.ready) == (1, 1)
-    assert west.remotes == {"east": "synced", "west": "synced"}
+    assert list(west.remotes.values()) == [{"east": "synced", "west": "synced"}]
     assert (west.gateway.workload, west.gateway.exposes, len(west.gateway.addresses)) == (_ONE, True, 1)
     assert west.trust.cacerts is not None
     assert west.trust.published_roots
