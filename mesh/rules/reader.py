@@ -39,10 +39,10 @@ def _tokens(cluster: ClusterConfig, config: StackConfig) -> Iterator[Problem]:
             path=path,
             message=f"{generations} has a generation twice; expected each once, for example [1, 2]",
         )
-    if len(generations) == 1 or cluster.reader.kubeconfig is not None:
+    if len(generations) == 1 or cluster.reader.kubeconfig is not None or cluster.offline:
         return
     first, fixed = _DEFECT
-    for peer in config.clusters.values():
+    for peer in config.online.values():
         if peer.name != cluster.name and first <= version_tuple(peer.istio.version) < fixed:
             yield Problem(
                 path=path,

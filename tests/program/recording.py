@@ -40,6 +40,7 @@ class Registration:
     protect: bool
     retained: bool
     dependencies: frozenset[str]
+    ignored: frozenset[str]
     inputs: Mapping[str, Any]
     secret_inputs: frozenset[str]
     read: bool = False
@@ -101,7 +102,7 @@ def _computed(args: mocks.MockResourceArgs) -> dict[str, Any]:
             return {"certPem": _certificate(args.name), "validityEndTime": "2028-11-20T12:00:00+02:00"}
         case "random:index/randomId:RandomId":
             return {"hex": "00ff"}
-        case "kubernetes:core/v1:Secret" if args.inputs.get("type"):
+        case "kubernetes:core/v1:Secret" if "-reader-token-" in args.name:
             token = base64.b64encode(f"{TOKEN}{args.name}".encode()).decode()
             return {
                 "data": {
@@ -110,7 +111,7 @@ def _computed(args: mocks.MockResourceArgs) -> dict[str, Any]:
                 }
             }
         case "kubernetes:helm.sh/v3:Release":
-            return {"status": {"namespace": args.inputs["namespace"], "name": args.inputs["name"]}}
+            return {"status": {key: args.inputs.get(key) for key in ("namespace", "name")}}
         case "kubernetes:core/v1:Service" if args.resource_id:
             # An address that is not assigned yet has neither IP nor host name.
             ingress = [{"ip": "203.0.113.7"}, {"hostname": "gateway.example.com"}, {}]
@@ -148,6 +149,7 @@ class _Monitor(mocks.MockMonitor):
                 protect=False if read else request.protect,
                 retained=False if read else request.retainOnDelete,
                 dependencies=frozenset(request.dependencies),
+                ignored=frozenset() if read else frozenset(request.ignoreChanges),
                 inputs=_plain(rpc.deserialize_properties(properties)),
                 secret_inputs=frozenset(k for k, v in properties.fields.items() if _holds_secret(v)),
                 read=read,
