@@ -54,6 +54,7 @@ SETTINGS = {
     "clusters.north.kubeconfigContents": "a kubeconfig",
     "clusters.north.network": "net-1",
     "clusters.north.skipUnreachable": "true",
+    "clusters.north.offline": "true",
     "clusters.north.apiServer.server": "https://203.0.113.10:6443",
     "clusters.north.apiServer.certificateAuthority": "-----BEGIN CERTIFICATE-----",
     "clusters.north.apiServer.tlsServerName": "kubernetes.default.svc",
