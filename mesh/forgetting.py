@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesh.mappings import Json
-from mesh.stacks.membership import below, clusters, of_cluster
+from mesh.stacks.membership import clusters, of_cluster, remote_secret
 from mesh.stacks.state import PROVIDER, RecordedResource, RecordedState
 
 
@@ -32,7 +32,7 @@ class Forgetting:
             if resource.custom:
                 yield f"delete {resource.name} in its cluster, and take it out of the state"
         for cluster in self.left:
-            yield f"leave the remote secret in {cluster}, which is offline, until `pulumi up` finds it back"
+            yield f"leave the remote secret in {cluster}, which is offline; `pulumi up` deletes it afterwards"
         if made := [r for r in self.resources if r.custom]:
             yield f"take the {len(made)} resources of {self.cluster} out of the state; none is deleted"
         if self.in_stack_file:
@@ -44,7 +44,7 @@ def forgetting(
 ) -> Forgetting:
     """What to do about a cluster that is gone, where clusters in `offline` cannot be changed now."""
     peers = [name for name in clusters(recorded.resources) if name != cluster]
-    links = {peer: below(recorded.resources, f"{peer}-sees-{cluster}") for peer in peers}
+    links = {peer: remote_secret(recorded.resources, f"{peer}-sees-{cluster}") for peer in peers}
     own = {resource.urn for resource in of_cluster(recorded.resources, cluster)}
     return Forgetting(
         cluster=cluster,
@@ -58,9 +58,19 @@ def forgetting(
 
 
 def state_without(state: Json, urns: Set[str]) -> Json:
-    """The state without some resources, and without what Pulumi was doing to them."""
+    """The state without some resources, on which nothing that stays depends any more."""
     deployment: dict[str, Any] = dict(state["deployment"])
-    deployment["resources"] = [r for r in deployment.get("resources", ()) if r["urn"] not in urns]
-    if operations := deployment.pop("pending_operations", None):
-        deployment["pending_operations"] = [o for o in operations if o["resource"]["urn"] not in urns]
+    resources: list[Json] = deployment.get("resources", [])
+    deployment["resources"] = [_independent(r, urns) for r in resources if r["urn"] not in urns]
     return {**state, "deployment": deployment}
+
+
+def _independent(resource: Json, urns: Set[str]) -> Json:
+    found: dict[str, Any] = dict(resource)
+    if dependencies := found.get("dependencies"):
+        found["dependencies"] = [urn for urn in dependencies if urn not in urns]
+    if by_property := found.get("propertyDependencies"):
+        found["propertyDependencies"] = {
+            key: [urn for urn in on or () if urn not in urns] for key, on in by_property.items()
+        }
+    return found

@@ -15,7 +15,7 @@ from mesh.plan import links
 from mesh.provider import kubernetes_provider
 from mesh.secret_values import transformation
 from mesh.stacks import contract
-from mesh.stacks.membership import below, of_cluster
+from mesh.stacks.membership import of_cluster, remote_secret
 from mesh.stacks.references import StackReferences
 from mesh.stacks.state import RecordedResource
 from mesh.trust.root_ca import RootCA
@@ -94,7 +94,7 @@ class Mesh(pulumi.ComponentResource):
             if link.cluster in offline:
                 continue  # among what is recorded of that cluster
             if link.remote in offline:
-                declare(below(recorded, link.name), self, providers)
+                declare(remote_secret(recorded, link.name), self, providers)
                 continue
             RemoteSecret(
                 link.name,

@@ -94,7 +94,10 @@ def _orphans() -> Iterator[psutil.Process]:
 
 
 def _connect(config: StackConfig, operations: Sequence[PendingOperation]) -> Mapping[str, KubernetesApi]:
-    """The clusters of the stack; one that cannot be asked is left out if nothing was interrupted in it."""
+    """The clusters of the stack that are not offline.
+
+    One that cannot be asked is left out if nothing was interrupted in it.
+    """
     apis: dict[str, KubernetesApi] = {}
     concerned = {operation.cluster for operation in operations}
     for name, cluster in config.online.items():
@@ -104,12 +107,10 @@ def _connect(config: StackConfig, operations: Sequence[PendingOperation]) -> Map
             apis[name] = api
         except (UnreachableError, RefusedError) as error:
             if name in concerned:
-                raise CommandError(f"cannot ask {name} what Pulumi was doing there: {error}") from error
-    if away := concerned & {*config.clusters} - {*config.online}:
-        raise CommandError(
-            f"{', '.join(sorted(away))}: Pulumi was changing this cluster, and it is offline in the stack "
-            "file; expected it to be back: remove `offline`, recover, and run `pulumi up`"
-        )
+                raise CommandError(
+                    f"cannot ask {name} what Pulumi was doing there: {error}; expected it to be reachable. "
+                    f"To leave that out, set clusters.{name}.offline to true, and run this command again"
+                ) from error
     if strangers := concerned - {"", *config.clusters}:
         raise CommandError(
             f"{', '.join(sorted(strangers))}: Pulumi was changing this cluster, and it is not in the "
@@ -127,5 +128,6 @@ def _existing(apis: Mapping[str, KubernetesApi], operations: Sequence[PendingOpe
         one.urn
         for one in operations
         if one.creates_object
+        and one.cluster in apis
         and exists(apis[one.cluster], one.api_version, one.kind, one.namespace, one.name)
     ]

@@ -17,8 +17,9 @@ def sidecar_missing(facts: PairFacts) -> Finding | None:
                 cluster=cluster.name,
                 message=f"{workload.pods - workload.injected} of {workload.pods} {role} pods in "
                 f"{cluster.name}/{NAMESPACE} have no sidecar",
-                hint=f"in {cluster.name}, run `kubectl -n {NAMESPACE} delete deployments --all`; then "
-                f"{PUT_BACK}, which puts back the label of the namespace and makes the pods again",
+                hint=f"in {cluster.name}, run `kubectl -n {NAMESPACE} delete deployment {CLIENT} "
+                f"{SERVICE}-{cluster.name}`; then {PUT_BACK}, which puts back the label of the namespace and "
+                "makes both again",
             )
     return None
 

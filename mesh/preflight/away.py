@@ -12,8 +12,8 @@ def warnings(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> It
     """One warning for all clusters that are marked, and one for each that gives no answer."""
     if offline := [name for name, cluster in config.clusters.items() if cluster.offline]:
         yield (
-            f"{', '.join(offline)}: offline in the stack file, so nothing in it is changed, and no remote "
-            f"secret for it. Once it is back, remove `offline` and run `pulumi up` ({_SEE})"
+            f"offline in the stack file, so left as they are: {', '.join(offline)}, and the remote secrets "
+            f"for them. Once a cluster is back, remove its `offline` and run `pulumi up` ({_SEE})"
         )
     for name, cluster in config.online.items():
         if (reason := clusters[name].unreachable) and not cluster.skip_unreachable:

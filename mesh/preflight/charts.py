@@ -41,7 +41,7 @@ def problems(config: StackConfig, render: Render) -> Iterator[Problem]:
     """
     found: dict[str, _Judgement] = {}
     domains: dict[str, str] = {}
-    for cluster in config.clusters.values():
+    for cluster in config.online.values():
         alike = repr((cluster.istio, cluster.reader.role, cluster.reader.kubeconfig is None))
         if alike not in found:
             found[alike] = _judge(config, cluster, render)

@@ -86,7 +86,7 @@ def preflight(config: StackConfig) -> Observed:
         *access.problems(clusters),
         *access.peer_problems(config, by_peers),
         *ownership.problems(config, open_to_us, recorded),
-        *ownership.leaving(gone, recorded),
+        *ownership.leaving(gone, recorded, recorded.away - config.clusters.keys()),
         *ownership.unknown(looked_for),
         *(p for name in there for p in ownership.foreign(config.clusters[name], missing[name], there[name])),
         *identity.problems(config, members),

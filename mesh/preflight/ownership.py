@@ -3,7 +3,7 @@
 What the state has is this stack's, and nothing else is.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
@@ -47,11 +47,18 @@ def members(
     }
 
 
-def leaving(clusters: Mapping[str, ObservedCluster], recorded: RecordedState) -> Iterator[Problem]:
-    """A problem for each cluster whose entry is gone, and whose mesh an update cannot delete."""
+def leaving(
+    clusters: Mapping[str, ObservedCluster], recorded: RecordedState, away: Set[str] = frozenset()
+) -> Iterator[Problem]:
+    """A problem for each cluster whose entry is gone, and whose mesh an update cannot delete.
+
+    `clusters` are those without an entry that the state knows how to reach; `away` those that were offline.
+    """
+    for name in sorted(away):
+        yield _cannot_leave(name, "it was offline at the last update")
     for name, observed in clusters.items():
         own = recorded.namespaces.get(_namespace(name))
-        if own is None or own.uid is None:
+        if own is None or own.uid is None or name in away:
             continue
         connection = recorded.connections[name]
         if no_way := observed.unreachable or observed.refused:
@@ -60,13 +67,17 @@ def leaving(clusters: Mapping[str, ObservedCluster], recorded: RecordedState) ->
             why = f"its context {connection.context!r} in {connection.path} leads to another cluster"
         else:
             continue
-        yield Problem(
-            path=f"clusters.{name}",
-            message=f"its entry is gone, so an update would delete the mesh in it, and {why}; expected the "
-            "cluster of the last update. Correct the kubeconfig, or put the entry back, with `offline: true` "
-            f"if the cluster is away. If it is gone for good, run `python -m mesh forget {name}`: "
-            "docs/offline.md#a-cluster-is-gone-for-good",
-        )
+        yield _cannot_leave(name, why)
+
+
+def _cannot_leave(name: str, why: str) -> Problem:
+    return Problem(
+        path=f"clusters.{name}",
+        message=f"its entry is gone, so an update would delete the mesh in it, and {why}; expected the "
+        "cluster of the last update. Correct the kubeconfig, or put the entry back, with `offline: true` if "
+        f"the cluster is away. If it is gone for good, run `python -m mesh forget {name}`: "
+        "docs/offline.md#a-cluster-is-gone-for-good",
+    )
 
 
 def adopted(missing: Iterable[Declared], found: Found) -> frozenset[str]:

@@ -144,7 +144,7 @@ def _rotation(
             + f"; expected all in one phase first, for example {_word(min(known))}",
         )
     moving = [cluster for cluster, (_, in_cacerts) in steps.items() if in_cacerts != target]
-    if moving:
+    if moving or not bundles:  # of clusters that are all away, nobody knows the phase
         yield from _able(phase, clusters, moving)
 
 
@@ -179,8 +179,8 @@ def _able(
         if found.unreachable:
             yield Problem(
                 path=_PHASE,
-                message=f"{_word(STEPS.index(phase))} changes {', '.join(moving)}, and the phase of "
-                f"{cluster} is unknown: {found.unreachable}; expected every cluster to be reachable",
+                message=f"{_word(STEPS.index(phase))} changes {', '.join(moving) or 'this stack'}, and the "
+                f"phase of {cluster} is unknown: {found.unreachable}; expected every cluster to be reachable",
             )
         elif cluster in moving and found.control_plane and not found.control_plane.multi_root:
             yield Problem(

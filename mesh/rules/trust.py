@@ -30,7 +30,7 @@ def problems(config: StackConfig, now: datetime) -> Iterator[Problem]:
             "expected them in clusters.<name>.trust.intermediate",
         )
         return
-    for cluster in config.clusters.values():
+    for cluster in config.online.values():
         path = cluster.path("trust.intermediate")
         yield from _intermediate(cluster, trust, path, now, roots_valid=not invalid)
         if trust.next_root is not None and environment(cluster).get(MULTI_ROOT, "").lower() != "true":

@@ -26,7 +26,7 @@ _INSTEAD = {
 
 def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
     """A problem for each such value, with the setting to use instead."""
-    for cluster in config.clusters.values():
+    for cluster in config.online.values():
         for path, message in _conflicts(config, cluster):
             yield Problem(path=cluster.path(f"istio.values.{path}"), message=message)
         yield from _mesh_config(cluster, secret=config.is_secret(cluster.path("istio.values")))

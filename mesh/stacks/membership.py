@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mesh.stacks.state import PROVIDER, RecordedResource
 
 _CLUSTER = "mesh:index:Cluster"
+_REMOTE_SECRETS = ("mesh:index:RemoteSecret", "mesh:index:Link")  # the latter up to the first releases
 _OF_ALL = ("pulumi:pulumi:Stack", "mesh:index:Mesh")
 
 
@@ -29,13 +30,13 @@ def of_cluster(resources: Sequence[RecordedResource], cluster: str) -> tuple[Rec
     return tuple(resource for resource in resources if resource.urn in urns)
 
 
-def below(resources: Sequence[RecordedResource], component: str) -> tuple[RecordedResource, ...]:
-    """A component by its logical name, and all below it, parents first."""
+def remote_secret(resources: Sequence[RecordedResource], link: str) -> tuple[RecordedResource, ...]:
+    """The component of a remote secret by its logical name, such as `east-sees-west`, and all below it."""
     by_urn = {resource.urn: resource for resource in resources}
     return tuple(
         resource
         for resource in resources
-        if any(not one.custom and one.name == component for one in _with_ancestors(resource, by_urn))
+        if any(one.type in _REMOTE_SECRETS and one.name == link for one in _with_ancestors(resource, by_urn))
     )
 
 

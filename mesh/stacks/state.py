@@ -10,8 +10,9 @@ from typing import Any
 
 from mesh.config.resolved import Connection
 from mesh.kubeconfig.write import NOWHERE
-from mesh.mappings import Json, at
+from mesh.mappings import Json, as_map, at
 
+_STACK = "pulumi:pulumi:Stack"
 _PROVIDERS = "pulumi:providers:"
 PROVIDER = f"{_PROVIDERS}kubernetes"
 NAMESPACE = "kubernetes:core/v1:Namespace"
@@ -132,13 +133,21 @@ def recorded(state: Json) -> RecordedState:
             for (name, context), path in kubeconfigs.items()
             if path != NOWHERE
         },
-        away=frozenset(name for (name, _), path in kubeconfigs.items() if path == NOWHERE),
+        away=frozenset(name for (name, _), path in kubeconfigs.items() if path == NOWHERE)
+        | _stated(resources),
     )
 
 
 def _resources(state: Json) -> Iterator[Json]:
     resources: Sequence[Json] = at(state, "deployment", "resources") or ()
     return (resource for resource in resources if not resource.get("delete"))
+
+
+def _stated(resources: Sequence[Json]) -> frozenset[str]:
+    """The clusters that the stack's outputs say were offline, unless they are encrypted."""
+    found = (at(resource, "outputs", "clusters") for resource in resources if resource["type"] == _STACK)
+    clusters = as_map(next(found, None)) or {}
+    return frozenset(name for name, stated in clusters.items() if at(as_map(stated) or {}, "offline") is True)
 
 
 def _resource(resource: Json, versions: Mapping[str, str | None]) -> RecordedResource:

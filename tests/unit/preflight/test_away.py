@@ -12,7 +12,7 @@ def test_all_clusters_that_are_marked_have_one_warning() -> None:
     config = stack_config({"east": {}, "west": {"offline": True}, "north": {"offline": True}})
     clusters = {"east": ObservedCluster(), "west": _SILENT, "north": _SILENT}
     (warning,) = warnings(config, clusters)
-    assert warning.startswith("west, north: offline in the stack file, so nothing in it is changed")
+    assert warning.startswith("offline in the stack file, so left as they are: west, north, and")
 
 
 def test_a_cluster_without_an_answer_is_said_with_the_ways_on() -> None:

@@ -124,6 +124,13 @@ def test_a_cluster_that_leaves_takes_nothing_from_another() -> None:
         assert list(leaving({"north": harmless}, recorded)) == []
 
 
+def test_a_cluster_that_was_away_does_not_simply_leave() -> None:
+    """The state has no way to it, and what is in it would not be deleted."""
+    (problem,) = leaving({}, RecordedState(), frozenset({"north"}))
+    assert "it was offline at the last update" in problem.message
+    assert "run `python -m mesh forget north`" in problem.message
+
+
 def test_two_entries_for_one_new_cluster_are_refused() -> None:
     """The second is; an identity that may not be read is nobody's."""
     clusters = {"east": _cluster(None, "cluster-1"), "west": _cluster(None, "cluster-1")}

@@ -196,6 +196,13 @@ def test_a_cluster_that_was_away_gets_a_new_token_in_one_update() -> None:
     assert refusals({}, clusters, recorded, reader={"tokenGenerations": [2]}) == []
 
 
+def test_a_phase_waits_for_clusters_that_are_all_away() -> None:
+    """As in a stack of one cluster, beside other stacks of the mesh."""
+    (line,) = refusals(rotation("sign"), {"west": ObservedCluster(unreachable="it is offline")})
+    assert "the phase of west is unknown" in line
+    assert refusals(rotation("sign"), {"west": ObservedCluster()}) == [], "a new mesh may begin anywhere"
+
+
 def test_a_phase_waits_for_a_cluster_that_is_away() -> None:
     """Nobody knows which roots it trusts."""
     clusters = {"east": cluster("none"), "west": ObservedCluster(unreachable="it is offline")}

@@ -20,9 +20,12 @@ BELOW = authority("below", issuer=MIDDLE)
 NARROW = authority("narrow", issuer=WIDE, path_length=0)
 
 
-def problems(root: Mapping[str, Any], intermediate: Mapping[str, Any] | None = None) -> list[str]:
+def problems(
+    root: Mapping[str, Any], intermediate: Mapping[str, Any] | None = None, *, offline: bool = False
+) -> list[str]:
     """What is wrong with a stack of one cluster with that root and that intermediate."""
-    east = {"context": "east", **({"trust": {"intermediate": intermediate}} if intermediate else {})}
+    own = {"trust": {"intermediate": intermediate}} if intermediate else {}
+    east = {"context": "east", "offline": offline, **own}
     raw = {"mesh": {"id": "dev"}, "trust": {"root": root}, "clusters": {"east": east}}
     text = kubeconfig({"east": "https://east.example.com:6443"})
     try:
@@ -223,3 +226,10 @@ def test_material_that_is_wrong_is_refused_with_one_clear_sentence(
     assert found[0].startswith(f"{path}: ")
     assert message in found[0]
     assert not any("PRIVATE KEY" in line for line in found)
+
+
+def test_material_of_a_cluster_that_is_away_refuses_nobody() -> None:
+    """Nothing of it is applied, and it may expire meanwhile."""
+    expired = given(authority("x", issuer=ROOT, days=(-9, -1)))
+    assert problems(OFFLINE, expired) != []
+    assert problems(OFFLINE, expired, offline=True) == []

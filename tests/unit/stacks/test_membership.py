@@ -3,7 +3,7 @@
 from typing import Any
 
 from mesh.forgetting import forgetting, state_without
-from mesh.stacks.membership import below, of_cluster
+from mesh.stacks.membership import of_cluster, remote_secret
 from mesh.stacks.state import recorded
 
 _PREFIX = "urn:pulumi:dev::istio-mesh::"
@@ -80,7 +80,7 @@ def test_the_plugin_of_a_resource_is_known_with_its_version() -> None:
 
 def test_a_component_has_what_is_below_it() -> None:
     """By its logical name."""
-    found = below(RECORDED.resources, "east-sees-west")
+    found = remote_secret(RECORDED.resources, "east-sees-west")
     assert [resource.name for resource in found] == ["east-sees-west", "east-sees-west-remote-secret"]
 
 
@@ -92,9 +92,7 @@ def test_a_cluster_is_forgotten_with_the_remote_secrets_for_it() -> None:
         "take the 4 resources of west out of the state; none is deleted",
         "remove clusters.west from the stack file",
     ]
-    secret = {"resource": {"urn": WEST["urn"]}, "type": "creating"}
-    deployment = {**STATE["deployment"], "pending_operations": [secret]}
-    left = state_without({**STATE, "deployment": deployment}, {r.urn for r in found.resources})
+    left = state_without(STATE, {resource.urn for resource in found.resources})
     assert [resource["urn"].rpartition("::")[2] for resource in left["deployment"]["resources"]] == [
         "istio-mesh-dev",
         "mesh",
@@ -105,7 +103,31 @@ def test_a_cluster_is_forgotten_with_the_remote_secrets_for_it() -> None:
         "east-sees-west",
         "east-sees-west-remote-secret",
     ]
-    assert left["deployment"]["pending_operations"] == []
+
+
+def test_nothing_that_stays_depends_on_a_cluster_that_was_forgotten() -> None:
+    """As a remote secret in another cluster that is away does; Pulumi refuses such a state."""
+    east: dict[str, Any] = {
+        "urn": EAST["urn"],
+        "dependencies": [WEST["urn"], MESH["urn"]],
+        "propertyDependencies": {"metadata": [WEST["urn"]], "stringData": None},
+    }
+    left = state_without({"deployment": {"resources": [WEST, east]}}, {WEST["urn"]})
+    assert left["deployment"]["resources"] == [
+        {
+            "urn": EAST["urn"],
+            "dependencies": [MESH["urn"]],
+            "propertyDependencies": {"metadata": [], "stringData": []},
+        }
+    ]
+
+
+def test_a_cluster_may_have_the_name_of_a_link() -> None:
+    """It is no remote secret by that."""
+    odd = _resource("mesh:index:Cluster", "east-sees-west", MESH)
+    state = {"deployment": {"resources": [STACK, MESH, EAST, WEST, odd, EAST_SEES_WEST]}}
+    found = forgetting(recorded(state), "west", frozenset(), in_stack_file=False)
+    assert [resource.type for resource in found.remote_secrets] == ["mesh:index:RemoteSecret"]
 
 
 def test_a_remote_secret_in_a_cluster_that_is_away_is_left() -> None:

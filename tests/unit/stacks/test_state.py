@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mesh.config.resolved import Connection
+from mesh.kubeconfig.write import NOWHERE
 from mesh.stacks.state import RecordedNamespace, StateError, export, recorded
 
 
@@ -46,6 +47,20 @@ def test_clusters_are_reached_as_in_the_last_update() -> None:
         )
     )
     assert found.connections == {"east": Connection(context="east", path="~/.kube/config")}
+
+
+def test_clusters_that_were_away_are_known() -> None:
+    """By a provider without a cluster, or else by the stack's outputs."""
+    nowhere = {"kubeconfig": NOWHERE, "context": "west"}
+    stated = {"clusters": {"east": {"network": "net-east"}, "north": {"offline": True}}}
+    found = recorded(
+        _state(
+            _resource("pulumi:pulumi:Stack", "istio-mesh-dev", outputs=stated),
+            _resource("pulumi:providers:kubernetes", "west", inputs=nowhere),
+        )
+    )
+    assert found.away == {"west", "north"}
+    assert found.connections == {}
 
 
 def test_what_is_being_deleted_and_a_stack_without_a_state_have_nothing() -> None:
