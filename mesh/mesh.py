@@ -65,7 +65,7 @@ class Mesh(pulumi.ComponentResource):
             elsewhere=others.root if config.trust.stack else None,
             opts=child,
         )
-        offline = {name: of_cluster(recorded, name) for name, c in config.clusters.items() if c.offline}
+        offline = {name: of_cluster(recorded, name) for name in config.offline}
         providers = {
             **{name: kubernetes_provider(cluster, child) for name, cluster in config.online.items()},
             **providers_to_nowhere(recorded, offline, child),

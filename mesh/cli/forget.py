@@ -43,7 +43,7 @@ def forget(
     known = recorded(state)
     config = _valid_configuration(work, name)
     entries = config.clusters if config else _entries(work.project_settings().name, name)
-    offline = frozenset(config.clusters) - frozenset(config.online) if config else known.away
+    offline = frozenset(config.offline) if config else known.away
     found = forgetting(known, cluster, offline, in_stack_file=cluster in entries)
     if not found:
         raise CommandError(

@@ -45,8 +45,9 @@ def trust(
     expiring = report.expiring_within(fail_within) if fail_within is not None else ()
     for row in expiring:
         print(f"{row.what} ({row.subject}) has {row.days_left} days left", file=sys.stderr)
-    if offline := [name for name in config.clusters if name not in config.online]:
-        print(f"not read, because they are offline in the stack file: {', '.join(offline)}", file=sys.stderr)
+    if config.offline:
+        names = ", ".join(config.offline)
+        print(f"not read, because they are offline in the stack file: {names}", file=sys.stderr)
     raise typer.Exit(1 if expiring or report.findings else 0)
 
 

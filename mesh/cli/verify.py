@@ -113,7 +113,7 @@ def _verification(
             seconds=time.monotonic() - begin,
             pairs=results,
             not_verified=tuple(name for name in config.online if name not in callers),
-            offline=tuple(name for name in config.clusters if name not in config.online),
+            offline=config.offline,
         )
         if report.passed or report.seconds + _PAUSE_SECONDS > timeout:
             return report
@@ -136,7 +136,7 @@ def _attempt(
 
     answers = for_each(before, called)
     facts = read_pairs(config, pairs, answers, connections)
-    return answers, tuple(result(pair, facts[pair]) for pair in pairs)
+    return answers, tuple(result(pair, facts[pair], config.offline) for pair in pairs)
 
 
 def table(report: VerificationReport) -> str:

@@ -112,6 +112,11 @@ class StackConfig:
         return {name: cluster for name, cluster in self.clusters.items() if not cluster.offline}
 
     @property
+    def offline(self) -> tuple[str, ...]:
+        """The names of the clusters that are away."""
+        return tuple(name for name, cluster in self.clusters.items() if cluster.offline)
+
+    @property
     def split(self) -> bool:
         """Whether other stacks are parts of the same mesh."""
         return self.trust.shared or self.trust.stack is not None or bool(self.peers)

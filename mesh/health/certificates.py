@@ -11,11 +11,10 @@ from pydantic.alias_generators import to_camel
 
 from mesh.config.resolved import StackConfig
 from mesh.health.declared import DeclaredCertificate
+from mesh.health.finding import PUT_BACK, without
 from mesh.live.facts import ClusterTrust
 from mesh.pki.certificates import fingerprint, name, parse_readable, path_to_root
 from mesh.pki.profile import root_common_name
-
-_REFRESH = "run `pulumi up --refresh`"
 
 
 class _Row(BaseModel):
@@ -110,7 +109,7 @@ def trust_report(
             for cluster, found in facts.items()
             for (intermediate, root), proxies in sorted(found.proxies.items())
         ),
-        findings=tuple(_findings(config, declared, clusters)),
+        findings=tuple(without(finding, config.offline) for finding in _findings(config, declared, clusters)),
     )
 
 
@@ -190,13 +189,13 @@ def _findings(
             yield f"cannot read {cluster}: {reason}"
             continue
         if not found.chain:
-            yield f"{cluster} has no cacerts: istiod there signs with a root of its own; {_REFRESH}"
+            yield f"{cluster} has no cacerts: istiod there signs with a root of its own; {PUT_BACK}"
             continue
         own = intermediates.get(f"intermediate of {cluster}")
         if own is not None and found.chain[0] != own:
             yield (
                 f"{cluster} signs with {name(found.chain[0])!r} ({found.chain[0].serial_number:x}), which is "
-                f"not the intermediate in the stack's state; {_REFRESH}"
+                f"not the intermediate in the stack's state; {PUT_BACK}"
             )
         if set(found.published) != set(found.configured):
             yield (
@@ -215,11 +214,11 @@ def _token_findings(config: StackConfig, cluster: str, clusters: Mapping[str, _C
     if set(section.token_generations) != set(tokens):
         yield (
             f"{cluster} has reader tokens of the generations {sorted(tokens)}, and the stack has "
-            f"{list(section.token_generations)}; {_REFRESH}"
+            f"{list(section.token_generations)}; {PUT_BACK}"
         )
     for other, peer in clusters.items():
         used = peer.facts.remote_tokens.get(cluster)
         if used is not None and used not in tokens:
             yield (
-                f"{other} reads {cluster} with the token of generation {used}, which was deleted; {_REFRESH}"
+                f"{other} reads {cluster} with the token of generation {used}, which was deleted; {PUT_BACK}"
             )

@@ -1,13 +1,21 @@
 """What a check reports: one thing that is wrong, where, and what to do."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
 from mesh.istio.names import NAMESPACE
 
-PUT_BACK = "run `pulumi up --refresh`"
+_REFRESH = "pulumi up --refresh"
+PUT_BACK = f"run `{_REFRESH}`"
 """The hint for everything that the program itself has made."""
+
+
+def without(hint: str, offline: Iterable[str]) -> str:
+    """The hint with clusters that are away left out: a refresh would try to read all that they have."""
+    excluded = "".join(f" --exclude '**::{cluster}-*'" for cluster in offline)
+    return hint.replace(f"`{_REFRESH}`", f"`{_REFRESH}{excluded}`")
 
 
 def put_back_release(cluster: str, release: str, *, pods: int = 1) -> str:

@@ -1,7 +1,7 @@
 """The result of a verification: which pairs of clusters answer each other, and what is wrong. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, computed_field
@@ -9,7 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from mesh.config.resolved import StackConfig
 from mesh.health.diagnosis import diagnose
-from mesh.health.finding import Finding, Severity
+from mesh.health.finding import Finding, Severity, without
 from mesh.live.facts import Answers, Pair, PairFacts
 from mesh.plan import links
 
@@ -84,13 +84,16 @@ def unanswered(pairs: tuple[Pair, ...], answers: Mapping[str, Answers]) -> tuple
     return tuple(pair for pair in pairs if not answers[pair.caller].by.get(pair.target))
 
 
-def result(pair: Pair, facts: PairFacts) -> PairResult:
-    """The result of a pair."""
+def result(pair: Pair, facts: PairFacts, offline: Sequence[str] = ()) -> PairResult:
+    """The result of a pair, with hints that leave clusters that are away alone."""
     count = facts.answers.by.get(pair.target, 0)
     return PairResult(
         caller=pair.caller,
         target=pair.target,
         answers=count,
         calls=facts.answers.calls,
-        findings=diagnose(facts, answered=count > 0),
+        findings=tuple(
+            finding.model_copy(update={"hint": without(finding.hint, offline)})
+            for finding in diagnose(facts, answered=count > 0)
+        ),
     )

@@ -10,10 +10,11 @@ _SEE = "docs/offline.md"
 
 def warnings(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Iterator[str]:
     """One warning for all clusters that are marked, and one for each that gives no answer."""
-    if offline := [name for name, cluster in config.clusters.items() if cluster.offline]:
+    if config.offline:
+        names = ", ".join(config.offline)
         yield (
-            f"offline in the stack file, so left as they are: {', '.join(offline)}, and the remote secrets "
-            f"for them. Once a cluster is back, remove its `offline` and run `pulumi up` ({_SEE})"
+            f"offline in the stack file, so left as they are: {names}, and the remote secrets for them. "
+            f"Once a cluster is back, remove its `offline` and run `pulumi up` ({_SEE})"
         )
     for name, cluster in config.online.items():
         if (reason := clusters[name].unreachable) and not cluster.skip_unreachable:

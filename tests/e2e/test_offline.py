@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from sandbox import cluster
-from tests.e2e.faults import dead, passes, verify
+from tests.e2e.faults import SYSTEM, dead, follow, passes, sees, verify
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.stack import PROJECT, Stack
 
@@ -176,6 +176,14 @@ def test_all_others_change_while_a_cluster_is_away(mesh: Stack, clusters: Mappin
     verdict = verify(mesh)
     assert (verdict.code, verdict.report["offline"]) == (0, ["west"]), verdict
     mesh.up("--expect-no-changes")
+
+
+@pytest.mark.usefixtures("away")
+def test_a_hint_is_followed_while_a_cluster_is_away(mesh: Stack, kube: Callable[[str], Kube]):
+    """A refresh would fail at the cluster that is away, and leaves it out."""
+    kube("east").kubectl("label", "namespace", SYSTEM, "--overwrite", "topology.istio.io/network=net-other")
+    verdict = sees(mesh, "south", "east", "network-label-missing")
+    follow(mesh, kube, verdict, "south", "east")
 
 
 @pytest.mark.usefixtures("away")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mesh.health.diagnosis import diagnose
-from mesh.health.finding import Reason
+from mesh.health.finding import PUT_BACK, Reason, without
 from mesh.live.facts import (
     Answers,
     Cacerts,
@@ -253,3 +253,10 @@ def test_every_reason_is_found_by_one_of_these_tests() -> None:
     """A reason that no facts lead to would be dead."""
     tested = {reason for _, (reason, _) in [*_FAULTS.values(), *_EXPLANATIONS.values()]}
     assert tested == {*Reason}
+
+
+def test_a_hint_leaves_clusters_that_are_away_alone() -> None:
+    """A refresh reads every resource in the state, and cannot read theirs."""
+    assert without(PUT_BACK, ()) == PUT_BACK
+    excluded = "run `pulumi up --refresh --exclude '**::north-*' --exclude '**::south-*'`"
+    assert without(PUT_BACK, ("north", "south")) == excluded
