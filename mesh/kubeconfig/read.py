@@ -41,7 +41,10 @@ def endpoint(text: str, context: str) -> Endpoint:
     contexts = by_name(parse(text), "contexts")
     if context not in contexts:
         there = ", ".join(sorted(contexts)) or "none"
-        raise ValueError(f"the kubeconfig has no context {context!r}; expected one of: {there}")
+        raise ValueError(
+            f"the kubeconfig has no context {context!r}; expected one of: {there}. If the cluster is away or "
+            "gone: docs/offline.md"
+        )
     cluster = str((as_map(contexts[context].get("context")) or {}).get("cluster", ""))
     settings = as_map(by_name(parse(text), "clusters").get(cluster, {}).get("cluster")) or {}
     server = settings.get("server")

@@ -158,7 +158,8 @@ CASES = (
         mistake="a context that the kubeconfig lacks",
         written="clusters: {west: {context: wset}}",
         message=(
-            "clusters.west.kubeconfig: the kubeconfig has no context 'wset'; expected one of: east, west"
+            "clusters.west.kubeconfig: the kubeconfig has no context 'wset'; expected one of: east, west. If "
+            "the cluster is away or gone: docs/offline.md"
         ),
     ),
     Case(
