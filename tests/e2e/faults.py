@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +15,7 @@ import yaml
 
 from sandbox.cluster import Cluster
 from tests.e2e.kube import Kube
-from tests.e2e.stack import PROJECT, Stack
+from tests.e2e.stack import Stack
 
 SYSTEM = "istio-system"
 _NOTHING_IN = ["PREROUTING", "!", "-i", "lo", "-j", "DROP"]
@@ -54,15 +53,7 @@ class Verdict:
 
 def verify(stack: Stack, *, timeout: float = 60) -> Verdict:
     """Run `python -m mesh verify` as a user would."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mesh", "verify", "--output", "json", "--timeout", str(timeout)],
-        cwd=PROJECT,
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        timeout=timeout + 120,
-        check=False,
-    )
+    done = stack.command("verify", "--output=json", f"--timeout={timeout}", timeout=timeout + 120)
     assert done.returncode in (0, 1), done.stderr
     verdict = Verdict(code=done.returncode, report=json.loads(done.stdout))
     assert verdict.report["passed"] == (verdict.code == 0), verdict

@@ -3,6 +3,7 @@
 import copy
 import json
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +127,18 @@ class Stack:
         if check:
             assert process.returncode == 0, f"{process.args} failed\n{output}\n{errors}"
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def command(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Run `python -m mesh` to its end, whatever its exit code."""
+        return subprocess.run(
+            [sys.executable, "-m", "mesh", *arguments],
+            cwd=self.project,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
 
     def preview(self, *arguments: str) -> list[Change]:
         """What `pulumi preview` would change; what stays the same, and reads, are left out."""

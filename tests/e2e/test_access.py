@@ -1,8 +1,6 @@
 """Ways into a cluster that are wrong are said for what they are, by every command, and nothing is changed."""
 
 import copy
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import yaml
 
 from sandbox import cluster
 from tests.builders.certificates import authority
-from tests.e2e.stack import PROJECT, Stack
+from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.mesh
 
@@ -56,14 +54,7 @@ def test_a_cluster_that_refuses_is_not_one_that_is_away(
     assert said in done.stdout + done.stderr
     assert "istio-mesh:clusters.west: " in done.stdout + done.stderr
     for command in (("verify", "--timeout", "1"), ("trust",)):
-        report = subprocess.run(
-            [sys.executable, "-m", "mesh", *command],
-            cwd=PROJECT,
-            env=dict(mesh.environment),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        report = mesh.command(*command)
         assert report.returncode == 1, report
         assert said in report.stdout, report
         assert "Traceback" not in report.stderr

@@ -4,8 +4,6 @@ The steps are those of `docs/runbooks/replaced-cacerts.md`, which the refusal na
 """
 
 import base64
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +12,7 @@ from mesh.samples.names import NAMESPACE
 from tests.builders.certificates import Authority, authority
 from tests.e2e.faults import SYSTEM, passes, replace, restart
 from tests.e2e.kube import Kube, eventually
-from tests.e2e.stack import PROJECT, Stack
+from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.breaking
 
@@ -53,14 +51,7 @@ def test_the_runbook_for_replaced_cacerts_leads_back(mesh: Stack, kube: Callable
     mesh.ended(update)
 
     assert mesh.preview() == [], "the runbook promises an update without a change"
-    trust = subprocess.run(
-        [sys.executable, "-m", "mesh", "trust", "--workloads"],
-        cwd=PROJECT,
-        env=mesh.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    trust = mesh.command("trust", "--workloads")
     assert trust.returncode == 0, trust.stdout + trust.stderr
     assert "somebody else's root" not in trust.stdout, "a proxy still has a certificate of the other root"
     passes(mesh)

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -185,26 +184,14 @@ def _killed_and_recovered(
     cluster_name, _, object_name = name.partition("-")
     stop = _kill_in_helm(clusters[cluster_name], object_name) if kind == "Release" else _kill
     _stopped_in_the_middle(stack, moment, stop, command)
-    shown = _recover(stack)
+    shown = stack.command("recover")
     assert shown.returncode in (0, 1), f"{shown.stdout}{shown.stderr}"
-    done = _recover(stack, "--yes")
+    done = stack.command("recover", "--yes")
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
     assert not stack.state()["deployment"].get("pending_operations")
-    again = _recover(stack)
+    again = stack.command("recover")
     assert again.returncode == 0, f"something is left to do:\n{again.stdout}{again.stderr}"
     return shown.returncode == 1
-
-
-def _recover(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mesh", "recover", *arguments],
-        cwd=PROJECT,
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        timeout=_STOP_SECONDS,
-        check=False,
-    )
 
 
 def _kill_at(

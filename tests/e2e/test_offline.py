@@ -6,8 +6,6 @@ West dies while a third cluster joins and leaves. The tests build on each other,
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from hashlib import sha256
@@ -18,7 +16,7 @@ import pytest
 from sandbox import cluster
 from tests.e2e.faults import SYSTEM, dead, follow, passes, sees, verify
 from tests.e2e.kube import Kube, eventually
-from tests.e2e.stack import PROJECT, Stack
+from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.mesh
 
@@ -113,18 +111,6 @@ def _istiod_answers(kube: Kube) -> bool:
         "kubectl", f"--context={kube.context}", "label", *gateway, "a=b", "--dry-run=server", check=False
     )
     return asked.returncode == 0
-
-
-def _forget(mesh: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mesh", "forget", *arguments],
-        cwd=PROJECT,
-        env=mesh.environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.mark.usefixtures("away")
@@ -239,33 +225,38 @@ def test_a_cluster_may_be_away_together_with_its_kubeconfig(mesh: Stack):
     mesh.configure(config)
 
 
-@pytest.fixture(scope="module")
-def gone(mesh: Stack, clusters: Mapping[str, Kube]) -> Mapping[str, str]:
-    """South joins again, and then no longer exists; gives all other resources of the state."""
+def test_a_cluster_that_left_joins_under_another_name(mesh: Stack):
+    """The documented way to rename it (docs/renaming.md)."""
     config = mesh.config()
-    config["clusters"]["south"] = {**config["clusters"]["east"], "context": "south"}
+    config["clusters"]["pole"] = {**config["clusters"]["east"], "context": "south"}
     mesh.configure(config)
     mesh.up()
-    refused = _forget(mesh, "south", "--yes")
+    passes(mesh)
+
+
+@pytest.fixture(scope="module")
+def gone(mesh: Stack, clusters: Mapping[str, Kube]) -> Mapping[str, str]:
+    """The renamed cluster no longer exists; gives all other resources of the state."""
+    refused = mesh.command("forget", "pole", "--yes")
     assert refused.returncode == 2, "a cluster that is there was forgotten"
-    assert "south answers, and has the mesh of this stack" in refused.stderr
+    assert "pole answers, and has the mesh of this stack" in refused.stderr
     cluster.stop(["south"])
-    return _without_south(mesh)
+    return _without_pole(mesh)
 
 
-def _without_south(mesh: Stack) -> dict[str, str]:
-    return {urn: found for urn, found in _recorded(mesh).items() if not _concerns("south", urn)}
+def _without_pole(mesh: Stack) -> dict[str, str]:
+    return {urn: found for urn, found in _recorded(mesh).items() if not _concerns("pole", urn)}
 
 
 def test_a_cluster_that_is_gone_cannot_simply_leave(mesh: Stack, gone: Mapping[str, str]):
     """Without its entry an update would try to delete what is in it, for ever: that is said before."""
     config = mesh.config()
-    without = {**config, "clusters": {k: v for k, v in config["clusters"].items() if k != "south"}}
+    without = {**config, "clusters": {k: v for k, v in config["clusters"].items() if k != "pole"}}
     mesh.configure(without)
     refused = mesh.up(check=False)
     mesh.configure(config)
     assert refused.returncode != 0, refused.stdout
-    assert "run `python -m mesh forget south`" in refused.stdout
+    assert "run `python -m mesh forget pole`" in refused.stdout
     assert "Traceback" not in refused.stdout
 
 
@@ -273,18 +264,18 @@ def test_a_cluster_that_is_gone_is_forgotten(
     mesh: Stack, clusters: Mapping[str, Kube], gone: Mapping[str, str]
 ):
     """A dry run first; then it is gone from the state, its peers and the stack file, and nothing else is."""
-    shown = _forget(mesh, "south")
+    shown = mesh.command("forget", "pole")
     assert shown.returncode == 1, shown.stderr
-    assert "delete east-sees-south-remote-secret in its cluster" in shown.stdout
-    assert _remotes(clusters["east"]) == {"west", "south"}
-    assert "south" in mesh.config()["clusters"]
-    done = _forget(mesh, "south", "--yes")
+    assert "delete east-sees-pole-remote-secret in its cluster" in shown.stdout
+    assert _remotes(clusters["east"]) == {"west", "pole"}
+    assert "pole" in mesh.config()["clusters"]
+    done = mesh.command("forget", "pole", "--yes")
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
     assert _remotes(clusters["east"]) == {"west"}
     assert _remotes(clusters["west"]) == {"east"}
-    assert "south" not in mesh.config()["clusters"]
-    assert not [urn for urn in mesh.resources() if _concerns("south", urn)]
-    assert _without_south(mesh) == gone
+    assert "pole" not in mesh.config()["clusters"]
+    assert not [urn for urn in mesh.resources() if _concerns("pole", urn)]
+    assert _without_pole(mesh) == gone
     assert mesh.preview() == []
-    assert _forget(mesh, "south").returncode == 2
+    assert mesh.command("forget", "pole").returncode == 2
     passes(mesh)

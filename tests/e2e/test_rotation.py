@@ -8,7 +8,6 @@ import base64
 import copy
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from mesh.live.proxies import WorkloadTrust, workload_trust
 from sandbox import cluster
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.load import Load
-from tests.e2e.stack import PROJECT, Stack
+from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.trust
 
@@ -351,14 +350,7 @@ def test_the_root_is_rotated_without_a_failed_call(mesh_of_before: Mesh) -> None
 
 def _report(mesh: Mesh, *arguments: str) -> subprocess.CompletedProcess[str]:
     """What `python -m mesh trust` says of the stack."""
-    return subprocess.run(
-        [sys.executable, "-m", "mesh", "trust", *arguments],
-        cwd=PROJECT,
-        env=mesh.stack.environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return mesh.stack.command("trust", *arguments)
 
 
 def _wait_for_report(mesh: Mesh) -> None:

@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -82,14 +80,8 @@ class SplitMesh:
 
     def verified(self, *names: str) -> None:
         """Every cluster of these stacks is answered by every other, and nothing is wrong between them."""
-        done = subprocess.run(
-            [sys.executable, "-m", "mesh", "verify", "--timeout=120", *(f"--stack={name}" for name in names)],
-            cwd=self._project,
-            env=self.stacks[names[0]].environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        stacks = (f"--stack={name}" for name in names)
+        done = self.stacks[names[0]].command("verify", "--timeout=120", *stacks)
         assert done.returncode == 0, done.stdout + done.stderr
         assert f"all {len(names) ** 2} pairs passed" in done.stdout
 
