@@ -1,14 +1,14 @@
 """`python -m mesh forget`: take a cluster that is gone for good out of the mesh."""
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from typing import Annotated
 
 import typer
 from pulumi.automation import LocalWorkspace
 
 from mesh.cli import stack as stacks
-from mesh.cli.output import CommandError
+from mesh.cli.output import CommandError, Confirmed
 from mesh.config.resolved import Connection, StackConfig
 from mesh.forgetting import forgetting, state_without
 from mesh.istio.names import NAMESPACE
@@ -25,9 +25,7 @@ def forget(
     stack: Annotated[
         str | None, typer.Option(metavar="NAME", help="Stack of the cluster; by default the selected one.")
     ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do it; without this, only show what would be done.")
-    ] = False,
+    yes: Confirmed = False,
 ) -> None:
     """Take a cluster that is gone for good out of the mesh.
 
@@ -51,8 +49,8 @@ def forget(
         )
     _refuse_if_interrupted(cluster, state)
     configured = config.clusters[cluster].connection if config and cluster in config.clusters else None
-    unsure = _refuse_if_it_answers(cluster, known, configured)
-    print("\n".join((*found.lines(), *unsure)))
+    doubt = _refuse_if_it_answers(cluster, known, configured)
+    print("\n".join((*found.lines(), *filter(None, [doubt]))))
     if not yes:
         print(f"\nNothing was changed. To do this: python -m mesh forget {cluster} --yes")
         raise typer.Exit(1)
@@ -96,7 +94,7 @@ def _refuse_if_interrupted(cluster: str, state: Json) -> None:
         )
 
 
-def _refuse_if_it_answers(cluster: str, known: RecordedState, configured: Connection | None) -> Iterator[str]:
+def _refuse_if_it_answers(cluster: str, known: RecordedState, configured: Connection | None) -> str | None:
     """Raise CommandError where the cluster is there, and is that of the state; say what is not known.
 
     The state has no way to a cluster whose kubeconfig is a secret, or that was offline at the last update.
@@ -104,11 +102,11 @@ def _refuse_if_it_answers(cluster: str, known: RecordedState, configured: Connec
     connection = known.connections.get(cluster) or configured
     namespace = known.namespaces.get(f"{cluster}-{NAMESPACE}")
     if connection is None or namespace is None or namespace.uid is None:
-        return iter([f"(whether {cluster} still answers is not known)"])
+        return f"(whether {cluster} still answers is not known)"
     observed = read_cluster(connection)
     if observed.namespace_uid == namespace.uid:
         raise CommandError(
             f"{cluster} answers, and has the mesh of this stack; expected a cluster that is gone. To remove "
             "one that is there, remove its entry and run `pulumi up`, which deletes the mesh in it"
         )
-    return iter([f"({cluster} may still be there: {observed.refused})"] if observed.refused else [])
+    return f"({cluster} may still be there: {observed.refused})" if observed.refused else None

@@ -1,8 +1,10 @@
-"""How commands print: reports as tables or JSON, and errors."""
+"""What commands have in common: reports as tables or JSON, errors, and a dry run before a change."""
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from typing import Annotated, TypeAlias
 
+import typer
 from pydantic import BaseModel
 
 from mesh.config.secrets import Secrets
@@ -13,6 +15,11 @@ class OutputFormat(StrEnum):
 
     TABLE = "table"
     JSON = "json"
+
+
+Confirmed: TypeAlias = Annotated[
+    bool, typer.Option("--yes", help="Do it; without this, only show what would be done.")
+]
 
 
 class CommandError(Exception):

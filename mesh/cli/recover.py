@@ -9,7 +9,7 @@ import psutil
 import typer
 
 from mesh.cli import stack as stacks
-from mesh.cli.output import CommandError
+from mesh.cli.output import CommandError, Confirmed
 from mesh.config.resolved import StackConfig
 from mesh.istio.names import BASE, GATEWAY, ISTIOD
 from mesh.live.answers import RefusedError, UnreachableError
@@ -29,9 +29,7 @@ def recover(
     stack: Annotated[
         str | None, typer.Option(metavar="NAME", help="Stack to recover; by default the selected one.")
     ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do it; without this, only show what would be done.")
-    ] = False,
+    yes: Confirmed = False,
 ) -> None:
     """Make `pulumi up` or `pulumi destroy` possible again after Pulumi was killed.
 
