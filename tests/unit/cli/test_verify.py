@@ -39,6 +39,14 @@ def test_a_cluster_without_the_sample_is_left_out() -> None:
     assert expected_pairs(config) == (Pair(caller="east", target="east"),)
 
 
+def test_a_cluster_that_is_away_is_left_out_and_told() -> None:
+    """Nobody calls from it, and its silence is no failure."""
+    config = stack_config({"east": {}, "west": {"offline": True}}, helloWorld=True)
+    assert expected_pairs(config) == (Pair(caller="east", target="east"),)
+    report = VerificationReport(stack="dev", seconds=1, pairs=(_PASSED,), offline=config.offline)
+    assert table(report).splitlines()[-1] == "not verified, because they are offline in the stack file: west"
+
+
 def test_answers_of_several_attempts_are_added_up() -> None:
     """The problem is that of the last attempt."""
     first = Answers(calls=2, by={"east": 1}, failures={"x": 1}, problem="no client pod runs")
