@@ -3,10 +3,11 @@
 Pulumi records in the state what it was doing (`pending_operations`), and Helm records each revision of a
 release in a Secret. A create that Pulumi has not seen the end of is imported where the object exists. A
 release is not: the objects that it has created so far have Helm's labels, so that the next installation
-adopts them once Helm's records of the interrupted one are gone.
+adopts them once Helm's records of the interrupted one are gone. A release whose deletion Helm has finished
+goes from the state, too: the provider fails to delete one that is not there.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from mesh.stacks.state import PROVIDER, RELEASE
 
 _KUBERNETES = "kubernetes:"
 _CREATING = "creating"
+_DELETING = "deleting"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,11 @@ class PendingOperation:
         return self.operation == _CREATING and self.kind == "Release"
 
     @property
+    def deletes_release(self) -> bool:
+        """Whether it was the removal of a Helm release."""
+        return self.operation == _DELETING and self.kind == "Release"
+
+    @property
     def creates_object(self) -> bool:
         """Whether it was the creation of an object in a cluster."""
         return self.operation == _CREATING and bool(self.kind) and self.kind != "Release"
@@ -61,6 +68,8 @@ class Recovery:
     """Helm's records to be deleted, by cluster."""
     imports: tuple[PendingOperation, ...] = ()
     """Creates whose object is there."""
+    deleted: tuple[PendingOperation, ...] = ()
+    """Removals of releases that Helm has finished."""
 
     def __bool__(self) -> bool:
         return bool(self.operations or self.revisions)
@@ -68,12 +77,15 @@ class Recovery:
     def lines(self) -> Iterator[str]:
         """What will be done, a line each."""
         imported = {operation.urn for operation in self.imports}
+        deleted = {operation.urn for operation in self.deleted}
         for operation in self.operations:
             if operation.component:
                 continue
             name = operation.urn.rpartition("::")[2]
             if operation.urn in imported:
                 yield f"import {name}: the object exists"
+            elif operation.urn in deleted:
+                yield f"remove {name} from the state: Helm has deleted it"
             elif operation.operation == _CREATING:
                 yield f"remove the interrupted creation of {name} from the state: `pulumi up` creates it"
             else:
@@ -94,7 +106,7 @@ def pending_operations(state: Json) -> tuple[PendingOperation, ...]:
 
 def recovery(
     operations: Iterable[PendingOperation],
-    revisions: Mapping[str, Iterable[HelmRevision]],
+    revisions: Mapping[str, Sequence[HelmRevision]],
     existing: Iterable[str],
 ) -> Recovery:
     """What to do about interrupted operations.
@@ -107,32 +119,39 @@ def recovery(
     operations = tuple(operations)
     there = frozenset(existing)
     installing = {(one.cluster, one.object_id) for one in operations if one.creates_release}
-    stale = {
-        cluster: tuple(_stale(cluster, tuple(found), installing)) for cluster, found in revisions.items()
-    }
+    stale = {cluster: tuple(_stale(cluster, found, installing)) for cluster, found in revisions.items()}
     return Recovery(
         operations=operations,
         revisions={cluster: found for cluster, found in stale.items() if found},
         imports=tuple(one for one in operations if one.creates_object and one.urn in there),
+        deleted=tuple(one for one in operations if one.deletes_release and _is_gone(one, revisions)),
     )
 
 
 def recovered_state(state: Json, found: Recovery) -> Json:
-    """The state without interrupted operations, and with the resources to be imported.
+    """The state without interrupted operations and deleted releases, and with the resources to be imported.
 
-    These have the ID of their object, and nothing of what is in it: a refresh of them reads that.
+    The latter have the ID of their object, and nothing of what is in it: a refresh of them reads that.
     """
     ids = {operation.urn: operation.object_id for operation in found.imports}
     deployment: dict[str, Any] = dict(state["deployment"])
     operations: list[Json] = deployment.pop("pending_operations", [])
     interrupted: list[Json] = [one["resource"] for one in operations]
     imported = [{**one, "id": ids[one["urn"]]} for one in interrupted if one["urn"] in ids]
-    deployment["resources"] = [*deployment.get("resources", ()), *imported]
+    deleted = {operation.urn for operation in found.deleted}
+    resources: list[Json] = deployment.get("resources", [])
+    deployment["resources"] = [*(r for r in resources if r["urn"] not in deleted), *imported]
     return {**state, "deployment": deployment}
 
 
+def _is_gone(release: PendingOperation, revisions: Mapping[str, Sequence[HelmRevision]]) -> bool:
+    """Whether the cluster was asked, and Helm has no record of the release in it."""
+    found = revisions.get(release.cluster)
+    return found is not None and all(f"{r.namespace}/{r.release}" != release.object_id for r in found)
+
+
 def _stale(
-    cluster: str, revisions: tuple[HelmRevision, ...], installing: set[tuple[str, str]]
+    cluster: str, revisions: Sequence[HelmRevision], installing: set[tuple[str, str]]
 ) -> Iterator[HelmRevision]:
     newest = {one.release: one for one in sorted(revisions, key=lambda one: one.number)}
     for one in revisions:

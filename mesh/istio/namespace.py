@@ -5,6 +5,10 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+# A patch that Pulumi was killed at is made again. Without a fixed name it would get another random one, and a
+# label with two owners stays when one of them goes.
+_FIELD_MANAGER = {"pulumi.com/patchFieldManager": "istio-mesh"}
+
 
 def namespace(
     logical_name: str, name: str, labels: Mapping[str, str], *, kept: bool, opts: pulumi.ResourceOptions
@@ -15,7 +19,9 @@ def namespace(
     """
     if kept:
         patch = kubernetes.core.v1.NamespacePatch(
-            logical_name, metadata={"name": name, "labels": labels}, opts=opts
+            logical_name,
+            metadata={"name": name, "labels": labels, "annotations": _FIELD_MANAGER},
+            opts=opts,
         )
         return patch.metadata.apply(lambda _: name)
     made = kubernetes.core.v1.Namespace(logical_name, metadata={"name": name, "labels": labels}, opts=opts)

@@ -77,6 +77,7 @@ def test_a_namespace_that_is_there_is_labelled_and_never_deleted(monkeypatch: py
     patch = recording.one(state.NAMESPACE_PATCH, "east-istio-system")
     labels = {"topology.istio.io/network": "net-east"}
     assert patch.inputs["metadata"].items() >= {"name": "istio-system", "labels": labels}.items()
+    assert patch.inputs["metadata"]["annotations"]["pulumi.com/patchFieldManager"] == "istio-mesh"
     assert recording.one("kubernetes:helm.sh/v3:Release", "east-istiod").inputs["namespace"] == "istio-system"
 
 

@@ -110,6 +110,23 @@ def test_a_release_that_was_being_upgraded_goes_back_to_the_revision_before() ->
         assert _recover(*entries, revisions=revisions).revisions == {"east": (revisions[2],)}
 
 
+def test_a_release_that_helm_has_deleted_goes_from_the_state() -> None:
+    """The provider fails to delete what is not there; one of which Helm still has a record stays."""
+    resource = {**_release()["resource"], "id": "istio-system/istiod"}
+    state = {"deployment": {"resources": [resource], "pending_operations": [_release("deleting")]}}
+    found = _recover(_release("deleting"), revisions=(_revision(1, "deployed", "istio-base"),))
+    assert list(found.lines()) == ["remove east-istiod from the state: Helm has deleted it"]
+    assert recovered_state(state, found)["deployment"] == {"resources": []}
+    halfway = _recover(_release("deleting"), revisions=(_revision(1, "uninstalling"),))
+    assert recovered_state(state, halfway)["deployment"] == {"resources": [resource]}
+
+
+def test_a_release_in_a_cluster_that_was_not_asked_stays_in_the_state() -> None:
+    """Such as one that is offline: nothing is known of it."""
+    operations = _operations(_release("deleting"))
+    assert recovery(operations, {}, []).deleted == ()
+
+
 def test_an_old_record_of_an_interruption_is_left_alone() -> None:
     """Helm looks at the newest revision only."""
     assert not _recover(revisions=(_revision(1, "pending-upgrade"), _revision(2, "deployed"))).revisions
