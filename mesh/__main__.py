@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import typer
 
+from mesh.cli.check import check
 from mesh.cli.forget import forget
 from mesh.cli.output import CommandError
 from mesh.cli.recover import recover
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(check)
 app.command()(verify)
 app.command()(trust)
 app.command()(recover)

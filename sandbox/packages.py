@@ -46,6 +46,7 @@ PACKAGES = (
     Package(name="conntrack", files=("conntrack",)),
     Package(name="busybox-static", files=("busybox",)),
     Package(name="curl", files=("curl",)),
+    Package(name="openssl", files=("openssl",)),
     Package(name="iproute2", files=("ip",)),
     Package(name="util-linux", files=("nsenter", "unshare")),
 )

@@ -1,43 +1,55 @@
 """What can be wrong with the API server and the control plane of a cluster. Pure."""
 
-from mesh.health.finding import Finding, Reason, put_back_release
+from mesh.health.finding import Finding, Reason, Severity, put_back_release
 from mesh.istio.names import ISTIOD, ISTIOD_PODS, NAMESPACE
-from mesh.live.facts import ClusterFacts, PairFacts
+from mesh.live.facts import ClusterFacts
+from mesh.live.inspected import ClusterInspection
+
+_LONGEST_LINE = 300
 
 
-def api_server_unreachable(facts: PairFacts) -> Finding | None:
+def api_server_unreachable(cluster: ClusterFacts) -> Finding | None:
     """An API server that gives no answer, or no way in: nothing else is known of its cluster."""
-    for cluster in _clusters(facts):
-        look = f"`kubectl get nodes` with the kubeconfig and context that the stack has for {cluster.name}"
-        if cluster.refused:
-            reason, hint = Reason.API_SERVER_REFUSES, f"correct it, until it lets you run {look}"
-        elif cluster.unreachable:
-            reason, hint = Reason.API_SERVER_UNREACHABLE, f"run {look}"
-        else:
-            continue
-        return Finding(
-            reason=reason,
-            cluster=cluster.name,
-            message=f"cannot read the API server of {cluster.name}: {cluster.refused or cluster.unreachable}",
-            hint=hint,
-        )
-    return None
+    look = f"`kubectl get nodes` with the kubeconfig and context that the stack has for {cluster.name}"
+    if cluster.refused:
+        reason, hint = Reason.API_SERVER_REFUSES, f"correct it, until it lets you run {look}"
+    elif cluster.unreachable:
+        reason, hint = Reason.API_SERVER_UNREACHABLE, f"run {look}"
+    else:
+        return None
+    return Finding(
+        reason=reason,
+        cluster=cluster.name,
+        message=f"cannot read the API server of {cluster.name}: {cluster.refused or cluster.unreachable}",
+        hint=hint,
+    )
 
 
-def istiod_down(facts: PairFacts) -> Finding | None:
-    """A control plane without a ready pod, in one of the two clusters."""
-    for cluster in _clusters(facts):
-        if cluster.istiod.ready == 0:
-            return Finding(
-                reason=Reason.ISTIOD_DOWN,
-                cluster=cluster.name,
-                message=f"istiod has no ready pod in {cluster.name} (of {cluster.istiod.pods}): proxies get "
-                "no changes, and no new certificates when theirs expire",
-                hint=f"{put_back_release(cluster.name, ISTIOD, pods=cluster.istiod.pods)}; if pods do not "
-                f"start, run `kubectl -n {NAMESPACE} describe pods -l {ISTIOD_PODS}`",
-            )
-    return None
+def istiod_down(cluster: ClusterFacts) -> Finding | None:
+    """A control plane without a ready pod."""
+    if cluster.istiod.ready:
+        return None
+    return Finding(
+        reason=Reason.ISTIOD_DOWN,
+        cluster=cluster.name,
+        message=f"istiod has no ready pod in {cluster.name} (of {cluster.istiod.pods}): proxies get no "
+        "changes, and no new certificates when theirs expire",
+        hint=f"{put_back_release(cluster.name, ISTIOD, pods=cluster.istiod.pods)}; if pods do not start, run "
+        f"`kubectl -n {NAMESPACE} describe pods -l {ISTIOD_PODS}`",
+    )
 
 
-def _clusters(facts: PairFacts) -> tuple[ClusterFacts, ...]:
-    return (facts.caller,) if facts.link is None else (facts.caller, facts.target)
+def errors_logged(cluster: ClusterInspection) -> Finding | None:
+    """Errors of the last minutes in the logs of istiod or of the gateway."""
+    if not cluster.errors:
+        return None
+    pod, lines = next(iter(cluster.errors.items()))
+    count = sum(map(len, cluster.errors.values()))
+    return Finding(
+        reason=Reason.ERRORS_LOGGED,
+        severity=Severity.WARNING,
+        cluster=cluster.facts.name,
+        message=f"{count} errors in the logs of {', '.join(cluster.errors)} in {cluster.facts.name} within "
+        f"five minutes, the last of {pod}: {' '.join(lines[-1].split())[:_LONGEST_LINE]}",
+        hint=f"in {cluster.facts.name}, run `kubectl -n {NAMESPACE} logs {pod} --since=5m`",
+    )

@@ -9,12 +9,23 @@ from datetime import UTC, datetime
 
 from mesh.health import calls, control_plane, discovery, gateways, mesh_config, trust
 from mesh.health.finding import Finding
-from mesh.live.facts import PairFacts
+from mesh.live.facts import ClusterFacts, PairFacts
 
 Check = Callable[[PairFacts], Finding | None]
 
+
+def _of_both(check: Callable[[ClusterFacts], Finding | None]) -> Check:
+    """What a check finds in the caller, or else in the target."""
+    return lambda facts: check(facts.caller) or check(facts.target)
+
+
+def _of_target(check: Callable[[ClusterFacts], Finding | None]) -> Check:
+    """What a check finds in another cluster that is called: its own gateway is of no use to a cluster."""
+    return lambda facts: check(facts.target) if facts.link else None
+
+
 _FAULTS: tuple[tuple[Check, ...], ...] = (
-    (control_plane.istiod_down, mesh_config.not_loaded),
+    (_of_both(control_plane.istiod_down), _of_both(mesh_config.not_loaded)),
     (calls.sidecar_missing, calls.sample_not_running),
     (
         discovery.remote_secret_missing,
@@ -24,14 +35,14 @@ _FAULTS: tuple[tuple[Check, ...], ...] = (
         discovery.reader_denied,
         discovery.remote_not_synced,
     ),
-    (gateways.gateway_down, gateways.gateway_pending),
-    (gateways.not_exposed,),
-    (gateways.network_label,),
+    (_of_target(gateways.gateway_down), _of_target(gateways.gateway_pending)),
+    (_of_target(gateways.not_exposed),),
+    (_of_target(gateways.network_label),),
 )
 _EXPLANATIONS: tuple[tuple[Check, ...], ...] = (
     (calls.service_missing, calls.name_not_resolved),
     (
-        gateways.gateway_without_address,
+        _of_target(gateways.gateway_without_address),
         gateways.port_unreachable,
         calls.endpoints_missing,
         calls.tls_refused,
@@ -46,11 +57,12 @@ def diagnose(facts: PairFacts, *, answered: bool, now: datetime | None = None) -
     A pair with an answer is checked for faults, too: proxies keep working for hours with what they know,
     after the control plane has lost a cluster.
     """
-    if unreachable := control_plane.api_server_unreachable(facts):
+    if unreachable := _of_both(control_plane.api_server_unreachable)(facts):
         return (unreachable,)
     moment = now or datetime.now(UTC)
     findings = list(_findings(_FAULTS, facts))
-    if distrust := trust.unusable(facts, moment) or trust.different_roots(facts):
+    unusable = _of_both(lambda cluster: trust.unusable(cluster, moment))
+    if distrust := unusable(facts) or trust.different_roots(facts):
         findings.append(distrust)
     if not answered:
         findings += _findings(_EXPLANATIONS, facts)

@@ -13,6 +13,7 @@ def remote_secret_missing(facts: PairFacts) -> Finding | None:
     return Finding(
         reason=Reason.REMOTE_SECRET_MISSING,
         cluster=cluster,
+        peer=remote,
         message=f"{cluster} has no remote secret for {remote}: expected {NAMESPACE}/"
         f"{remote_secret_name(remote)} with the label {REMOTE_SECRET_LABEL}=true",
         hint=PUT_BACK,
@@ -32,6 +33,7 @@ def remote_secret_ignored(facts: PairFacts) -> Finding | None:
         return Finding(
             reason=Reason.REMOTE_SECRET_LABEL,
             cluster=cluster,
+            peer=remote,
             message=f"{NAMESPACE}/{secret.name} in {cluster} lacks the label {REMOTE_SECRET_LABEL}=true, by "
             "which istiod finds it",
             hint=PUT_BACK,
@@ -39,6 +41,7 @@ def remote_secret_ignored(facts: PairFacts) -> Finding | None:
     return Finding(
         reason=Reason.REMOTE_SECRET_KEY,
         cluster=cluster,
+        peer=remote,
         message=f"{NAMESPACE}/{secret.name} in {cluster} has the data key "
         f"{', '.join(secret.kubeconfigs) or '(none)'}; expected the cluster's name, {remote}",
         # An update would put the right key back and leave the other: two remote clusters for istiod.
@@ -55,6 +58,7 @@ def peer_api_server_refuses(facts: PairFacts) -> Finding | None:
     return Finding(
         reason=Reason.PEER_API_SERVER_REFUSES,
         cluster=remote,
+        peer=facts.caller.name,
         message=f"the remote secret for {remote} in {cluster} does not lead into {remote}: "
         f"{token.wrong_server}",
         hint=f"set clusters.{remote}.apiServer to what peers need, then run `pulumi up`",
@@ -70,6 +74,7 @@ def token_refused(facts: PairFacts) -> Finding | None:
     return Finding(
         reason=Reason.TOKEN_REFUSED,
         cluster=remote,
+        peer=facts.caller.name,
         message=f"the API server of {remote} refuses the token in {cluster}'s remote secret (HTTP 401): its "
         f"Secret in {remote}/{NAMESPACE} was deleted or created again",
         hint=f"{PUT_BACK}, which renews the token and the remote secrets",
@@ -85,6 +90,7 @@ def reader_denied(facts: PairFacts) -> Finding | None:
     return Finding(
         reason=Reason.READER_DENIED,
         cluster=remote,
+        peer=facts.caller.name,
         message=f"the token that {facts.caller.name} has for {remote} may not: " + ", ".join(token.denied),
         hint=f"{PUT_BACK}; then, for what {READER_ACCOUNT} has from the chart, "
         f"{put_back_release(remote, ISTIOD)}",
@@ -104,6 +110,7 @@ def remote_not_synced(facts: PairFacts) -> Finding | None:
     return Finding(
         reason=Reason.REMOTE_CLUSTER_NOT_SYNCED,
         cluster=cluster,
+        peer=remote,
         message=f"istiod in {cluster} (pod {pod}) "
         + (f"has the status {status!r} for {remote}; expected 'synced'" if status else f"ignores {remote}"),
         hint=f"{PUT_BACK}, in case somebody has changed the remote secret for {remote}; then check that "
@@ -121,6 +128,7 @@ def peer_api_server_not_checked(facts: PairFacts) -> Finding | None:
         reason=Reason.PEER_API_SERVER_NOT_CHECKED,
         severity=Severity.WARNING,
         cluster=cluster,
+        peer=remote,
         message=f"the remote secret for {remote} could not be checked from here: {token.problem}",
         hint=f"check that {cluster} can reach its server; if only peers can, ignore this",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from mesh.istio.names import NAMESPACE
 
@@ -47,6 +47,19 @@ class Reason(StrEnum):
     API_SERVER_REFUSES = "api-server-refuses"
     ISTIOD_DOWN = "istiod-down"
     MESH_CONFIG_NOT_LOADED = "mesh-config-not-loaded"
+    INJECTION_FAILS = "injection-fails"
+    INJECTION_NOT_CHECKED = "injection-not-checked"
+    VALIDATION_FAILS = "validation-fails"
+    ERRORS_LOGGED = "errors-logged"
+    CLOCKS_DIFFER = "clocks-differ"
+    KUBERNETES_NOT_SUPPORTED = "kubernetes-not-supported"
+
+    UPDATE_REFUSED = "update-refused"
+    RIGHTS_MISSING = "rights-missing"
+    NO_NODE = "no-node"
+    PODS_UNREACHABLE = "pods-unreachable"
+    NO_LOAD_BALANCER = "no-load-balancer"
+    LOAD_BALANCER_NOT_KNOWN = "load-balancer-not-known"
 
     REMOTE_SECRET_MISSING = "remote-secret-missing"  # noqa: S105 - the name of a reason
     REMOTE_SECRET_LABEL = "remote-secret-label"  # noqa: S105 - the name of a reason
@@ -56,11 +69,17 @@ class Reason(StrEnum):
     READER_DENIED = "reader-denied"
     REMOTE_CLUSTER_NOT_SYNCED = "remote-cluster-not-synced"
     PEER_API_SERVER_NOT_CHECKED = "peer-api-server-not-checked"
+    PEER_API_SERVER_UNREACHABLE = "peer-api-server-unreachable"
+    REMOTE_SECRET_ORPHANED = "remote-secret-orphaned"  # noqa: S105 - the name of a reason
+    TOKEN_EXPIRES = "token-expires"  # noqa: S105 - the name of a reason
+    TOKEN_OLD = "token-old"  # noqa: S105 - the name of a reason
 
     GATEWAY_DOWN = "gateway-down"
     GATEWAY_WITHOUT_ADDRESS = "gateway-without-address"
     GATEWAY_PORT_UNREACHABLE = "gateway-port-unreachable"
     CROSS_NETWORK_GATEWAY_MISSING = "cross-network-gateway-missing"
+    GATEWAY_PASSES_NOTHING = "gateway-passes-nothing"
+    REMOTE_GATEWAY_ORPHANED = "remote-gateway-orphaned"
     NETWORK_LABEL_MISSING = "network-label-missing"
 
     CACERTS_UNUSABLE = "cacerts-unusable"
@@ -68,6 +87,12 @@ class Reason(StrEnum):
     INTERMEDIATE_NOT_YET_VALID = "intermediate-not-yet-valid"
     DIFFERENT_ROOTS = "different-roots"
     ROOT_NOT_LOADED = "root-not-loaded"
+    CERTIFICATE_EXPIRES = "certificate-expires"
+    PEER_CERTIFICATE_DISTRUSTED = "peer-certificate-distrusted"
+
+    PROXY_STALE = "proxy-stale"
+    PROXY_OLD = "proxy-old"
+    SERVICE_PORTS_DIFFER = "service-ports-differ"
 
     SIDECAR_MISSING = "sidecar-missing"
     SAMPLE_NOT_RUNNING = "sample-not-running"
@@ -80,12 +105,22 @@ class Reason(StrEnum):
 
 
 class Finding(BaseModel):
-    """One thing that is wrong: `cluster` is where to look, `message` what was found, `hint` what to do."""
+    """One thing that is wrong: `cluster` is where to look, `message` what was found, `hint` what to do.
+
+    `peer` is the other cluster, where something between two is wrong.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     reason: Reason
     severity: Severity = Severity.ERROR
     cluster: str
+    peer: str | None = None
     message: str
     hint: str
+
+    @computed_field
+    @property
+    def see(self) -> str:
+        """Where the documentation has more about it."""
+        return f"docs/troubleshooting.md#{self.reason}"

@@ -1,14 +1,14 @@
-"""What can be wrong with the east-west gateway of the cluster that is called. Pure."""
+"""What can be wrong with the east-west gateway of a cluster. Pure."""
 
 from mesh.health.finding import PUT_BACK, Finding, Reason, put_back_release
 from mesh.istio.names import CROSS_NETWORK_GATEWAY, GATEWAY, GATEWAY_PORT, NAMESPACE, NETWORK_LABEL
-from mesh.live.facts import PairFacts
+from mesh.live.facts import ClusterFacts, PairFacts
 
 
-def gateway_down(facts: PairFacts) -> Finding | None:
+def gateway_down(cluster: ClusterFacts) -> Finding | None:
     """A gateway without a Service or without a ready pod."""
-    gateway, target = facts.target.gateway, facts.target.name
-    if facts.link is None or (gateway.service and gateway.workload.ready):
+    gateway, target = cluster.gateway, cluster.name
+    if gateway.service and gateway.workload.ready:
         return None
     missing = "Service" if not gateway.service else f"ready pod (of {gateway.workload.pods})"
     return Finding(
@@ -20,18 +20,18 @@ def gateway_down(facts: PairFacts) -> Finding | None:
     )
 
 
-def gateway_pending(facts: PairFacts) -> Finding | None:
+def gateway_pending(cluster: ClusterFacts) -> Finding | None:
     """A gateway that waits for the address of a load balancer.
 
     A fault even while calls are answered: proxies use the last address until their connections end.
     """
-    return gateway_without_address(facts) if facts.target.gateway.service == "LoadBalancer" else None
+    return gateway_without_address(cluster) if cluster.gateway.service == "LoadBalancer" else None
 
 
-def gateway_without_address(facts: PairFacts) -> Finding | None:
+def gateway_without_address(cluster: ClusterFacts) -> Finding | None:
     """A gateway without an address, of whatever type."""
-    gateway, target = facts.target.gateway, facts.target.name
-    if facts.link is None or gateway.addresses:
+    gateway, target = cluster.gateway, cluster.name
+    if gateway.addresses:
         return None
     return Finding(
         reason=Reason.GATEWAY_WITHOUT_ADDRESS,
@@ -53,30 +53,38 @@ def _address_hint(target: str, requested: str | None) -> str:
     )
 
 
-def not_exposed(facts: PairFacts) -> Finding | None:
-    """A gateway that exposes no services."""
-    if facts.link is None or facts.target.gateway.exposes:
+def not_exposed(cluster: ClusterFacts) -> Finding | None:
+    """A gateway that does not expose what the stack exposes."""
+    hosts = cluster.gateway.hosts
+    missing = [host for host in cluster.exposed if host not in hosts]
+    if hosts and not missing:
         return None
-    target = facts.target.name
+    if hosts:
+        return Finding(
+            reason=Reason.CROSS_NETWORK_GATEWAY_MISSING,
+            cluster=cluster.name,
+            message=f"the Gateways in {cluster.name}/{NAMESPACE} that pass TLS through expose "
+            f"{', '.join(hosts)}; expected {', '.join(missing)}, too",
+            hint=PUT_BACK,
+        )
     return Finding(
         reason=Reason.CROSS_NETWORK_GATEWAY_MISSING,
-        cluster=target,
-        message=f"no Gateway in {target}/{NAMESPACE} passes TLS through on port {GATEWAY_PORT}: expected "
-        f"{CROSS_NETWORK_GATEWAY} with AUTO_PASSTHROUGH",
+        cluster=cluster.name,
+        message=f"no Gateway in {cluster.name}/{NAMESPACE} passes TLS through on port {GATEWAY_PORT}: "
+        f"expected {CROSS_NETWORK_GATEWAY} with AUTO_PASSTHROUGH",
         hint=PUT_BACK,
     )
 
 
-def network_label(facts: PairFacts) -> Finding | None:
+def network_label(cluster: ClusterFacts) -> Finding | None:
     """A network label that differs from the configured network."""
-    target = facts.target
-    if facts.link is None or target.network_label == target.network:
+    if cluster.network_label == cluster.network:
         return None
     return Finding(
         reason=Reason.NETWORK_LABEL_MISSING,
-        cluster=target.name,
-        message=f"{NAMESPACE} of {target.name} has the label {NETWORK_LABEL}="
-        f"{target.network_label or '(none)'}; expected {target.network}",
+        cluster=cluster.name,
+        message=f"{NAMESPACE} of {cluster.name} has the label {NETWORK_LABEL}="
+        f"{cluster.network_label or '(none)'}; expected {cluster.network}",
         hint=PUT_BACK,
     )
 
@@ -85,11 +93,16 @@ def port_unreachable(facts: PairFacts) -> Finding | None:
     """A gateway that the caller's pod cannot connect to."""
     if facts.path is None or not facts.path.probe:
         return None
+    return unreachable(facts.caller.name, facts.target.name, str(facts.path.probed), facts.path.probe)
+
+
+def unreachable(caller: str, target: str, address: str, why: str) -> Finding:
+    """A gateway that pods of another cluster cannot connect to at an address."""
     return Finding(
         reason=Reason.GATEWAY_PORT_UNREACHABLE,
-        cluster=facts.target.name,
-        message=f"{facts.caller.name} cannot connect to {facts.target.name}'s gateway at "
-        f"{facts.path.probed}: {facts.path.probe}",
+        cluster=target,
+        peer=caller,
+        message=f"{caller} cannot connect to {target}'s gateway at {address}: {why}",
         hint=f"allow TCP port {GATEWAY_PORT}: check firewalls, security groups, network policies and the "
         "health checks of the load balancer",
     )

@@ -3,26 +3,25 @@
 from mesh.health.finding import Finding, Reason, put_back_release
 from mesh.istio.mesh_config import differences
 from mesh.istio.names import ISTIOD, MESH_CONFIG
-from mesh.live.facts import PairFacts
+from mesh.live.facts import ClusterFacts
 
 
-def not_loaded(facts: PairFacts) -> Finding | None:
-    """An istiod, in one of the two clusters, with another mesh configuration than the stack has.
+def not_loaded(cluster: ClusterFacts) -> Finding | None:
+    """An istiod with another mesh configuration than the stack has.
 
     istiod drops a configuration that it cannot parse, with one warning, and goes on with the one before until
     it is restarted: so its ConfigMap is looked at, too.
     """
-    for cluster in (facts.caller, facts.target):
-        for where, loaded in cluster.mesh_configs.items():
-            different = next(differences(cluster.mesh_config, loaded), None)
-            if different is None:
-                continue
-            return Finding(
-                reason=Reason.MESH_CONFIG_NOT_LOADED,
-                cluster=cluster.name,
-                message=f"{where} in {cluster.name} has another mesh configuration than the stack: "
-                f"meshConfig.{different.path} is {different.loaded!r}; expected {different.wanted!r}",
-                hint=f"run `pulumi up`; if that changes nothing, somebody has changed the ConfigMap "
-                f"{MESH_CONFIG}: {put_back_release(cluster.name, ISTIOD)}",
-            )
+    for where, loaded in cluster.mesh_configs.items():
+        different = next(differences(cluster.mesh_config, loaded), None)
+        if different is None:
+            continue
+        return Finding(
+            reason=Reason.MESH_CONFIG_NOT_LOADED,
+            cluster=cluster.name,
+            message=f"{where} in {cluster.name} has another mesh configuration than the stack: "
+            f"meshConfig.{different.path} is {different.loaded!r}; expected {different.wanted!r}",
+            hint=f"run `pulumi up`; if that changes nothing, somebody has changed the ConfigMap "
+            f"{MESH_CONFIG}: {put_back_release(cluster.name, ISTIOD)}",
+        )
     return None

@@ -1,51 +1,17 @@
-"""Whether two clusters can trust each other's workloads, from their certificates. Pure."""
+"""Whether clusters can trust each other's workloads, from their certificates. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from mesh.health.finding import PUT_BACK, Finding, Reason
+from mesh.health.finding import PUT_BACK, Finding, Reason, Severity
 from mesh.istio.names import CACERTS, ISTIOD, NAMESPACE
 from mesh.live.facts import ClusterFacts, PairFacts
-from mesh.pki.certificates import is_issued_by_any, parse_readable
+from mesh.pki.certificates import is_issued_by_any, name, parse_readable
+
+_SOON = timedelta(days=30)
 
 
-def unusable(facts: PairFacts, now: datetime) -> Finding | None:
-    """An intermediate CA, in one of the two clusters, that is missing or not valid now."""
-    for cluster in (facts.caller, facts.target):
-        if finding := _unusable(cluster, now):
-            return finding
-    return None
-
-
-def different_roots(facts: PairFacts) -> Finding | None:
-    """Two clusters of which one does not trust the root of the other's intermediate CA."""
-    if facts.link is None:
-        return None
-    for verifier, signer in ((facts.caller, facts.target), (facts.target, facts.caller)):
-        published = parse_readable(verifier.trust.published_roots)
-        intermediate = parse_readable(signer.trust.cacerts.certificate if signer.trust.cacerts else "")[:1]
-        if not (published and intermediate) or is_issued_by_any(intermediate[0], published):
-            continue
-        configured = parse_readable(verifier.trust.cacerts.roots if verifier.trust.cacerts else "")
-        if is_issued_by_any(intermediate[0], configured):
-            return Finding(
-                reason=Reason.ROOT_NOT_LOADED,
-                cluster=verifier.name,
-                message=f"{CACERTS} of {verifier.name} has the root of {signer.name}'s intermediate CA, but "
-                "istiod has not loaded it",
-                hint=f"wait two minutes; then, in {verifier.name}, run `kubectl -n {NAMESPACE} rollout "
-                f"restart deployment/{ISTIOD}`",
-            )
-        return Finding(
-            reason=Reason.DIFFERENT_ROOTS,
-            cluster=signer.name,
-            message=f"{verifier.name} does not trust the root of {signer.name}'s intermediate CA",
-            hint=f"{PUT_BACK}, which restores {CACERTS}; then, in {signer.name}, run `kubectl -n {NAMESPACE} "
-            f"rollout restart deployment/{ISTIOD}`, and restart the workloads",
-        )
-    return None
-
-
-def _unusable(cluster: ClusterFacts, now: datetime) -> Finding | None:
+def unusable(cluster: ClusterFacts, now: datetime) -> Finding | None:
+    """An intermediate CA that is missing or not valid now."""
     cacerts = cluster.trust.cacerts
     if cacerts is None:
         return _cacerts_unusable(cluster, "the Secret does not exist")
@@ -70,6 +36,59 @@ def _unusable(cluster: ClusterFacts, now: datetime) -> Finding | None:
             cluster=cluster.name,
             message=f"the intermediate CA of {cluster.name} is not valid before {begin:%Y-%m-%d %H:%M} UTC",
             hint="compare the clock of the machine that ran `pulumi up` with the clock of this one",
+        )
+    return None
+
+
+def expires(cluster: ClusterFacts, now: datetime) -> Finding | None:
+    """A CA certificate in use that has less than a month left."""
+    cacerts = cluster.trust.cacerts
+    if cacerts is None:
+        return None
+    chain = (
+        *(("intermediate CA", c) for c in parse_readable(cacerts.certificate)[:1]),
+        *(("root CA", c) for c in parse_readable(cacerts.roots)),
+    )
+    what, first = min(chain, key=lambda one: one[1].not_valid_after_utc, default=(None, None))
+    if first is None or first.not_valid_after_utc - now > _SOON:
+        return None
+    return Finding(
+        reason=Reason.CERTIFICATE_EXPIRES,
+        severity=Severity.WARNING,
+        cluster=cluster.name,
+        message=f"the {what} of {cluster.name} has {(first.not_valid_after_utc - now).days} days left: "
+        f"{name(first)}",
+        hint="run `pulumi up`, which renews it where the stack has made it: docs/runbooks/renew.md",
+    )
+
+
+def different_roots(facts: PairFacts) -> Finding | None:
+    """Two clusters of which one does not trust the root of the other's intermediate CA."""
+    if facts.link is None:
+        return None
+    for verifier, signer in ((facts.caller, facts.target), (facts.target, facts.caller)):
+        published = parse_readable(verifier.trust.published_roots)
+        intermediate = parse_readable(signer.trust.cacerts.certificate if signer.trust.cacerts else "")[:1]
+        if not (published and intermediate) or is_issued_by_any(intermediate[0], published):
+            continue
+        configured = parse_readable(verifier.trust.cacerts.roots if verifier.trust.cacerts else "")
+        if is_issued_by_any(intermediate[0], configured):
+            return Finding(
+                reason=Reason.ROOT_NOT_LOADED,
+                cluster=verifier.name,
+                peer=signer.name,
+                message=f"{CACERTS} of {verifier.name} has the root of {signer.name}'s intermediate CA, but "
+                "istiod has not loaded it",
+                hint=f"wait two minutes; then, in {verifier.name}, run `kubectl -n {NAMESPACE} rollout "
+                f"restart deployment/{ISTIOD}`",
+            )
+        return Finding(
+            reason=Reason.DIFFERENT_ROOTS,
+            cluster=signer.name,
+            peer=verifier.name,
+            message=f"{verifier.name} does not trust the root of {signer.name}'s intermediate CA",
+            hint=f"{PUT_BACK}, which restores {CACERTS}; then, in {signer.name}, run `kubectl -n {NAMESPACE} "
+            f"rollout restart deployment/{ISTIOD}`, and restart the workloads",
         )
     return None
 

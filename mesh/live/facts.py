@@ -167,15 +167,15 @@ class Gateway:
     """The east-west gateway: its pods, the addresses of its Service, and whether it exposes services.
 
     `service` is the Service's type, such as `LoadBalancer`, and None where the Service does not exist;
-    `requested` is the address that it asks the load balancer for.
-    `exposes` is false where no Istio Gateway passes TLS through on the gateway's port.
+    `requested` is the address that it asks the load balancer for. `hosts` are those of the Istio Gateways
+    that pass TLS through on the gateway's port.
     """
 
     workload: Workload = Workload()
     addresses: tuple[str, ...] = ()
     service: str | None = None
     requested: str | None = None
-    exposes: bool = False
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,7 +196,8 @@ class ClusterFacts:
     `unreachable` is no answer; `refused` is no way in: a kubeconfig or login that is of no use, or an answer
     that refuses.
 
-    `network` is the configured network, `network_label` the label of istio-system. `remotes` has the
+    `network` is the configured network, `network_label` the label of istio-system, and `exposed` the hosts
+    that the stack exposes. `remotes` has the
     sync status of each remote cluster, by the pod of istiod that was asked. `mesh_configs` has
     the mesh configuration in istiod's ConfigMap, and those that its pods have loaded, by where each is;
     `mesh_config` is what the stack has of it.
@@ -207,6 +208,7 @@ class ClusterFacts:
     unreachable: str | None = None
     refused: str | None = None
     network_label: str | None = None
+    exposed: tuple[str, ...] = ()
     istiod: Workload = Workload()
     remotes: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     mesh_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -234,10 +236,14 @@ class TokenCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkFacts:
-    """What a cluster has to find a remote one: the remote secrets for it, and what their token may do."""
+    """What a cluster has to find a remote one: the remote secrets for it, and what their token may do.
+
+    `kubeconfig` is the one in them, with the token.
+    """
 
     secrets: tuple[RemoteSecret, ...] = ()
     token: TokenCheck | None = None
+    kubeconfig: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)

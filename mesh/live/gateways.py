@@ -1,6 +1,6 @@
 """Reads the east-west gateway of a cluster and what it exposes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mesh.istio.addresses import gateway_addresses
 from mesh.istio.names import GATEWAY, GATEWAY_LABEL, GATEWAY_PORT, NAMESPACE
@@ -26,13 +26,12 @@ def read_gateway(api: KubernetesApi) -> Gateway:
             ((entry.get("ip"), entry.get("hostname")) for entry in ingress),
             at(service, "spec", "externalIPs") or (),
         ),
-        exposes=any(_passes_through(gateway) for gateway in api.list(_GATEWAYS)),
+        hosts=tuple(host for gateway in api.list(_GATEWAYS) for host in _passed_through(gateway)),
     )
 
 
-def _passes_through(gateway: Json) -> bool:
+def _passed_through(gateway: Json) -> Iterator[str]:
     servers: Sequence[Json] = at(gateway, "spec", "servers") or []
-    return any(
-        at(server, "port", "number") == GATEWAY_PORT and at(server, "tls", "mode") == "AUTO_PASSTHROUGH"
-        for server in servers
-    )
+    for server in servers:
+        if at(server, "port", "number") == GATEWAY_PORT and at(server, "tls", "mode") == "AUTO_PASSTHROUGH":
+            yield from server.get("hosts") or ()

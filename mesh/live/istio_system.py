@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Any
@@ -199,6 +199,12 @@ def token_secrets(secrets: Iterable[RemoteSecret]) -> dict[str, str]:
     return {cluster: name for cluster, name in named.items() if name}
 
 
+def token_end(kubeconfig: str) -> datetime | None:
+    """When the token in a remote secret's kubeconfig expires; None where it does not. Pure."""
+    end = _claims(kubeconfig).get("exp")
+    return datetime.fromtimestamp(end, UTC) if isinstance(end, int) else None
+
+
 def read_reader_tokens(api: KubernetesApi) -> dict[int, datetime]:
     """The creation time of each generation of the reader's token."""
     secrets = api.list(f"{SYSTEM}/secrets", fieldSelector="type=kubernetes.io/service-account-token")
@@ -280,14 +286,19 @@ def _mesh_config(config_map: Json | None) -> Mapping[str, Any]:
 
 
 def _token_secret(kubeconfig: str) -> str | None:
+    name = _claims(kubeconfig).get("kubernetes.io/serviceaccount/secret.name")
+    return str(name) if name else None
+
+
+def _claims(kubeconfig: str) -> Json:
+    """What the token in a remote secret's kubeconfig states of itself; nothing where it states nothing."""
     try:
         document = as_map(yaml.safe_load(kubeconfig)) or {}
         token = str(document["users"][0]["user"]["token"])
         body = token.split(".")[1]
-        claims: Any = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        return str(claims["kubernetes.io/serviceaccount/secret.name"])
+        return as_map(json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))) or {}
     except (yaml.YAMLError, LookupError, TypeError, ValueError):
-        return None
+        return {}
 
 
 def _denied(api: KubernetesApi) -> Iterable[str]:

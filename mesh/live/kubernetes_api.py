@@ -7,6 +7,8 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, cast
@@ -171,6 +173,40 @@ class KubernetesApi:
         """The answer to a review, such as a SelfSubjectAccessReview; raises what `get` raises."""
         return self._request("POST", path, {}, body)
 
+    def try_to_create(self, path: str, body: Json) -> Json:
+        """The object that would be made, after all webhooks; nothing is made. Raises what `get` raises."""
+        return self._request("POST", path, {"dryRun": "All"}, body)
+
+    def log(self, namespace: str, pod: str, container: str, *, seconds: int, most_bytes: int) -> str:
+        """The newest lines of a container's log; raises what `get` raises."""
+        path = f"/api/v1/namespaces/{namespace}/pods/{pod}/log"
+        query = {"container": container, "sinceSeconds": str(seconds), "limitBytes": str(most_bytes)}
+        answer, text = self._answer("GET", path, query, None)
+        if answer.status == HTTPStatus.OK:
+            return text.decode(errors="replace")
+        raise answered(self.server, path, answer.status, text, answer.getheader("Location"))
+
+    def proxy_failure(self, path: str) -> str | None:
+        """Why the server cannot connect to what a `proxy` path names; None where it can, or may not be asked.
+
+        Raises UnreachableError where the server gives no answer.
+        """
+        answer, text = self._answer("GET", path, {}, None)
+        said = str((json_object(text) or {}).get("message", ""))
+        refused = "connection refused" in said  # by the pod, which the server has reached
+        return said if answer.status in (502, 503, 504) and said and not refused else None
+
+    def clock_ahead(self) -> float | None:
+        """How many seconds the server's clock is ahead of this machine's; None where it does not say.
+
+        The server says it to the second. Raises what `get` raises.
+        """
+        before = datetime.now(UTC)
+        answer, _ = self._answer("GET", "/version", {}, None)
+        between = before + (datetime.now(UTC) - before) / 2
+        date = answer.getheader("Date")
+        return (parsedate_to_datetime(date) - between).total_seconds() if date else None
+
     def delete(self, path: str) -> None:
         """Delete the object at a path, if it is there; raises what `get` raises."""
         try:
@@ -222,6 +258,16 @@ class KubernetesApi:
             raise ExecError(f"no command can be run in {namespace}/{pod}: {_exec_problem(error)}") from error
 
     def _request(self, method: str, path: str, query: Mapping[str, str], body: Json | None) -> Json:
+        answer, text = self._answer(method, path, query, body)
+        document = json_object(text)
+        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES and document is not None:
+            return document
+        raise answered(self.server, path, answer.status, text, answer.getheader("Location"))
+
+    def _answer(
+        self, method: str, path: str, query: Mapping[str, str], body: Json | None
+    ) -> tuple[Any, bytes]:
+        """The server's answer and its body."""
         prepared = self._client.param_serialize(
             method,
             path,
@@ -232,13 +278,9 @@ class KubernetesApi:
         )
         try:
             answer = self._client.call_api(*prepared, _request_timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS))
-            text: bytes = answer.read()
+            return answer, answer.read()
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise failure(error, self.server, self._configuration.proxy) from error
-        document = json_object(text)
-        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES and document is not None:
-            return document
-        raise answered(self.server, path, answer.status, text, answer.getheader("Location"))
 
 
 def secret_texts(secret: Json | None) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Reads everything about pairs of clusters that call each other."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio.names import remote_secret_name
@@ -14,7 +14,6 @@ from mesh.live.facts import (
     LinkFacts,
     Pair,
     PairFacts,
-    PathFacts,
     RemoteSecret,
     TokenCheck,
 )
@@ -45,15 +44,6 @@ class Connections:
     def problem(self, name: str) -> str | None:
         """Why a cluster cannot be read."""
         return self.unreachable.get(name) or self.refused.get(name)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Facts:
-    """`tokens` by the kubeconfig that they are in."""
-
-    clusters: Mapping[str, ClusterFacts]
-    tokens: Mapping[str, TokenCheck] = field(repr=False)
-    paths: Mapping[Pair, PathFacts]
 
 
 def connect(config: StackConfig, names: Iterable[str]) -> Connections:
@@ -92,13 +82,8 @@ def read_pairs(
         answers: of each caller's client.
         connections: of all clusters in the pairs.
     """
-    clusters = for_each(
-        {pair.caller for pair in pairs},
-        lambda name: _cluster(config, config.clusters[name], connections),
-    )
-    kubeconfigs = {
-        text for facts in clusters.values() for s in facts.remote_secrets for text in s.kubeconfigs.values()
-    }
+    clusters = read_cluster_facts(config, {pair.caller for pair in pairs}, connections)
+    found = read_links(pairs, clusters)
     unanswered = [
         pair
         for pair in pairs
@@ -106,35 +91,47 @@ def read_pairs(
         and pair.caller in connections.apis
         and not answers[pair.caller].by.get(pair.target)
     ]
-    facts = _Facts(
-        clusters=clusters,
-        tokens=for_each(kubeconfigs, check_token),
-        paths=for_each(
-            unanswered,
-            lambda pair: read_sample_path(
-                connections.apis[pair.caller],
-                clusters[pair.caller].sample.client_pod,
-                clusters[pair.target].gateway.addresses,
-            ),
+    paths = for_each(
+        unanswered,
+        lambda pair: read_sample_path(
+            connections.apis[pair.caller],
+            clusters[pair.caller].sample.client_pod,
+            clusters[pair.target].gateway.addresses,
         ),
     )
     return {
         pair: PairFacts(
             caller=clusters[pair.caller],
             target=clusters[pair.target],
-            link=_link(pair, facts) if pair.caller != pair.target else None,
-            path=facts.paths.get(pair),
+            link=found.get(pair),
+            path=paths.get(pair),
             answers=answers[pair.caller],
         )
         for pair in pairs
     }
 
 
-def read_cluster_facts(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFacts:
-    """Everything about one cluster that its API server and its istiod state.
+def read_cluster_facts(
+    config: StackConfig, names: Iterable[str], connections: Connections
+) -> dict[str, ClusterFacts]:
+    """Everything about some clusters that their API servers and istiods state, by name.
 
-    Where the API server does not answer one question, or refuses it, nothing else is known.
+    Where an API server does not answer one question, or refuses it, nothing else is known of its cluster.
     """
+    return for_each(names, lambda name: _cluster(config, config.clusters[name], connections))
+
+
+def read_links(pairs: Iterable[Pair], clusters: Mapping[str, ClusterFacts]) -> dict[Pair, LinkFacts]:
+    """What callers have to find targets, for pairs of two clusters; each token is tried once."""
+    kubeconfigs = {
+        text for facts in clusters.values() for s in facts.remote_secrets for text in s.kubeconfigs.values()
+    }
+    tokens = for_each(kubeconfigs, check_token)
+    links = (pair for pair in pairs if pair.caller != pair.target)
+    return {pair: _link(pair, clusters[pair.caller], tokens) for pair in links}
+
+
+def _read(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFacts:
     try:
         control_plane = read_istiod_pods(api)
         return ClusterFacts(
@@ -163,17 +160,19 @@ def _cluster(config: StackConfig, cluster: ClusterConfig, connections: Connectio
             unreachable=connections.unreachable.get(cluster.name),
             refused=connections.refused.get(cluster.name),
         )
-    facts = read_cluster_facts(connections.apis[cluster.name], cluster)
+    facts = _read(connections.apis[cluster.name], cluster)
     # What is secret must not come into a report.
     secret = config.is_secret(cluster.path("istio.values.istiod.meshConfig"))
     values = istiod_identity(cluster, config.mesh) if secret else istiod(cluster, config.mesh)
-    return replace(facts, mesh_config=values["meshConfig"])
+    return replace(facts, exposed=cluster.exposure.hosts, mesh_config=values["meshConfig"])
 
 
-def _link(pair: Pair, facts: _Facts) -> LinkFacts:
-    secrets = tuple(s for s in facts.clusters[pair.caller].remote_secrets if _is_for(s, pair.target))
+def _link(pair: Pair, caller: ClusterFacts, tokens: Mapping[str, TokenCheck]) -> LinkFacts:
+    secrets = tuple(s for s in caller.remote_secrets if _is_for(s, pair.target))
     kubeconfig = next((s.kubeconfigs[pair.target] for s in secrets if pair.target in s.kubeconfigs), None)
-    return LinkFacts(secrets=secrets, token=facts.tokens.get(kubeconfig) if kubeconfig else None)
+    return LinkFacts(
+        secrets=secrets, token=tokens.get(kubeconfig) if kubeconfig else None, kubeconfig=kubeconfig
+    )
 
 
 def _is_for(secret: RemoteSecret, cluster: str) -> bool:

@@ -27,13 +27,18 @@ def environment(pod: Json, container: str) -> dict[str, str]:
     return {str(entry["name"]): str(entry.get("value", "")) for entry in entries}
 
 
+def has_proxy(pod: Json) -> bool:
+    """Whether a proxy was injected into the pod."""
+    return PROXY_CONTAINER in containers(pod)
+
+
 def workload(pods: Iterable[Json]) -> Workload:
     """Counts of the pods that are not being deleted."""
     staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
     return Workload(
         pods=len(staying),
         ready=sum(runs(pod) for pod in staying),
-        injected=sum(PROXY_CONTAINER in containers(pod) for pod in staying),
+        injected=sum(has_proxy(pod) for pod in staying),
     )
 
 
@@ -44,5 +49,5 @@ def injected(pods: Iterable[Json]) -> list[tuple[str, str]]:
         for pod in pods
         if at(pod, "status", "phase") == "Running"
         and "deletionTimestamp" not in pod["metadata"]
-        and PROXY_CONTAINER in containers(pod)
+        and has_proxy(pod)
     ]

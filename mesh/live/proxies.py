@@ -86,10 +86,20 @@ def read_path(
             return PathFacts(endpoints=endpoints)
         host = f"[{address}]" if ":" in address else address
         probed = f"{host}:{GATEWAY_PORT}"
-        output = _probe(api, namespace, pod, probed)
+        output = probe(api, namespace, pod, probed)
         return PathFacts(endpoints=endpoints, probed=probed, probe=connection_failure(output))
     except ExecError as error:
         return PathFacts(problem=str(error))
+
+
+def probe(api: KubernetesApi, namespace: str, pod: str, address: str) -> str:
+    """What the agent says of a connection from the proxy's container, which bypasses the proxy.
+
+    `address` is a host with a port. Raises ExecError where the agent cannot be run.
+    """
+    arguments = ("--timeoutSeconds", "2", "--requestTimeoutMillis", "1500", "--periodMillis", "100")
+    command = ["pilot-agent", "wait", "--url", f"http://{address}/", *arguments]
+    return api.execute(namespace, pod, PROXY_CONTAINER, command, timeout=_SECONDS).stderr
 
 
 def connection_failure(output: str) -> str | None:
@@ -110,13 +120,6 @@ def connection_failure(output: str) -> str | None:
         if sign in last:
             return reason
     return None
-
-
-def _probe(api: KubernetesApi, namespace: str, pod: str, address: str) -> str:
-    """Connect from the proxy's container, whose own connections bypass the proxy."""
-    arguments = ("--timeoutSeconds", "2", "--requestTimeoutMillis", "1500", "--periodMillis", "100")
-    command = ["pilot-agent", "wait", "--url", f"http://{address}/", *arguments]
-    return api.execute(namespace, pod, PROXY_CONTAINER, command, timeout=_SECONDS).stderr
 
 
 def _endpoints(admin: str, service: str, port: int) -> tuple[str, ...]:

@@ -12,8 +12,8 @@ from mesh import versions
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import ReaderRole
-from mesh.helm.charts import Render
-from mesh.helm.errors import ChartMissingError, ChartRefusedError
+from mesh.helm.charts import Render, renderer
+from mesh.helm.errors import ChartMissingError, ChartRefusedError, ChartUnavailableError
 from mesh.istio import values
 from mesh.istio.names import BASE, GATEWAY, ISTIOD
 from mesh.mappings import Json, as_map
@@ -29,6 +29,15 @@ class _Chart:
     name: str
     release: str
     values: Callable[[ClusterConfig], dict[str, Any]]
+
+
+def checked(config: StackConfig) -> tuple[list[Problem], str | None]:
+    """What is wrong with the values for the charts, or why that is not known."""
+    try:
+        with renderer() as render:
+            return list(problems(config, render)), None
+    except ChartUnavailableError as error:
+        return [], f"what the charts come to is not checked: {error}"
 
 
 def problems(config: StackConfig, render: Render) -> Iterator[Problem]:

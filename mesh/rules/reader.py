@@ -7,13 +7,12 @@ from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.schema import ReaderSection
 from mesh.config.types import ReaderRole, version_tuple
+from mesh.istio.defects import DEFECTS
 from mesh.kubeconfig.accepted import refusals
 
 # Before 1.31 istiod always watches the Secrets of other clusters. 1.31.0 crashes when this is off: its
 # `CredentialsController` is nil then, and asked whether it is in sync (`pilot/pkg/credentials/kube`).
 _MINIMAL_SINCE = (1, 31, 1)
-# istio/istio #60612, #60920, #61043: a changed remote secret is ignored, or gateways or endpoints are lost.
-_DEFECT = ((1, 30, 0), (1, 31, 0))
 
 
 def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
@@ -41,14 +40,16 @@ def _tokens(cluster: ClusterConfig, config: StackConfig) -> Iterator[Problem]:
         )
     if len(generations) == 1 or cluster.reader.kubeconfig is not None or cluster.offline:
         return
-    first, fixed = _DEFECT
     for peer in config.online.values():
-        if peer.name != cluster.name and first <= version_tuple(peer.istio.version) < fixed:
+        version = peer.istio.version
+        found = [defect for defect in DEFECTS if defect.on_rotation and defect.affects(version)]
+        if found and peer.name != cluster.name:
             yield Problem(
                 path=path,
-                message=f"{generations} changes the remote secrets of {cluster.name}, and istiod "
-                f"{peer.istio.version} of {peer.name} may ignore that or lose endpoints by it (istio/istio "
-                "#60612, #60920, #61043); upgrade it first, for example to 1.31.0",
+                message=f"{generations} changes the remote secrets of {cluster.name}, and istiod {version} "
+                f"of {peer.name} may ignore that or lose gateways or endpoints by it "
+                f"({', '.join(defect.see for defect in found)}); upgrade it first, for example to "
+                f"{max((defect.fixed for defect in found), key=version_tuple)}",
             )
 
 

@@ -105,13 +105,18 @@ def _proxyv2() -> _Recipe:
     istio = tools.module_dir("istio", "istio.io/istio")
     commands, binaries = with_links(IPTABLES, "/usr/sbin")
     extensions = _iptables_extensions()
-    envoy = _tool("envoy")
+    envoy, busybox = _tool("envoy"), command("busybox").resolve()
+    # Istio's own image has these, if it is not the distroless one.
+    tools_of_debian = [command(name).resolve() for name in ("curl", "openssl")]
     entries: list[Entry] = [
         File(path="/usr/local/bin/pilot-agent", source=_tool("pilot-agent")),
         File(path="/usr/local/bin/envoy", source=envoy),
+        *(File(path=f"/usr/bin/{path.name}", source=path) for path in tools_of_debian),
+        File(path="/bin/busybox", source=busybox),
+        *(Link(path=f"/bin/{name}", target="busybox") for name in ("sh", "timeout")),
         *commands,
         *(File(path=str(path), source=path, mode=0o644) for path in extensions),
-        *libraries([envoy, *binaries, *extensions]),
+        *_merged([*libraries([envoy, busybox, *tools_of_debian, *binaries, *extensions]), *_name_service()]),
         File(
             path="/var/lib/istio/envoy/envoy_bootstrap_tmpl.json",
             source=istio / "tools/packaging/common/envoy_bootstrap.json",

@@ -19,6 +19,7 @@ from tests.e2e.stack import Stack
 
 SYSTEM = "istio-system"
 _NOTHING_IN = ["PREROUTING", "!", "-i", "lo", "-j", "DROP"]
+_OF_THE_SAMPLE = ("sidecar-missing", "sample-not-running", "service-missing", "dns-not-captured")
 _OF_THE_SERVER = (
     "resourceVersion",
     "uid",
@@ -63,14 +64,50 @@ def verify(stack: Stack, *, timeout: float = 60) -> Verdict:
 def sees(stack: Stack, caller: str, target: str, reason: str, *, seconds: float = 60) -> Verdict:
     """Verify until the pair fails with that reason first: some faults come through only after a while.
 
-    Each verification has the time for one look only, so that a fault is not waited out.
+    `mesh check` finds the same then, unless it takes HelloWorld to see it. Each verification has the time for
+    one look only, so that a fault is not waited out.
     """
     end = time.monotonic() + seconds
     while True:
         verdict = verify(stack, timeout=1)
         if verdict.code == 1 and verdict.reasons(caller, target)[:1] == [reason]:
+            if reason not in _OF_THE_SAMPLE:
+                finding = next(p for p in verdict.report["pairs"] if (p["from"], p["to"]) == (caller, target))
+                checks(stack, reason, finding["findings"][0]["cluster"])
             return verdict
         assert time.monotonic() < end, f"expected {caller} to {target} to fail with {reason}:\n{verdict}"
+
+
+def check(stack: Stack, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Run `python -m mesh check` as a user would: its exit code and its report."""
+    done = stack.command("check", "--output=json", *arguments)
+    assert done.returncode in (0, 1), done.stderr
+    report = json.loads(done.stdout)
+    assert report["passed"] == (done.returncode == 0), report
+    return done.returncode, report
+
+
+def findings(report: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a check has found, by its reason; of several of one reason the first."""
+    found = [result["finding"] for result in report["results"] if result["finding"]]
+    return {finding["reason"]: finding for finding in reversed(found)}
+
+
+def checks(stack: Stack, reason: str, cluster: str, *, code: int = 1, seconds: float = 60) -> dict[str, Any]:
+    """Check until that reason is found in the cluster: some faults come through only after a while."""
+    end = time.monotonic() + seconds
+    while True:
+        returned, report = check(stack)
+        finding = findings(report).get(reason)
+        if finding and finding["cluster"] == cluster and returned == code:
+            return finding
+        assert time.monotonic() < end, f"expected {reason} in {cluster}:\n{findings(report)}"
+
+
+def mended(stack: Stack) -> None:
+    """Check that everything is right again, but for what logs still say of the fault."""
+    code, report = check(stack, "--wait=90")
+    assert (code, set(findings(report)) - {"errors-logged"}) == (0, set()), findings(report)
 
 
 def passes(stack: Stack) -> None:
@@ -94,7 +131,13 @@ def follow(
     use-context`; `also` is what the hint says without a command.
     """
     pair = next(p for p in verdict.report["pairs"] if (p["from"], p["to"]) == (caller, target))
-    finding = pair["findings"][0]
+    run_hint(stack, kube, pair["findings"][0])
+    also()
+    passes(stack)
+
+
+def run_hint(stack: Stack, kube: Callable[[str], Kube], finding: Mapping[str, Any]) -> None:
+    """Run the commands of a finding's hint, one after the other; those of kubectl and helm in its cluster."""
     cluster = kube(finding["cluster"])
     commands = re.findall(r"`([^`]+)`", finding["hint"])
     assert commands, f"nothing to run in the hint: {finding}"
@@ -103,8 +146,6 @@ def follow(
             stack.pulumi(*shlex.split(command)[1:], "--yes", "--skip-preview")
         else:
             _in_cluster(cluster, command)
-    also()
-    passes(stack)
 
 
 def _in_cluster(kube: Kube, script: str) -> None:

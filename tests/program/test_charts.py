@@ -10,7 +10,7 @@ import pytest
 from mesh.config.schema import IstioSection
 from mesh.helm.charts import Render
 from mesh.mappings import Json
-from mesh.preflight import check
+from mesh.preflight import charts
 from tests.builders.charts import Manifests
 from tests.program.conftest import write_kubeconfigs
 from tests.program.recording import run_config
@@ -34,7 +34,7 @@ def test_charts_that_come_to_no_member_of_the_mesh_are_refused_before_anything_i
 ) -> None:
     """With the setting's full path, as in every other refusal."""
     write_kubeconfigs({"east": {"context": "east"}})
-    monkeypatch.setattr(check, "renderer", _without_a_load_balancer)
+    monkeypatch.setattr(charts, "renderer", _without_a_load_balancer)
     with pytest.raises(pulumi.RunError) as refused:
         run_config(_CONFIG)
     first, second = str(refused.value).splitlines()

@@ -294,7 +294,7 @@ def test_per_cluster_settings_override_those_of_all() -> None:
     assert frankfurt["values"]["global"]["logAsJson"] is True
     assert virginia["values"]["global"]["logAsJson"] is False
     assert virginia["values"]["resources"] == frankfurt["values"]["resources"]
-    assert recording.one(release, "tokyo-istiod").inputs["version"] == "1.30.3"
+    assert recording.one(release, "tokyo-istiod").inputs["version"] == "1.30.5"
     assert virginia["version"] == "1.31.0"
     gateway = recording.one("kubernetes:networking.istio.io/v1:Gateway", "tokyo-cross-network-gateway").inputs
     assert gateway["spec"]["servers"][0]["hosts"] == ["*.shop.svc.cluster.local"]

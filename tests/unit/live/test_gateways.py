@@ -22,7 +22,7 @@ def test_a_running_gateway_has_a_pod_and_an_address_and_exposes_services(recordi
         service="LoadBalancer",
         workload=Workload(pods=1, ready=1, injected=1),
         addresses=(ingress["ip"],),
-        exposes=True,
+        hosts=("*.local",),
     )
 
 
@@ -68,10 +68,10 @@ def test_a_gateway_that_passes_nothing_through_exposes_nothing(
     [gateway] = recording.items("west", _GATEWAYS)
     [server] = gateway["spec"]["servers"]
     server |= change
-    assert not _read(recording).exposes
+    assert not _read(recording).hosts
 
 
 def test_a_cluster_without_the_kind_exposes_nothing(recording: Recording) -> None:
     """Istio's definitions are not there before Istio is."""
     recording.remove("west", _GATEWAYS)
-    assert not _read(recording).exposes
+    assert not _read(recording).hosts

@@ -38,7 +38,7 @@ def test_a_cluster_has_all_its_facts(recording: Recording) -> None:
     assert (west.network, west.network_label) == ("net-west", "net-west")
     assert (west.istiod.pods, west.istiod.ready) == (1, 1)
     assert list(west.remotes.values()) == [{"east": "synced", "west": "synced"}]
-    assert (west.gateway.workload, west.gateway.exposes, len(west.gateway.addresses)) == (_ONE, True, 1)
+    assert (west.gateway.workload, west.gateway.hosts, len(west.gateway.addresses)) == (_ONE, ("*.local",), 1)
     assert west.trust.cacerts is not None
     assert west.trust.published_roots
     assert [secret.name for secret in west.remote_secrets] == ["istio-remote-secret-east"]

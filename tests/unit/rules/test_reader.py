@@ -32,8 +32,16 @@ def test_tokens_are_not_rotated_under_an_istiod_that_may_miss_it(version: str) -
     rotating = {"reader": {"tokenGenerations": [1, 2]}}
     (line,) = problems(rotating, {"istio": {"version": version}}, set())
     assert line.startswith("clusters.east.reader.tokenGenerations: [1, 2] changes the remote secrets of east")
-    assert "#60612" in line
+    assert "https://github.com/istio/istio/issues/61043" in line
+    assert line.endswith("upgrade it first, for example to 1.30.4")
     assert problems({**rotating, "istio": {"version": version}}, {}, set()) == []
+
+
+def test_tokens_are_rotated_once_istiod_takes_the_change() -> None:
+    """Though with 1.29 after a gap, of which there is a warning."""
+    rotating = {"reader": {"tokenGenerations": [1, 2]}}
+    for version in ("1.29.8", "1.30.4", "1.31.0"):
+        assert problems(rotating, {"istio": {"version": version}}, set()) == []
 
 
 def test_the_minimal_role_reads_no_secrets_and_istiod_does_not_wait_for_them() -> None:

@@ -1,0 +1,144 @@
+"""What `python -m mesh check` checks, and what came of it. Pure.
+
+Where an API server gives no answer, all else of that cluster is skipped, and the links from and to it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+
+from mesh.health import (
+    control_plane,
+    discovery,
+    gateways,
+    inside,
+    members,
+    mesh_config,
+    supported,
+    tokens,
+    trust,
+    workloads,
+)
+from mesh.health.chains import Chain, Check, judged
+from mesh.health.finding import Finding
+from mesh.health.report import CheckResult, PeerGateway
+from mesh.live.facts import ClusterFacts, PairFacts
+from mesh.live.inspected import ClusterInspection, LinkInspection, MeshInspection
+
+_API = "API servers"
+_CONTROL_PLANE = "Control planes"
+_TRUST = "Trust"
+_GATEWAYS = "Gateways"
+_WORKLOADS = "Workloads"
+_DISCOVERY = "Discovery"
+_PEERS = "Peers"
+
+
+def _facts(judge: Callable[[ClusterFacts], Finding | None]) -> Callable[[ClusterInspection], Finding | None]:
+    return lambda cluster: judge(cluster.facts)
+
+
+def _pair(judge: Callable[[PairFacts], Finding | None]) -> Callable[[LinkInspection], Finding | None]:
+    return lambda link: judge(link.pair)
+
+
+def _kubernetes(cluster: ClusterInspection) -> Finding | None:
+    return supported.kubernetes(cluster.facts.name, cluster.istio, cluster.kubernetes)
+
+
+def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
+    """The checks of a cluster whose API server answers."""
+
+    def on(
+        subject: str, name: str, judge: Callable[[ClusterInspection], Finding | None]
+    ) -> Check[ClusterInspection]:
+        return Check(subject=subject, name=name, judge=judge)
+
+    return (
+        (on(_API, "Istio supports the version of Kubernetes", _kubernetes),),
+        (
+            on(_CONTROL_PLANE, "istiod has a ready pod", _facts(control_plane.istiod_down)),
+            on(
+                _CONTROL_PLANE,
+                "istiod has the mesh configuration of the stack",
+                _facts(mesh_config.not_loaded),
+            ),
+            on(_CONTROL_PLANE, "new pods get a proxy of this cluster", workloads.injection_fails),
+            on(_CONTROL_PLANE, "injection could be tried", workloads.injection_not_tried),
+            on(_CONTROL_PLANE, "Istio's objects are checked by istiod", workloads.validation_fails),
+        ),
+        (on(_CONTROL_PLANE, "istiod and gateway log no errors", control_plane.errors_logged),),
+        (
+            on(_TRUST, "the intermediate CA is usable", _facts(lambda c: trust.unusable(c, now))),
+            on(_TRUST, "CA certificates are far from their end", _facts(lambda c: trust.expires(c, now))),
+        ),
+        (on(_TRUST, "the reader's token is not old", lambda c: tokens.old(c, now)),),
+        (
+            on(_GATEWAYS, "the gateway has a Service and a ready pod", _facts(gateways.gateway_down)),
+            on(_GATEWAYS, "the gateway has an address", _facts(gateways.gateway_without_address)),
+        ),
+        (on(_GATEWAYS, "a Gateway exposes what the stack exposes", _facts(gateways.not_exposed)),),
+        (on(_GATEWAYS, "istio-system has the network's label", _facts(gateways.network_label)),),
+        (on(_GATEWAYS, "no Gateway is for a network that is gone", members.orphaned_gateway),),
+        (on(_WORKLOADS, "proxies have this network and cluster", workloads.stale),),
+        (on(_WORKLOADS, "proxies have the version that new pods get", workloads.old),),
+        (on(_DISCOVERY, "no remote secret is for a cluster that is gone", members.orphaned_secret),),
+    )
+
+
+def link_chains(now: datetime) -> tuple[Chain[LinkInspection], ...]:
+    """The checks of a link between two clusters whose API servers answer."""
+
+    def on(
+        subject: str, name: str, judge: Callable[[LinkInspection], Finding | None]
+    ) -> Check[LinkInspection]:
+        return Check(subject=subject, name=name, judge=judge)
+
+    return (
+        (
+            on(_DISCOVERY, "there is a remote secret", _pair(discovery.remote_secret_missing)),
+            on(_DISCOVERY, "istiod finds the remote secret", _pair(discovery.remote_secret_ignored)),
+            on(_DISCOVERY, "it leads to the peer's API server", _pair(discovery.peer_api_server_refuses)),
+            on(_DISCOVERY, "the peer takes its token", _pair(discovery.token_refused)),
+            on(_DISCOVERY, "its token may read what istiod needs", _pair(discovery.reader_denied)),
+            on(_DISCOVERY, "the peer's API server is reached from inside", inside.api_server_unreachable),
+            on(_DISCOVERY, "every istiod is in sync with the peer", _pair(discovery.remote_not_synced)),
+        ),
+        (on(_DISCOVERY, "its token is far from its end", lambda link: tokens.expires(link, now)),),
+        (
+            on(_PEERS, "the peer's gateway is reached from inside", inside.gateway_unreachable),
+            on(_PEERS, "the peer's gateway leads to its services", inside.passes_nothing),
+            on(_PEERS, "the peer's services show a certificate that is trusted", inside.distrusted),
+        ),
+        (on(_PEERS, "the peer's CA is trusted", _pair(trust.different_roots)),),
+        (on(_PEERS, "the clocks agree", members.clocks_differ),),
+        (on(_PEERS, "services have the same ports", members.ports_differ),),
+    )
+
+
+def results(mesh: MeshInspection, offline: Sequence[str], now: datetime) -> Iterator[CheckResult]:
+    """What came of every check, clusters first; hints leave clusters that are offline alone."""
+    answering = Check(
+        subject=_API, name="the API server answers", judge=_facts(control_plane.api_server_unreachable)
+    )
+    chains = cluster_chains(now)
+    for name, cluster in mesh.clusters.items():
+        yield from judged((answering,), cluster, name, offline=offline)
+        closed = bool(cluster.facts.unreachable or cluster.facts.refused)
+        for chain in chains:
+            yield from judged(chain, cluster, name, offline=offline, skipped=closed)
+    for pair, link in mesh.links.items():
+        for chain in link_chains(now):
+            yield from judged(chain, link, pair.caller, pair.target, offline=offline)
+
+
+def connections(mesh: MeshInspection) -> Iterator[PeerGateway]:
+    """How each cluster reaches the gateways of its peers."""
+    for pair, link in mesh.links.items():
+        for reach in link.gateways:
+            if reach.failure is None:
+                yield PeerGateway(
+                    cluster=pair.caller,
+                    peer=pair.target,
+                    address=reach.address,
+                    connect_ms=reach.connect_ms,
+                )

@@ -1,0 +1,147 @@
+"""What `python -m mesh check` reads beside the facts of `mesh.live.facts`, as plain data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from mesh.live.facts import ClusterFacts, Pair, PairFacts
+
+
+@dataclass(frozen=True, kw_only=True)
+class Injection:
+    """What a new pod would get from the injector; `problem` says why it would get nothing.
+
+    `unknown` says why that could not be tried.
+    """
+
+    image: str | None = None
+    network: str | None = None
+    cluster_id: str | None = None
+    problem: str | None = None
+    unknown: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InjectedPod:
+    """A running pod with a proxy, and what the proxy was given when the pod was made.
+
+    `owner` is what kubectl calls the object behind it, such as `deployment/helloworld`, `image` that of the
+    proxy.
+    """
+
+    namespace: str
+    name: str
+    owner: str
+    image: str
+    network: str | None
+    cluster_id: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExposedService:
+    """A service behind the gateway that pods with a proxy answer: host name and a port."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterInspection:
+    """One cluster; where its API server does not answer, only `facts` says something.
+
+    `istio` is the version that the stack has, `kubernetes` that of the API server, `clock` how many seconds
+    its clock is ahead of this machine's. `validation` says why the API server cannot have Istio's objects
+    checked by istiod. `services` has the ports of each service by `namespace/name`, each such as `80/TCP`.
+    `errors` has the errors of the last minutes in the logs, by pod. `remote_networks` has the network of each
+    Gateway that stands for the gateway of another cluster, by `namespace/name`. `members` and `networks` are
+    those of the mesh, these None where some clusters are in other stacks.
+    """
+
+    facts: ClusterFacts
+    istio: str = ""
+    kubernetes: str = ""
+    clock: float | None = None
+    injection: Injection = Injection()
+    validation: str | None = None
+    pods: tuple[InjectedPod, ...] = ()
+    services: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
+    exposed: tuple[ExposedService, ...] = ()
+    errors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    tokens: Mapping[int, datetime] = field(default_factory=dict[int, datetime])
+    remote_networks: Mapping[str, str] = field(default_factory=dict[str, str])
+    members: frozenset[str] = frozenset()
+    networks: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """A connection from inside a cluster to `address`, a host with a port; `failure` is why there was none.
+
+    `connect_ms` is how many milliseconds it took, None where that is not known.
+    """
+
+    address: str
+    failure: str | None = None
+    connect_ms: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handshake:
+    """Mutual TLS with a service behind a gateway, from inside another cluster, as far as it came.
+
+    `closed` is whether the connection was closed before the service's certificate came, `distrusted` why that
+    certificate is not trusted.
+    """
+
+    closed: bool = False
+    distrusted: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkInspection:
+    """What a cluster has of a remote one.
+
+    `api_server` and `gateways` are connections from inside the cluster; `handshakes` are those with services
+    behind the gateway, by host name. `expires` is when the token in the remote secret does, None where it
+    does not. `caller` and `target` are the two clusters.
+    """
+
+    pair: PairFacts
+    caller: ClusterInspection
+    target: ClusterInspection
+    api_server: Reach | None = None
+    gateways: tuple[Reach, ...] = ()
+    handshakes: Mapping[str, Handshake] = field(default_factory=dict[str, Handshake])
+    expires: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeshInspection:
+    """All clusters that are not offline, by name, and all links between them."""
+
+    clusters: Mapping[str, ClusterInspection]
+    links: Mapping[Pair, LinkInspection]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Readiness:
+    """What a cluster has before there is a mesh; `unreachable` or `refused` says why nothing is known.
+
+    `istio` is the version that the stack has, `kubernetes` that of the API server, `clock` how many seconds
+    its clock is ahead of this machine's. `denied` has what the user may not create, such as `namespaces`.
+    `nodes` counts the nodes that are ready and take pods. `pods_unreachable` says why the API server cannot
+    connect to pods. `waiting` has the Services that have waited for a load balancer's address for more than a
+    minute; `load_balancer` is whether one has an address, None where that is not known.
+    """
+
+    name: str
+    unreachable: str | None = None
+    refused: str | None = None
+    istio: str = ""
+    kubernetes: str = ""
+    clock: float | None = None
+    denied: tuple[str, ...] = ()
+    nodes: int = 0
+    pods_unreachable: str | None = None
+    waiting: tuple[str, ...] = ()
+    load_balancer: bool | None = None

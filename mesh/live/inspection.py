@@ -1,0 +1,269 @@
+"""Reads what `python -m mesh check` looks at: all clusters, and connections from inside each to others."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import yaml
+
+from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.istio.names import (
+    GATEWAY_LABEL,
+    GATEWAY_PORT,
+    ISTIOD_CONTAINER,
+    NAMESPACE,
+    NETWORK_LABEL,
+    PROXY_CONTAINER,
+)
+from mesh.live.admission import read_injection, read_validation
+from mesh.live.answers import RefusedError, UnreachableError
+from mesh.live.concurrent import for_each
+from mesh.live.facts import Answers, ClusterFacts, LinkFacts, Pair, PairFacts
+from mesh.live.inspected import (
+    ClusterInspection,
+    ExposedService,
+    Handshake,
+    InjectedPod,
+    LinkInspection,
+    MeshInspection,
+    Reach,
+)
+from mesh.live.istio_system import SYSTEM, read_istiod_pods, read_reader_tokens, token_end
+from mesh.live.kubernetes_api import ExecError, KubernetesApi
+from mesh.live.pairs import Connections, read_cluster_facts, read_links
+from mesh.live.pods import containers, environment, has_proxy, runs
+from mesh.live.reach import Service, Target, reach, shake_hands
+from mesh.mappings import Json, as_map, at
+from mesh.plan import links
+
+_LOG_SECONDS = 300
+_LOG_BYTES = 200_000
+_HANDSHAKES = 3
+"""So many services behind a gateway are tried: one of them may close what is not its protocol."""
+_SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", NAMESPACE)
+# Controllers say this of what they try again, mostly while istiod starts.
+_AGAIN = re.compile(r"retry|the object has been modified")
+_ERROR = re.compile(r"\terror\t|\tfatal\t|ACK ERROR|config for \S+ rejected")
+_REMOTE_GATEWAYS = "/apis/gateway.networking.k8s.io/v1/gateways"
+_REMOTE_CLASS = "istio-remote"
+_TLS_MODE = "security.istio.io/tlsMode"
+
+
+def inspect(config: StackConfig, connections: Connections) -> MeshInspection:
+    """Read all clusters that are not offline, then connect from each to those that it sees."""
+    facts = read_cluster_facts(config, config.online, connections)
+    clusters = for_each(facts, lambda name: _cluster(config, config.clusters[name], facts[name], connections))
+    readable = {name for name, found in facts.items() if not (found.unreachable or found.refused)}
+    pairs = [Pair(caller=link.cluster, target=link.remote) for link in links(config.online)]
+    found = read_links([pair for pair in pairs if {pair.caller, pair.target} <= readable], facts)
+    reached = for_each(readable, lambda name: _reached(connections.apis[name], name, found, clusters))
+    return MeshInspection(
+        clusters=clusters,
+        links={pair: _link(pair, link, clusters, reached[pair.caller]) for pair, link in found.items()},
+    )
+
+
+def _cluster(
+    config: StackConfig, cluster: ClusterConfig, facts: ClusterFacts, connections: Connections
+) -> ClusterInspection:
+    if facts.unreachable or facts.refused:
+        return ClusterInspection(facts=facts)
+    api = connections.apis[cluster.name]
+    try:
+        pods = api.list("/api/v1/pods")
+        services = api.list("/api/v1/services")
+        return ClusterInspection(
+            facts=facts,
+            istio=cluster.istio.version,
+            kubernetes=str(api.get("/version")["gitVersion"]),
+            clock=api.clock_ahead(),
+            injection=read_injection(api),
+            validation=read_validation(api),
+            pods=tuple(_pod(pod) for pod in pods if runs(pod) and has_proxy(pod)),
+            services=dict(_ports(services)),
+            exposed=tuple(_exposed(services, pods, cluster.exposure.hosts, _domain(api))),
+            errors=_errors(api),
+            tokens=read_reader_tokens(api),
+            remote_networks=dict(_remote_networks(api)),
+            members=frozenset({*config.clusters, *config.peers}),
+            networks=None if config.peers else frozenset(c.network for c in config.clusters.values()),
+        )
+    except UnreachableError as error:
+        return ClusterInspection(
+            facts=ClusterFacts(name=facts.name, network=facts.network, unreachable=str(error))
+        )
+    except RefusedError as error:
+        return ClusterInspection(
+            facts=ClusterFacts(name=facts.name, network=facts.network, refused=str(error))
+        )
+
+
+def _pod(pod: Json) -> InjectedPod:
+    metadata, variables = pod["metadata"], environment(pod, PROXY_CONTAINER)
+    return InjectedPod(
+        namespace=str(metadata["namespace"]),
+        name=str(metadata["name"]),
+        owner=_owner(pod),
+        image=str(containers(pod)[PROXY_CONTAINER].get("image")),
+        network=variables.get("ISTIO_META_NETWORK"),
+        cluster_id=variables.get("ISTIO_META_CLUSTER_ID"),
+    )
+
+
+def _owner(pod: Json) -> str:
+    """What kubectl calls the object that makes the pod again, or the pod where nothing does."""
+    owners: Sequence[Json] = at(pod, "metadata", "ownerReferences") or []
+    name = str(pod["metadata"]["name"])
+    if not owners:
+        return f"pod/{name}"
+    kind, owner = str(owners[0]["kind"]), str(owners[0]["name"])
+    template = at(pod, "metadata", "labels", "pod-template-hash")
+    if kind == "ReplicaSet" and template and owner.endswith(f"-{template}"):
+        return f"deployment/{owner.removesuffix(f'-{template}')}"
+    return f"{kind.lower()}/{owner}"
+
+
+def _ports(services: Iterable[Json]) -> Iterable[tuple[str, frozenset[str]]]:
+    for service in services:
+        namespace, name = (str(service["metadata"][key]) for key in ("namespace", "name"))
+        if namespace in _SYSTEM_NAMESPACES or (namespace, name) == ("default", "kubernetes"):
+            continue
+        ports: Sequence[Json] = at(service, "spec", "ports") or []
+        yield f"{namespace}/{name}", frozenset(f"{p['port']}/{p.get('protocol', 'TCP')}" for p in ports)
+
+
+def _exposed(
+    services: Iterable[Json], pods: Sequence[Json], hosts: Iterable[str], domain: str
+) -> Iterable[ExposedService]:
+    """Services that peers reach through the gateway, and whose pods take mutual TLS."""
+    ready = [pod for pod in pods if runs(pod) and at(pod, "metadata", "labels", _TLS_MODE) == "istio"]
+    for service in services:
+        namespace, name = (str(service["metadata"][key]) for key in ("namespace", "name"))
+        selector = as_map(at(service, "spec", "selector")) or {}
+        host = f"{name}.{namespace}.svc.{domain}"
+        behind = any(
+            pod["metadata"]["namespace"] == namespace
+            and selector.items() <= (as_map(pod["metadata"].get("labels")) or {}).items()
+            for pod in ready
+        )
+        shown = any(host == h or (h.startswith("*") and host.endswith(h[1:])) for h in hosts)
+        ports: Sequence[Json] = at(service, "spec", "ports") or []
+        tcp = [int(port["port"]) for port in ports if port.get("protocol", "TCP") == "TCP"]
+        if selector and behind and shown and tcp:
+            yield ExposedService(host=host, port=tcp[0])
+
+
+def _domain(api: KubernetesApi) -> str:
+    """The DNS domain of the cluster's services, as istiod has it."""
+    for pod in read_istiod_pods(api):
+        arguments: Sequence[str] = at(containers(pod).get(ISTIOD_CONTAINER), "args") or []
+        if "--domain" in arguments[:-1]:
+            return arguments[arguments.index("--domain") + 1]
+    return "cluster.local"
+
+
+def _errors(api: KubernetesApi) -> dict[str, tuple[str, ...]]:
+    """Lines with an error in the newest part of the logs of istiod and the gateway, by pod."""
+    gateway = api.list(f"{SYSTEM}/pods", labelSelector=f"istio={GATEWAY_LABEL}")
+    found: dict[str, tuple[str, ...]] = {}
+    for pods, container in ((read_istiod_pods(api), ISTIOD_CONTAINER), (gateway, PROXY_CONTAINER)):
+        for pod in filter(runs, pods):
+            name = str(pod["metadata"]["name"])
+            text = api.log(NAMESPACE, name, container, seconds=_LOG_SECONDS, most_bytes=_LOG_BYTES)
+            errors = (line for line in text.splitlines() if _ERROR.search(line))
+            if lines := tuple(line for line in errors if not _AGAIN.search(line)):
+                found[name] = lines
+    return found
+
+
+def _remote_networks(api: KubernetesApi) -> Iterable[tuple[str, str]]:
+    for gateway in api.list(_REMOTE_GATEWAYS):
+        network = at(gateway, "metadata", "labels", NETWORK_LABEL)
+        if at(gateway, "spec", "gatewayClassName") == _REMOTE_CLASS and network:
+            yield f"{gateway['metadata']['namespace']}/{gateway['metadata']['name']}", str(network)
+
+
+def _targets(target: ClusterInspection) -> tuple[Target, ...]:
+    """The addresses of a cluster's gateway."""
+    addresses = target.facts.gateway.addresses
+    return tuple(Target(address=_with_port(address, GATEWAY_PORT)) for address in addresses)
+
+
+def _services(target: ClusterInspection) -> dict[str, Service]:
+    """Services behind the first address of a cluster's gateway, by host name."""
+    addresses = _targets(target)[:1]
+    return {
+        exposed.host: Service(address=first.address, name=f"outbound_.{exposed.port}_._.{exposed.host}")
+        for first in addresses
+        for exposed in target.exposed[:_HANDSHAKES]
+    }
+
+
+def _api_server(link: LinkFacts) -> Target | None:
+    """The API server in a remote secret; None where there is none that can be read."""
+    try:
+        document = as_map(yaml.safe_load(link.kubeconfig or "")) or {}
+        cluster = document["clusters"][0]["cluster"]
+        parts = urlsplit(str(cluster["server"]))
+        port = parts.port or (80 if parts.scheme == "http" else 443)
+    except (yaml.YAMLError, LookupError, TypeError, ValueError):
+        return None
+    proxy = cluster.get("proxy-url")
+    return Target(
+        address=_with_port(parts.hostname or "", port),
+        tls=parts.scheme == "https",
+        proxy=str(proxy) if proxy else None,
+    )
+
+
+def _with_port(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reached:
+    """What came of the connections from one cluster."""
+
+    targets: Mapping[Target, Reach] = field(default_factory=dict[Target, Reach])
+    services: Mapping[Service, Handshake] = field(default_factory=dict[Service, Handshake])
+
+
+def _reached(
+    api: KubernetesApi,
+    name: str,
+    found: Mapping[Pair, LinkFacts],
+    clusters: Mapping[str, ClusterInspection],
+) -> _Reached:
+    """Connect from a gateway's pod to all peers; nothing where there is none that runs."""
+    pods = api.list(f"{SYSTEM}/pods", labelSelector=f"istio={GATEWAY_LABEL}")
+    pod = next((str(pod["metadata"]["name"]) for pod in pods if runs(pod)), None)
+    if pod is None:
+        return _Reached()
+    own = {pair: link for pair, link in found.items() if pair.caller == name}
+    api_servers = (server for link in own.values() if (server := _api_server(link)))
+    gateways = (target for pair in own for target in _targets(clusters[pair.target]))
+    services = (service for pair in own for service in _services(clusters[pair.target]).values())
+    try:
+        return _Reached(
+            targets=reach(api, pod, (*api_servers, *gateways)), services=shake_hands(api, pod, services)
+        )
+    except ExecError:
+        return _Reached()
+
+
+def _link(
+    pair: Pair, link: LinkFacts, clusters: Mapping[str, ClusterInspection], reached: _Reached
+) -> LinkInspection:
+    caller, target = clusters[pair.caller], clusters[pair.target]
+    server = _api_server(link)
+    services = _services(target)
+    return LinkInspection(
+        pair=PairFacts(caller=caller.facts, target=target.facts, link=link, answers=Answers()),
+        caller=caller,
+        target=target,
+        api_server=reached.targets.get(server) if server else None,
+        gateways=tuple(reached.targets[t] for t in _targets(target) if t in reached.targets),
+        handshakes={h: reached.services[s] for h, s in services.items() if s in reached.services},
+        expires=token_end(link.kubeconfig) if link.kubeconfig else None,
+    )

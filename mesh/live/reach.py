@@ -1,0 +1,164 @@
+"""Connects from inside a cluster: from a pod of its gateway, whose own connections no proxy takes.
+
+Istio's image has curl and openssl, but for the distroless one: there its agent connects, and no TLS is
+spoken.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mesh.istio.names import NAMESPACE, PROXY_CONTAINER
+from mesh.live.concurrent import for_each
+from mesh.live.inspected import Handshake, Reach
+from mesh.live.kubernetes_api import ExecError, KubernetesApi
+from mesh.live.proxies import connection_failure, probe
+from mesh.mappings import Json, as_map
+
+_CONNECT_SECONDS = 3
+_MOST_SECONDS = 5
+_EXEC_SECONDS = 30.0
+_REFUSED, _TIMED_OUT, _TUNNEL = 7, 28, 56
+_NO_CONNECTION = {5: "the proxy's name cannot be resolved", 6: "its name cannot be resolved"}
+_ROOTS = "/var/run/secrets/istio/root-cert.pem"
+_NOT_VERIFIED = re.compile(r"verify error:num=\d+:(.*)")
+_NO_PROGRAM = ("executable file not found", "no such file or directory")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Where to connect to: `address` is a host with a port, `proxy` a URL; with `tls` curl speaks it."""
+
+    address: str
+    tls: bool = False
+    proxy: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A service behind a gateway: `address` is the gateway's with its port, `name` the TLS server name."""
+
+    address: str
+    name: str
+
+
+def reach(api: KubernetesApi, pod: str, targets: Iterable[Target]) -> dict[Target, Reach]:
+    """What came of connections from a gateway's pod; all are tried at once.
+
+    Raises:
+        ExecError: no command can be run in the pod.
+    """
+    wanted = tuple(dict.fromkeys(targets))
+    if not wanted:
+        return {}
+    try:
+        output = api.execute(NAMESPACE, pod, PROXY_CONTAINER, command(wanted), timeout=_EXEC_SECONDS).stdout
+    except ExecError as error:
+        if not _lacks_program(error):
+            raise
+        return for_each(wanted, lambda target: _by_agent(api, pod, target))
+    found = [document for line in output.splitlines() if (document := as_map(json.loads(line)))]
+    return {wanted[int(one["urlnum"])]: outcome(wanted[int(one["urlnum"])], one) for one in found}
+
+
+def shake_hands(api: KubernetesApi, pod: str, services: Iterable[Service]) -> dict[Service, Handshake]:
+    """What came of mutual TLS with services behind gateways, up to the client's certificate; all at once.
+
+    Nothing is known where the image has no openssl.
+
+    Raises:
+        ExecError: no command can be run in the pod.
+    """
+    wanted = tuple(dict.fromkeys(services))
+    if not wanted:
+        return {}
+    try:
+        output = api.execute(
+            NAMESPACE, pod, PROXY_CONTAINER, ["sh", "-c", script(wanted)], timeout=_EXEC_SECONDS
+        ).stdout
+    except ExecError as error:
+        if not _lacks_program(error):
+            raise
+        return {}
+    parts = output.split(_MARK)[1:]
+    said = {int(part.partition("\n")[0]): part for part in parts}
+    return {
+        wanted[number]: handshake(text) for number, text in said.items() if "openssl: not found" not in text
+    }
+
+
+def command(targets: Sequence[Target]) -> list[str]:
+    """The curl command that connects to all targets, and says in a line of JSON what came of each."""
+    words: list[str] = []
+    for target in targets:
+        words += [
+            *(["--next"] if words else []),
+            "--silent",
+            "--insecure",
+            "--output",
+            "/dev/null",
+            "--write-out",
+            "%{json}\\n",
+            "--connect-timeout",
+            str(_CONNECT_SECONDS),
+            "--max-time",
+            str(_MOST_SECONDS),
+            *(["--proxy", target.proxy] if target.proxy else []),
+            f"{'https' if target.tls else 'http'}://{target.address}/version",
+        ]
+    return ["curl", "--parallel", "--parallel-immediate", *words]
+
+
+_MARK = "== handshake "
+
+
+def script(services: Sequence[Service]) -> str:
+    """The shell script that shakes hands with all services, and says after a mark what came of each.
+
+    A gateway passes on what names Istio's protocol (ALPN), and closes all else.
+    """
+    lines = [
+        f"(said=$(echo | timeout {_MOST_SECONDS} openssl s_client -connect {service.address} -servername "
+        f"{service.name} -alpn istio -CAfile {_ROOTS} -verify_return_error -brief 2>&1); "
+        f'echo "{_MARK}{number}"; echo "$said") &'
+        for number, service in enumerate(services)
+    ]
+    return "\n".join([*lines, "wait"])
+
+
+def outcome(target: Target, said: Json) -> Reach:
+    """What curl's line about a target means. Pure."""
+    code, message = int(said.get("exitcode") or 0), str(said.get("errormsg") or "")
+    connect = float(said.get("time_connect") or 0) * 1000
+    if failure := _failure(code, message, target):
+        return Reach(address=target.address, failure=failure)
+    return Reach(address=target.address, connect_ms=round(connect, 1) or None)
+
+
+def handshake(said: str) -> Handshake:
+    """What openssl's words about a handshake mean. Pure."""
+    if distrusted := _NOT_VERIFIED.search(said):
+        return Handshake(distrusted=distrusted[1])
+    return Handshake(closed="CONNECTION ESTABLISHED" not in said)
+
+
+def _failure(code: int, message: str, target: Target) -> str | None:
+    if code in _NO_CONNECTION:
+        return _NO_CONNECTION[code]
+    if code == _TIMED_OUT:
+        return None if "SSL" in message or "Operation timed out" in message else "timed out"
+    if code == _REFUSED:
+        return "connection refused" if "refused" in message or not message else message
+    return message if code == _TUNNEL and target.proxy else None
+
+
+def _by_agent(api: KubernetesApi, pod: str, target: Target) -> Reach:
+    if target.proxy:
+        return Reach(address=target.address)
+    said = probe(api, NAMESPACE, pod, target.address)
+    return Reach(address=target.address, failure=connection_failure(said))
+
+
+def _lacks_program(error: ExecError) -> bool:
+    return any(sign in str(error) for sign in _NO_PROGRAM)

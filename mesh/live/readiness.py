@@ -1,0 +1,134 @@
+"""Reads what `python -m mesh check --pre` looks at: whether clusters can become members of a mesh."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.istio.names import NAMESPACE
+from mesh.live.answers import RefusedError, UnreachableError
+from mesh.live.concurrent import for_each
+from mesh.live.inspected import Readiness
+from mesh.live.kubernetes_api import KubernetesApi
+from mesh.live.pods import containers, runs
+from mesh.mappings import Json, at
+
+_REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+_MOST_PODS = 3
+_PATIENCE = timedelta(minutes=1)
+# What the program and Istio's charts make; None is for what belongs to no namespace.
+_MADE: tuple[tuple[str, str, str | None], ...] = (
+    ("", "namespaces", None),
+    ("", "secrets", NAMESPACE),
+    ("", "configmaps", NAMESPACE),
+    ("", "serviceaccounts", NAMESPACE),
+    ("", "services", NAMESPACE),
+    ("apps", "deployments", NAMESPACE),
+    ("autoscaling", "horizontalpodautoscalers", NAMESPACE),
+    ("policy", "poddisruptionbudgets", NAMESPACE),
+    ("rbac.authorization.k8s.io", "roles", NAMESPACE),
+    ("rbac.authorization.k8s.io", "rolebindings", NAMESPACE),
+    ("rbac.authorization.k8s.io", "clusterroles", None),
+    ("rbac.authorization.k8s.io", "clusterrolebindings", None),
+    ("apiextensions.k8s.io", "customresourcedefinitions", None),
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", None),
+    ("admissionregistration.k8s.io", "validatingwebhookconfigurations", None),
+    ("networking.istio.io", "gateways", NAMESPACE),
+)
+
+
+def read_readiness(config: StackConfig) -> dict[str, Readiness]:
+    """Every cluster by name that is not offline; all are read at once."""
+    return for_each(config.online, lambda name: _cluster(config.clusters[name]))
+
+
+def _cluster(cluster: ClusterConfig) -> Readiness:
+    try:
+        api = KubernetesApi.connect(cluster.connection)
+        version = str(api.get("/version")["gitVersion"])
+        pods = api.list("/api/v1/pods")
+        services = [s for s in api.list("/api/v1/services") if at(s, "spec", "type") == "LoadBalancer"]
+        nodes = api.list("/api/v1/nodes")
+        return Readiness(
+            name=cluster.name,
+            istio=cluster.istio.version,
+            kubernetes=version,
+            clock=api.clock_ahead(),
+            denied=tuple(_denied(api)),
+            nodes=sum(_takes_pods(node) for node in nodes),
+            pods_unreachable=_pods_unreachable(api, pods),
+            waiting=tuple(_waiting(services)),
+            load_balancer=_load_balancer(services, nodes),
+        )
+    except UnreachableError as error:
+        return Readiness(name=cluster.name, unreachable=str(error))
+    except RefusedError as error:
+        return Readiness(name=cluster.name, refused=str(error))
+
+
+def _denied(api: KubernetesApi) -> Iterator[str]:
+    for group, resource, namespace in _MADE:
+        wanted = {"verb": "create", "group": group, "resource": resource}
+        attributes = wanted | ({"namespace": namespace} if namespace else {})
+        review = api.post(
+            _REVIEWS,
+            {
+                "apiVersion": "authorization.k8s.io/v1",
+                "kind": "SelfSubjectAccessReview",
+                "spec": {"resourceAttributes": attributes},
+            },
+        )
+        if not at(review, "status", "allowed"):
+            yield f"{resource}.{group}" if group else resource
+
+
+def _takes_pods(node: Json) -> bool:
+    conditions: Sequence[Json] = at(node, "status", "conditions") or []
+    ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
+    return ready and not at(node, "spec", "unschedulable")
+
+
+def _pods_unreachable(api: KubernetesApi, pods: Iterable[Json]) -> str | None:
+    """Why the API server reaches no pod by a port other than the kubelet's, as it must for istiod's webhooks.
+
+    It connects to a pod for whoever asks it to. Nothing is known where no pod states a port.
+    """
+    asked = [
+        (str(pod["metadata"]["namespace"]), str(pod["metadata"]["name"]), port)
+        for pod in pods
+        if runs(pod) and not at(pod, "spec", "hostNetwork") and (port := _port(pod))
+    ]
+    why: str | None = None
+    for namespace, name, port in asked[:_MOST_PODS]:
+        try:
+            why = api.proxy_failure(f"/api/v1/namespaces/{namespace}/pods/{name}:{port}/proxy/")
+        except UnreachableError as error:
+            why = str(error)  # the server waits longer for the pod than this program for the server
+        if why is None:
+            return None
+    return why
+
+
+def _port(pod: Json) -> int | None:
+    ports = [
+        int(port["containerPort"])
+        for container in containers(pod).values()
+        for port in container.get("ports") or ()
+        if port.get("protocol", "TCP") == "TCP"
+    ]
+    return next(iter(ports), None)
+
+
+def _waiting(services: Iterable[Json]) -> Iterator[str]:
+    for service in services:
+        age = datetime.now(UTC) - datetime.fromisoformat(str(service["metadata"]["creationTimestamp"]))
+        if age > _PATIENCE and not at(service, "status", "loadBalancer", "ingress"):
+            yield f"{service['metadata']['namespace']}/{service['metadata']['name']}"
+
+
+def _load_balancer(services: Iterable[Json], nodes: Iterable[Json]) -> bool | None:
+    """Whether Services get addresses: one has, or the nodes are those of a cloud, which gives them."""
+    clouds = ("aws://", "azure://", "digitalocean://", "gce://", "ibm://", "linode://", "openstack://")
+    if any(at(service, "status", "loadBalancer", "ingress") for service in services):
+        return True
+    ids = [str(at(node, "spec", "providerID") or "") for node in nodes]
+    return True if ids and all(identifier.startswith(clouds) for identifier in ids) else None

@@ -1,0 +1,77 @@
+"""What is in the clusters, and what of it an update would refuse."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mesh.config.problems import Problem
+from mesh.config.resolved import StackConfig
+from mesh.live import istio_system, objects, peers
+from mesh.live.concurrent import for_each
+from mesh.live.facts import ObservedCluster, PeerAccess
+from mesh.preflight import access, away, identity, inventory, ownership, transitions
+from mesh.stacks.state import RecordedState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """The clusters as they are, the stack's state, and what follows from both.
+
+    `by_peers` is what peers would find at each API server that answers, `kept` the logical names of the
+    namespaces that were there before the stack.
+    """
+
+    clusters: Mapping[str, ObservedCluster]
+    by_peers: Mapping[str, PeerAccess]
+    recorded: RecordedState
+    kept: frozenset[str]
+    problems: Sequence[Problem]
+    warnings: Sequence[str]
+
+
+def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
+    """Read all clusters at once, and hold them against the configuration and the state.
+
+    Args:
+        config: of the stack.
+        state: gives what the state has, once the clusters have been read.
+    """
+    clusters = istio_system.read_clusters(config)
+    readable = [name for name, observed in clusters.items() if not observed.refused]
+    by_peers = peers.read_peer_access(config, [name for name in readable if not clusters[name].unreachable])
+    recorded = state()
+    gone = for_each(
+        recorded.connections.keys() - config.clusters.keys(),
+        lambda name: istio_system.read_cluster(recorded.connections[name]),
+    )
+    open_to_us = {name: clusters[name] for name in readable}
+    members = ownership.members(config, open_to_us, recorded)
+    missing = inventory.missing(config, recorded)
+    looked_for = for_each(
+        [name for name, observed in members.items() if missing[name] and not observed.unreachable],
+        lambda name: objects.find_objects(
+            config.clusters[name].connection, inventory.addresses(missing[name])
+        ),
+    )
+    there = {name: found.by_address for name, found in looked_for.items()}
+    return Look(
+        clusters=clusters,
+        by_peers=by_peers,
+        recorded=recorded,
+        kept=recorded.kept.union(*(ownership.adopted(missing[name], there[name]) for name in there)),
+        problems=(
+            *access.problems(clusters),
+            *access.peer_problems(config, by_peers),
+            *ownership.problems(config, open_to_us, recorded),
+            *ownership.leaving(gone, recorded, recorded.away - config.clusters.keys()),
+            *ownership.unknown(looked_for),
+            *(
+                p
+                for name in there
+                for p in ownership.foreign(config.clusters[name], missing[name], there[name])
+            ),
+            *identity.problems(config, members),
+            *transitions.problems(config, members, recorded, datetime.now(UTC)),
+        ),
+        warnings=(*access.unchecked(by_peers), *away.warnings(config, clusters)),
+    )

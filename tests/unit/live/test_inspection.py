@@ -1,0 +1,268 @@
+"""What `mesh check` takes from what API servers answer; the answers are the least that the reader needs."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from kubernetes.client import Configuration
+
+from mesh.live import inspection, readiness
+from mesh.live.admission import read_injection, read_validation
+from mesh.live.answers import ApiError, UnreachableError
+from mesh.live.facts import ClusterFacts
+from mesh.live.inspected import ClusterInspection, ExposedService, Injection, Readiness
+from mesh.live.kubernetes_api import CommandOutput, KubernetesApi
+from mesh.live.pairs import Connections
+from mesh.mappings import Json
+from tests.builders.stacks import stack_config
+
+_SYSTEM = "/api/v1/namespaces/istio-system"
+_READY = [{"type": "Ready", "status": "True"}]
+_LOG = """2026-11-30T03:10:49Z\terror\tcontrollers\tretrying (retry count: 5): webhook is not ready
+2026-11-30T03:10:57Z\terror\tcontrollers\tfail to update webhook: the object has been modified
+2026-11-30T03:11:02Z\tinfo\tads\tADS: new connection
+2026-11-30T03:12:00Z\twarn\tads\tADS:CDS: ACK ERROR istio-eastwestgateway-1 Internal:Proto constraint
+"""
+
+
+def _pod(name: str, *, proxy: bool = True, namespace: str = "shop", **metadata: Any) -> dict[str, Any]:
+    variables = {"ISTIO_META_NETWORK": "net-east", "ISTIO_META_CLUSTER_ID": "east"}
+    container = {
+        "name": "istio-proxy" if proxy else "app",
+        "image": "istio/proxyv2:1.31.0",
+        "env": [{"name": key, "value": value} for key, value in variables.items()],
+        "ports": [{"containerPort": 8080}],
+    }
+    return {
+        "metadata": {"namespace": namespace, "name": name, "labels": {}, **metadata},
+        "spec": {"containers": [container]},
+        "status": {"phase": "Running", "conditions": _READY},
+    }
+
+
+def _service(name: str, port: int, *, namespace: str = "shop", **spec: Any) -> dict[str, Any]:
+    ports = [{"port": port}, {"port": 53, "protocol": "UDP"}]
+    return {"metadata": {"namespace": namespace, "name": name}, "spec": {"ports": ports, **spec}}
+
+
+class _Api(KubernetesApi):
+    """Answers lists by path; what is not listed does not exist."""
+
+    def __init__(self, lists: Mapping[str, Sequence[Json]], **answers: Any) -> None:
+        super().__init__(Configuration(host="https://east.example.com:6443"))
+        self.lists, self.answers = lists, answers
+
+    def get(self, path: str, **query: str) -> Json:
+        if path == "/version":
+            return {"gitVersion": "v1.36.3"}
+        key = f"{path}?{query['labelSelector']}" if "labelSelector" in query else path
+        if key not in self.lists:
+            raise ApiError(404, f"{path} not found")
+        return {"items": self.lists[key]}
+
+    def post(self, path: str, body: Json) -> Json:
+        resource = body["spec"]["resourceAttributes"]["resource"]
+        return {"status": {"allowed": resource not in self.answers.get("denied", ())}}
+
+    def try_to_create(self, path: str, body: Json) -> Json:
+        answer = self.answers["created"]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def log(self, namespace: str, pod: str, container: str, *, seconds: int, most_bytes: int) -> str:
+        return _LOG if container == "discovery" else ""
+
+    def clock_ahead(self) -> float | None:
+        return 0.5
+
+    def proxy_failure(self, path: str) -> str | None:
+        answer = self.answers["proxied"]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def execute(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], *, timeout: float
+    ) -> CommandOutput:
+        raise AssertionError("no command is run in a cluster that has no peer")
+
+
+def _inspected(api: _Api, monkeypatch: pytest.MonkeyPatch, **config: Any) -> ClusterInspection:
+    facts = {"east": ClusterFacts(name="east", network="net-east")}
+    monkeypatch.setattr(inspection, "read_cluster_facts", lambda *_: facts)
+    connections = Connections(apis={"east": api}, unreachable={}, refused={})
+    return inspection.inspect(stack_config({"east": {}}, **config), connections).clusters["east"]
+
+
+def test_pods_with_a_proxy_are_found_with_what_makes_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the names that kubectl has; pods without a proxy, and those that do not run, are left out."""
+    starting = _pod("starting")
+    starting["status"]["conditions"] = []
+    replica_set = {"kind": "ReplicaSet", "name": "cart-7d9f"}
+    pods = [
+        _pod("cart-7d9f-x", ownerReferences=[replica_set], labels={"pod-template-hash": "7d9f"}),
+        _pod("db-0", ownerReferences=[{"kind": "StatefulSet", "name": "db"}]),
+        _pod("debug"),
+        _pod("plain", proxy=False),
+        starting,
+    ]
+    api = _Api({"/api/v1/pods": pods}, created=_pod("new"))
+    found = _inspected(api, monkeypatch).pods
+    assert [(pod.name, pod.owner) for pod in found] == [
+        ("cart-7d9f-x", "deployment/cart"),
+        ("db-0", "statefulset/db"),
+        ("debug", "pod/debug"),
+    ]
+    assert {(pod.image, pod.network, pod.cluster_id) for pod in found} == {
+        ("istio/proxyv2:1.31.0", "net-east", "east")
+    }
+
+
+def test_services_of_users_are_compared_and_those_of_the_system_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kubernetes' own, and those of Istio, differ for good reasons."""
+    services = [
+        _service("cart", 80),
+        _service("kubernetes", 443, namespace="default"),
+        _service("kube-dns", 53, namespace="kube-system"),
+        _service("istio-eastwestgateway", 15443, namespace="istio-system"),
+    ]
+    found = _inspected(_Api({"/api/v1/services": services}, created=_pod("new")), monkeypatch)
+    assert found.services == {"shop/cart": frozenset({"80/TCP", "53/UDP"})}
+
+
+def test_a_service_is_called_through_the_gateway_where_it_is_exposed_and_takes_mutual_tls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By the name that it has in the cluster's own domain."""
+    istiod = _pod("istiod", namespace="istio-system")
+    istiod["spec"]["containers"] = [{"name": "discovery", "args": ["discovery", "--domain", "corp.local"]}]
+    pods = [
+        _pod("cart", labels={"app": "cart", "security.istio.io/tlsMode": "istio"}),
+        _pod("plain", labels={"app": "plain"}),
+    ]
+    services = [_service(name, 80, selector={"app": name}) for name in ("cart", "plain", "gone")]
+    lists = {
+        "/api/v1/pods": pods,
+        "/api/v1/services": services,
+        f"{_SYSTEM}/pods?app=istiod": [istiod],
+    }
+    api = _Api(lists, created=_pod("new"))
+    expected = (ExposedService(host="cart.shop.svc.corp.local", port=80),)
+    assert _inspected(api, monkeypatch).exposed == expected
+    hidden = {"hosts": ["*.other.svc.corp.local"]}
+    assert _inspected(api, monkeypatch, exposure=hidden).exposed == ()
+
+
+def test_errors_in_logs_are_found_but_for_those_that_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As istiod has them while it starts."""
+    istiod = _pod("istiod-1", namespace="istio-system")
+    api = _Api({f"{_SYSTEM}/pods?app=istiod": [istiod]}, created=_pod("new"))
+    (lines,) = _inspected(api, monkeypatch).errors.values()
+    assert len(lines) == 1
+    assert "ACK ERROR" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("created", "expected"),
+    [
+        (
+            _pod("new"),
+            Injection(image="istio/proxyv2:1.31.0", network="net-east", cluster_id="east"),
+        ),
+        (
+            _pod("new", proxy=False),
+            Injection(problem="the API server makes pods without asking istiod for a proxy"),
+        ),
+        (
+            ApiError(500, 'Internal error occurred: failed calling webhook "x"'),
+            Injection(problem='Internal error occurred: failed calling webhook "x"'),
+        ),
+        (ApiError(403, "pods is forbidden"), Injection(unknown="pods is forbidden")),
+    ],
+)
+def test_a_new_pod_gets_a_proxy_or_it_is_said_why_not(created: Any, expected: Injection) -> None:
+    """That the user may not try it is another thing."""
+    assert read_injection(_Api({}, created=created)) == expected
+
+
+@pytest.mark.parametrize(
+    ("created", "wrong"),
+    [
+        ({"kind": "Gateway"}, True),
+        (ApiError(500, "failed calling webhook: no service istiod"), True),
+        (ApiError(400, "admission webhook denied the request: gateway must have at least one server"), False),
+        (ApiError(403, "gateways is forbidden"), False),
+        (ApiError(404, "the server could not find the requested resource"), False),
+    ],
+)
+def test_a_wrong_object_is_refused_by_istiod_or_something_is_wrong(created: Any, *, wrong: bool) -> None:
+    """What does not come to istiod at all is not known."""
+    assert bool(read_validation(_Api({}, created=created))) is wrong
+
+
+def _ready(lists: Mapping[str, Sequence[Json]], monkeypatch: pytest.MonkeyPatch, **answers: Any) -> Readiness:
+    api = _Api(lists, **{"proxied": None, **answers})
+    monkeypatch.setattr(readiness.KubernetesApi, "connect", lambda _: api)
+    return readiness.read_readiness(stack_config({"east": {}}))["east"]
+
+
+def test_nodes_that_are_ready_and_not_cordoned_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of four."""
+    nodes = [
+        {"spec": spec, "status": {"conditions": conditions}}
+        for spec, conditions in (
+            ({}, _READY),
+            ({"providerID": "aws:///x"}, _READY),
+            ({"unschedulable": True}, _READY),
+            ({}, []),
+        )
+    ]
+    assert _ready({"/api/v1/nodes": nodes}, monkeypatch).nodes == 2
+
+
+def test_what_the_user_may_not_create_is_listed_with_its_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the names that kubectl has."""
+    found = _ready({}, monkeypatch, denied=("secrets", "clusterroles"))
+    assert found.denied == ("secrets", "clusterroles.rbac.authorization.k8s.io")
+
+
+@pytest.mark.parametrize(
+    ("proxied", "expected"),
+    [
+        (None, None),
+        ("dial tcp 10.0.0.7:8080: i/o timeout", "dial tcp 10.0.0.7:8080: i/o timeout"),
+        (UnreachableError("timed out"), "timed out"),
+    ],
+)
+def test_an_api_server_reaches_pods_or_it_is_said_why_not(
+    proxied: Any, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server may wait longer for a pod than this program for the server."""
+    pods = {"/api/v1/pods": [_pod("dns", proxy=False)]}
+    assert _ready(pods, monkeypatch, proxied=proxied).pods_unreachable == expected
+
+
+def test_a_load_balancer_shows_by_an_address_or_by_the_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Service that has just been made may wait; one that waits for long is named."""
+
+    def service(seconds: int, ingress: Sequence[Json]) -> dict[str, Any]:
+        created = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+        return {
+            "metadata": {"namespace": "shop", "name": f"web-{seconds}", "creationTimestamp": created},
+            "spec": {"type": "LoadBalancer"},
+            "status": {"loadBalancer": {"ingress": ingress}},
+        }
+
+    cloud = [{"spec": {"providerID": "gce://p/z/n"}}]
+    kind = [{"spec": {"providerID": "kind://docker/x/y"}}]
+    services = "/api/v1/services"
+    assert _ready({services: [service(90, [{"ip": "203.0.113.7"}])]}, monkeypatch).load_balancer is True
+    assert _ready({"/api/v1/nodes": cloud}, monkeypatch).load_balancer is True
+    assert _ready({"/api/v1/nodes": kind}, monkeypatch).load_balancer is None
+    waiting = _ready({services: [service(90, []), service(5, [])]}, monkeypatch)
+    assert waiting.waiting == ("shop/web-90",)
+    assert waiting.load_balancer is None
