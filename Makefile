@@ -83,8 +83,9 @@ bench: setup .venv/bench ## Compare the mesh with the documented way; continues 
 	$(call step,Table and picture,$(PY) -m benchmarks plot --data .sandbox/bench/mesh.jsonl)
 
 .PHONY: reference
-reference: .venv/installed ## Write docs/configuration.md from the models.
+reference: .venv/installed ## Write docs/configuration.md and docs/stack-file.schema.json from the models.
 	@$(PY) -m docs.reference > docs/configuration.md
+	@$(PY) -m docs.stack_file_schema > docs/stack-file.schema.json
 
 .PHONY: mesh-config
 mesh-config: ## Renew mesh/istio/mesh_config.json, Istio's definition of a mesh configuration.

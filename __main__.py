@@ -2,7 +2,7 @@
 
 import pulumi
 
-from mesh.diagram import diagram
+from mesh.diagram.mermaid import diagram
 from mesh.load import from_stack
 from mesh.mesh import Mesh
 from mesh.preflight import check

@@ -20,10 +20,16 @@ This page lists every setting of a mesh, with its type, default and an example. 
     pulumi config set --path 'clusters.north.helloWorld' true
     pulumi config set --secret --path 'clusters.north.kubeconfigContents' < kubeconfig
 
+Editors that use the YAML language server, such as VS Code with its YAML extension, check and complete the
+file if its first line names [the schema](stack-file.schema.json). The path is relative to the file, and
+`pulumi config set` keeps the line:
+
+    # yaml-language-server: $schema=docs/stack-file.schema.json
+
 An unknown key is an error. `istio`, `exposure`, `reader`, `helloWorld` and `trust.intermediate` apply to all
 clusters. Set the same keys below `clusters.<name>` to override them for one cluster.
 
-`make reference` generates this page from `mesh/config/schema.py`. Do not edit it.
+`make reference` generates this page and the schema from `mesh/config/schema.py`. Do not edit them.
 """
 _TYPES = {str: "text", int: "number", bool: "true or false", SecretStr: "text, secret"}
 

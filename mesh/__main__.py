@@ -6,10 +6,12 @@ from collections.abc import Sequence
 import typer
 
 from mesh.cli.check import check
+from mesh.cli.diagram import diagram
 from mesh.cli.forget import forget
 from mesh.cli.output import CommandError
 from mesh.cli.recover import recover
 from mesh.cli.trust import trust
+from mesh.cli.validate import validate
 from mesh.cli.verify import verify
 
 # Not 1, which means that a command ran and found something.
@@ -23,11 +25,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(validate)
 app.command()(check)
 app.command()(verify)
 app.command()(trust)
 app.command()(recover)
 app.command()(forget)
+app.command()(diagram)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,29 @@ from mesh.stack_file import stack_file
 _LABEL: TypeAdapter[str] = TypeAdapter(DnsLabel)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A stack's configuration as far as it could be resolved, and all that is wrong with it.
+
+    `invalid` has the names of sections in whose place it has the defaults, because they are invalid, and
+    `clusters` where it lacks some whose entry is.
+    """
+
+    config: StackConfig
+    problems: tuple[Problem, ...]
+    invalid: frozenset[str] = frozenset()
+
+    def valid(self) -> StackConfig:
+        """The configuration.
+
+        Raises:
+            ConfigurationError: with all problems.
+        """
+        if self.problems:
+            raise ConfigurationError(self.problems)
+        return self.config
+
+
 def from_stack(project: str) -> StackConfig:
     """The configuration of the running stack; kubeconfigs are read from this machine's files.
 
@@ -48,20 +72,28 @@ def from_stack(project: str) -> StackConfig:
 def from_values(
     project: str, values: Mapping[str, str], *, stack: str, is_secret: Callable[[str], bool]
 ) -> StackConfig:
+    """What `load_values` gives, where nothing is wrong with it.
+
+    Raises:
+        ConfigurationError: with all problems.
+    """
+    return load_values(project, values, stack=stack, is_secret=is_secret).valid()
+
+
+def load_values(
+    project: str, values: Mapping[str, str], *, stack: str, is_secret: Callable[[str], bool]
+) -> Loaded:
     """The configuration from values as Pulumi gives them, by key with the project's name before it.
 
     Which of them are secrets is read from the stack file. A cluster without a kubeconfig is looked up in the
     files that the environment names, as kubectl does.
-
-    Raises:
-        ConfigurationError: with all problems.
     """
     prefix = f"{project}:"
     keys = [key for key in values if key.startswith(prefix)]
     secret = {key.removeprefix(prefix) for key in keys if is_secret(key)}
     raw = {key.removeprefix(prefix): _decoded(values[key]) for key in keys}
     file = as_map(stack_settings(stack_file(stack)).get("config")) or {}
-    return parse(
+    return load(
         raw,
         kubeconfigs=default_files(os.environ),
         secret=secret,
@@ -91,6 +123,25 @@ def parse(
     written: Mapping[str, object] | None = None,
     path_prefix: str = "",
 ) -> StackConfig:
+    """What `load` gives, where nothing is wrong with it.
+
+    Raises:
+        ConfigurationError: with all problems.
+    """
+    return load(
+        raw, read=read, kubeconfigs=kubeconfigs, secret=secret, written=written, path_prefix=path_prefix
+    ).valid()
+
+
+def load(
+    raw: Mapping[str, object],
+    *,
+    read: Callable[[str], str] = _read,
+    kubeconfigs: Sequence[str] = (DEFAULT_FILE,),
+    secret: Set[str] = frozenset(),
+    written: Mapping[str, object] | None = None,
+    path_prefix: str = "",
+) -> Loaded:
     """Check the sections in `raw` and resolve them.
 
     Every mistake is found in one go: an invalid section hides nothing of another.
@@ -103,30 +154,30 @@ def parse(
         written: the sections as they stand in the stack file, where each secret is a map with the key
             `secure`; without it, all values of a section with secrets count as secret.
         path_prefix: what comes before a section's name in the stack file, such as `istio-mesh:`.
-
-    Raises:
-        ConfigurationError: with all problems.
     """
     problems: list[Problem] = []
     secrets = find(raw, secret, written or {})
-    sections = _sections(raw, secret, problems)
+    sections, invalid = _sections(raw, secret, problems)
     if not sections.trust.shared or raw.get("clusters"):  # a stack may be there for the roots alone
         problems += _clusters_map(raw.get("clusters"))
     clusters: dict[str, ClusterConfig] = {}
+    unconnected: set[str] = set()
     for name, value in (as_map(raw.get("clusters")) or {}).items():
         section = _cluster_section(name, value, problems, secret="clusters" in secret)
         if section is None:
+            invalid.add("clusters")
             continue
         # The kubeconfig of a cluster that is away may be gone. Other stacks get what it says of the cluster.
         split = sections.trust.shared or sections.trust.stack or sections.peers
         unneeded = section.offline and not split
         connection = _connection(name, section, read, kubeconfigs, [] if unneeded else problems)
-        if connection is None and unneeded:
+        if connection is None:
             path = section.kubeconfig or ""
             connection = Connection(context=section.context, path=path), ApiServer(server="")
-        if connection is not None:
-            own = _settings(as_map(value) or {})
-            clusters[name] = _cluster(name, section, sections, *connection, own, secrets)
+            if not unneeded:
+                unconnected.add(name)
+        own = _settings(as_map(value) or {})
+        clusters[name] = _cluster(name, section, sections, *connection, own, secrets)
     config = StackConfig(
         mesh=sections.mesh,
         trust=sections.trust,
@@ -139,23 +190,28 @@ def parse(
     )
     now = datetime.now(UTC)
     refused = {problem.path for problem in problems}  # of which the rules have nothing to add
-    problems += (p for rule in RULES for p in rule(config, now) if p.path not in refused)
-    if problems:
-        unique = dict.fromkeys(problems)  # a setting of all clusters is invalid once, not once for each
-        raise ConfigurationError(
-            Problem(path=path_prefix + p.path, message=secrets.masked(p.message)) for p in unique
-        )
-    return config
+    # What has no kubeconfig has no address that a rule could look at.
+    connected = replace(config, clusters={n: c for n, c in clusters.items() if n not in unconnected})
+    problems += (p for rule in RULES for p in rule(connected, now) if p.path not in refused)
+    unique = dict.fromkeys(problems)  # a setting of all clusters is invalid once, not once for each
+    return Loaded(
+        config=config,
+        problems=tuple(Problem(path=path_prefix + p.path, message=secrets.masked(p.message)) for p in unique),
+        invalid=frozenset(invalid),
+    )
 
 
 def _settings(values: Mapping[str, object]) -> frozenset[str]:
     return frozenset(path for path, value in leaves(values) if value is not None)
 
 
-def _sections(raw: Mapping[str, object], secret: Set[str], problems: list[Problem]) -> StackSections:
-    """The sections but for the clusters; an invalid one is reported and replaced by its default."""
+def _sections(
+    raw: Mapping[str, object], secret: Set[str], problems: list[Problem]
+) -> tuple[StackSections, set[str]]:
+    """The sections but for the clusters, and which are invalid: reported, and replaced by their default."""
     fields = {field.alias or name: field for name, field in StackSections.model_fields.items()}
     valid: dict[str, Any] = {"mesh": {"id": "mesh"}, "clusters": {}}
+    invalid: set[str] = set()
     for key in [*fields, *(key for key in raw if key not in fields)]:
         if key not in raw and not fields[key].is_required():
             continue
@@ -165,13 +221,14 @@ def _sections(raw: Mapping[str, object], secret: Set[str], problems: list[Proble
         try:
             StackSections.model_validate({**valid, **given} if given else {"clusters": {}})
         except ValidationError as error:
+            invalid.add(key)
             problems += (
                 Problem(path=problem.path.removeprefix("."), message=problem.message)
                 for problem in explain(error, StackSections, "", secret=key in secret)
             )
         else:
             valid |= given
-    return StackSections.model_validate(valid)
+    return StackSections.model_validate(valid), invalid
 
 
 def _clusters_map(value: object) -> list[Problem]:

@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from pulumi import automation
@@ -9,7 +11,7 @@ from pulumi import automation
 from mesh.cli.output import CommandError
 from mesh.config.problems import ConfigurationError
 from mesh.config.resolved import StackConfig
-from mesh.load import from_values
+from mesh.load import Loaded, load_values
 from mesh.mappings import Json
 from mesh.stacks.state import StateError, export
 
@@ -52,18 +54,50 @@ def configuration(work: automation.LocalWorkspace, stack: str) -> StackConfig:
         CommandError: the stack does not exist, or its configuration is invalid.
     """
     try:
+        return loaded(work, stack).valid()
+    except ConfigurationError as invalid:
+        raise CommandError(f"stack {stack}: {invalid}") from invalid
+
+
+def loaded(work: automation.LocalWorkspace, stack: str) -> Loaded:
+    """The stack's configuration with all that is wrong with it.
+
+    Raises:
+        CommandError: the stack does not exist.
+    """
+    try:
         values = work.get_all_config(stack)
     except automation.CommandError as error:
         raise CommandError(f"pulumi cannot read the configuration of {stack}: {_error(error)}") from error
-    try:
-        return from_values(
-            work.project_settings().name,
-            {key: value.value for key, value in values.items()},
-            stack=stack,
-            is_secret=lambda key: values[key].secret,
-        )
-    except ConfigurationError as invalid:
-        raise CommandError(f"stack {stack}: {invalid}") from invalid
+    return load_values(
+        work.project_settings().name,
+        {key: value.value for key, value in values.items()},
+        stack=stack,
+        is_secret=lambda key: values[key].secret,
+    )
+
+
+def joined(names: Sequence[str], configs: Sequence[StackConfig]) -> StackConfig:
+    """The clusters of several stacks as those of one.
+
+    Raises:
+        CommandError: two stacks belong to different meshes, or have the same cluster.
+    """
+    first, clusters = configs[0], dict(configs[0].clusters)
+    for name, config in zip(names[1:], configs[1:], strict=True):
+        if config.mesh != first.mesh:
+            raise CommandError(
+                f"stack {name} belongs to the mesh {config.mesh.id}, and stack {names[0]} to "
+                f"{first.mesh.id}; expected stacks of one mesh"
+            )
+        if both := clusters.keys() & config.clusters.keys():
+            raise CommandError(
+                f"the stacks {', '.join(names)} have the same cluster {', '.join(sorted(both))}; expected "
+                "each cluster in one stack"
+            )
+        clusters |= config.clusters
+    peers = {peer: stack for config in configs for peer, stack in config.peers.items()}
+    return replace(first, clusters=clusters, peers=peers)
 
 
 def state(stack: str) -> Json:

@@ -2,8 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -62,7 +61,7 @@ def verify(
     """
     work = stacks.workspace()
     names = tuple(stack or [stacks.selected(work, None)])
-    config = _joined(names, [stacks.configuration(work, name) for name in names])
+    config = stacks.joined(names, [stacks.configuration(work, name) for name in names])
     if not with_sample(config):
         raise CommandError(f"stack {', '.join(names)} has no cluster with HelloWorld; {_turn_on()}")
     report = _verification(", ".join(names), config, calls=calls, timeout=timeout)
@@ -73,29 +72,6 @@ def verify(
             file=sys.stderr,
         )
     raise typer.Exit(0 if report.passed else 1)
-
-
-def _joined(names: Sequence[str], configs: Sequence[StackConfig]) -> StackConfig:
-    """The clusters of several stacks as those of one.
-
-    Raises:
-        CommandError: two stacks belong to different meshes, or have the same cluster.
-    """
-    first, clusters = configs[0], dict(configs[0].clusters)
-    for name, config in zip(names[1:], configs[1:], strict=True):
-        if config.mesh != first.mesh:
-            raise CommandError(
-                f"stack {name} belongs to the mesh {config.mesh.id}, and stack {names[0]} to "
-                f"{first.mesh.id}; expected stacks of one mesh"
-            )
-        if both := clusters.keys() & config.clusters.keys():
-            raise CommandError(
-                f"the stacks {', '.join(names)} have the same cluster {', '.join(sorted(both))}; expected "
-                "each cluster in one stack"
-            )
-        clusters |= config.clusters
-    peers = {peer: stack for config in configs for peer, stack in config.peers.items()}
-    return replace(first, clusters=clusters, peers=peers)
 
 
 def _verification(

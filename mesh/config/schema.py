@@ -24,6 +24,7 @@ from mesh.config.types import (
     IstioVersion,
     KeyAlgorithm,
     Phase,
+    PrivateKeyPem,
     ProxyUrl,
     ReaderRole,
     StackName,
@@ -128,7 +129,7 @@ class RootSection(Section):
         "intermediate of every cluster, or `existing`.",
         examples=["-----BEGIN CERTIFICATE-----…"],
     )
-    private_key: SecretStr | None = Field(
+    private_key: PrivateKeyPem | None = Field(
         default=None,
         description="PEM private key of that certificate. Set it with `--secret`.",
         examples=["{secure: …}"],
@@ -175,7 +176,7 @@ class IntermediateSection(Section):
         description="PEM certificate of your own intermediate. For one cluster only.",
         examples=["-----BEGIN CERTIFICATE-----…"],
     )
-    private_key: SecretStr | None = Field(
+    private_key: PrivateKeyPem | None = Field(
         default=None,
         description="PEM private key of that certificate. Set it with `--secret`.",
         examples=["{secure: …}"],
@@ -368,7 +369,10 @@ class ClusterSection(Section):
     reader: ReaderSection | None = Field(
         default=None, description="Overrides `reader`.", examples=["{tokenGenerations: [1, 2]}"]
     )
-    hello_world: Annotated[HelloWorldSection | None, BeforeValidator(_switch)] = Field(
+    hello_world: Annotated[
+        HelloWorldSection | None,
+        BeforeValidator(_switch, json_schema_input_type=bool | HelloWorldSection | None),
+    ] = Field(
         default=None, description="Overrides `helloWorld`. `true` or `false` is enough.", examples=["true"]
     )
 
@@ -393,7 +397,9 @@ class StackSections(Section):
         description="The accounts that other clusters use to discover services.",
         examples=["{tokenGenerations: [1]}"],
     )
-    hello_world: Annotated[HelloWorldSection, BeforeValidator(_switch)] = Field(
+    hello_world: Annotated[
+        HelloWorldSection, BeforeValidator(_switch, json_schema_input_type=bool | HelloWorldSection)
+    ] = Field(
         default=HelloWorldSection(),
         description="The sample, for tests and `python -m mesh verify`.",
         examples=["{enabled: true}"],

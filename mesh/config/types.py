@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema
 
 from mesh import versions
 
@@ -17,6 +17,8 @@ _IMAGE = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*(:[\w][\w.-]{0,127}|@sha256:[0-9a
 _STACK = re.compile(r"[\w.-]+/[\w.-]+/[\w.-]+")
 # Istio's webhook refuses a Gateway with a short name as a host (`pkg/config/validation` in istio/istio).
 _HOST = re.compile(rf"(\*|\*\.{_DNS_NAME.pattern}|{_DNS_LABEL.pattern}\.{_DNS_NAME.pattern})")
+
+_CERTIFICATE = r"(?![\s\S]*PRIVATE KEY)\s*-----BEGIN CERTIFICATE-----[\s\S]*"
 
 
 PUBLIC = "public"
@@ -70,6 +72,17 @@ def _matching(pattern: re.Pattern[str], expected: str) -> Callable[[str], str]:
     return validate
 
 
+def _shown(pattern: str, expected: str) -> WithJsonSchema:
+    """What a JSON Schema says of a text that the whole pattern matches, and editors if it does not."""
+    message = f"expected {expected}"
+    return WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern})$", "patternErrorMessage": message})
+
+
+def _shown_url(*schemes: str, example: str) -> WithJsonSchema:
+    pattern = rf"(?:{'|'.join(schemes)})[^\s/?#@]+(?:[/?#]\S*)?"
+    return _shown(pattern, f"a URL that begins with {' or '.join(schemes)}, for example {example}")
+
+
 def _supported(version: str) -> str:
     if version_tuple(version) < version_tuple(versions.OLDEST_ISTIO):
         raise ValueError(f"expected Istio {versions.OLDEST_ISTIO} or later, for example {versions.ISTIO}")
@@ -101,52 +114,50 @@ def _certificate_pem(value: str) -> str:
     if "PRIVATE KEY" in value:
         raise ValueError("expected a certificate, but this is a private key, which must not be here")
     if not value.strip().startswith("-----BEGIN CERTIFICATE-----"):
-        raise ValueError("expected a PEM certificate, for example the text of ca.crt")
+        raise ValueError(f"expected {_PEM}")
     return value
 
 
-DnsLabel = Annotated[
+_LABEL = "a DNS label: lower-case letters, digits and -, at most 63, for example net-east"
+DnsLabel = Annotated[str, AfterValidator(_matching(_DNS_LABEL, _LABEL)), _shown(_DNS_LABEL.pattern, _LABEL)]
+_NAME = "a DNS name: labels with dots between them, for example cluster.local"
+DnsName = Annotated[str, AfterValidator(_matching(_DNS_NAME, _NAME)), _shown(_DNS_NAME.pattern, _NAME)]
+_EXPOSED = "a host with dots in it, or a wildcard, for example *.local"
+ExposedHost = Annotated[str, AfterValidator(_matching(_HOST, _EXPOSED)), _shown(_HOST.pattern, _EXPOSED)]
+_FULL_NAME = "a stack's full name, <organization>/<project>/<stack>, for example organization/istio-mesh/west"
+StackName = Annotated[str, AfterValidator(_matching(_STACK, _FULL_NAME)), _shown(_STACK.pattern, _FULL_NAME)]
+IstioVersion = Annotated[
     str,
-    AfterValidator(
-        _matching(
-            _DNS_LABEL, "a DNS label: lower-case letters, digits and -, at most 63, for example net-east"
-        )
-    ),
+    AfterValidator(_supported),
+    _shown(_VERSION.pattern, f"a full version, for example {versions.ISTIO}"),
 ]
-DnsName = Annotated[
-    str,
-    AfterValidator(
-        _matching(_DNS_NAME, "a DNS name: labels with dots between them, for example cluster.local")
-    ),
-]
-ExposedHost = Annotated[
-    str, AfterValidator(_matching(_HOST, "a host with dots in it, or a wildcard, for example *.local"))
-]
-StackName = Annotated[
-    str,
-    AfterValidator(
-        _matching(
-            _STACK,
-            "a stack's full name, <organization>/<project>/<stack>, for example organization/istio-mesh/west",
-        )
-    ),
-]
-IstioVersion = Annotated[str, AfterValidator(_supported)]
-ImageReference = Annotated[
-    str,
-    AfterValidator(
-        _matching(_IMAGE, f"an image with a tag or digest, for example {versions.HELLO_WORLD_IMAGE}")
-    ),
-]
+_TAGGED = f"an image with a tag or digest, for example {versions.HELLO_WORLD_IMAGE}"
+ImageReference = Annotated[str, AfterValidator(_matching(_IMAGE, _TAGGED)), _shown(_IMAGE.pattern, _TAGGED)]
 ChartRepository = Annotated[
-    str, AfterValidator(_url("https://", "http://", "oci://", example=versions.CHART_REPOSITORY))
+    str,
+    AfterValidator(_url("https://", "http://", "oci://", example=versions.CHART_REPOSITORY)),
+    _shown_url("https://", "http://", "oci://", example=versions.CHART_REPOSITORY),
 ]
-ApiServerUrl = Annotated[str, AfterValidator(_url("https://", example="https://203.0.113.10:6443"))]
+_SERVER = "https://203.0.113.10:6443"
+ApiServerUrl = Annotated[
+    str, AfterValidator(_url("https://", example=_SERVER)), _shown_url("https://", example=_SERVER)
+]
+_PROXY = "http://proxy.example.com:3128"
 ProxyUrl = Annotated[
     str,
-    AfterValidator(_url("http://", "https://", "socks5://", example="http://proxy.example.com:3128")),
+    AfterValidator(_url("http://", "https://", "socks5://", example=_PROXY)),
+    _shown_url("http://", "https://", "socks5://", example=_PROXY),
 ]
-CertificateAuthority = Annotated[str, AfterValidator(_certificate_authority)]
-CertificatePem = Annotated[str, AfterValidator(_certificate_pem)]
+_PEM = "a PEM certificate, for example the text of ca.crt"
+CertificateAuthority = Annotated[
+    str,
+    AfterValidator(_certificate_authority),
+    _shown(rf"{PUBLIC}|{_CERTIFICATE}", f"{_PEM}, or {PUBLIC}"),
+]
+CertificatePem = Annotated[str, AfterValidator(_certificate_pem), _shown(_CERTIFICATE, _PEM)]
+# In plain text it is refused (`mesh.rules.plain_text`): a JSON Schema takes nothing but a secret.
+PrivateKeyPem = Annotated[
+    SecretStr, WithJsonSchema({"not": {}, "errorMessage": "expected a secret: set it with --secret"})
+]
 Hours = Annotated[int, Field(ge=1)]
 Generation = Annotated[int, Field(ge=1)]

@@ -76,6 +76,12 @@ def identity(config: StackConfig) -> dict[str, Any]:
     }
 
 
+def stated(config: StackConfig) -> Contract:
+    """What a stack's configuration says of its output; keys, certificates and kubeconfigs are left out."""
+    clusters = {n: StatedCluster(network=c.network, kubeconfig="") for n, c in config.clusters.items()}
+    return Contract.model_validate({**identity(config), "roots": {}, "clusters": clusters})
+
+
 def parse(stack: str, output: Mapping[str, Any]) -> Contract:
     """The output of another stack.
 
@@ -101,7 +107,7 @@ def parse(stack: str, output: Mapping[str, Any]) -> Contract:
 
 def problems(config: StackConfig, stack: str, other: Contract) -> Iterator[Problem]:
     """Why this stack cannot be in one mesh with another stack."""
-    own = Contract.model_validate({**identity(config), "roots": {}, "clusters": {}})
+    own = stated(config)
     peers = [name for name, place in config.peers.items() if place == stack]
     path = f"peers.{peers[0]}.stack" if peers else "trust.stack"
     if other.mesh != own.mesh:

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from mesh.cli.verify import table
 from mesh.config.schema import StackSections
+from mesh.diagram.drawing import drawing
+from mesh.diagram.picture import picture
 from mesh.health.discovery import token_refused
 from mesh.health.verification import PairResult, VerificationReport
 from mesh.live.facts import ClusterFacts, LinkFacts, PairFacts, TokenCheck
+from tests.builders.stacks import stack_config
 from tests.program.recording import PROJECT
 
 _TO_AVOID = ("anew", "nobody's way", "taken over", "is not right")
@@ -180,6 +184,16 @@ def test_the_report_on_the_page_is_what_the_command_prints() -> None:
     )
     printed = table(VerificationReport(stack="dev", seconds=30.4, pairs=pairs))
     assert f"$ python -m mesh verify\n{printed}\n" in _text("docs/verify.md"), printed
+
+
+def test_the_picture_of_an_example_is_what_the_command_draws() -> None:
+    """`python -m mesh diagram --output svg` for it."""
+    document = yaml.safe_load((PROJECT / "examples/three-clusters.yaml").read_text(encoding="utf-8"))
+    sections = {key.removeprefix("istio-mesh:"): value for key, value in document["config"].items()}
+    clusters = sections.pop("clusters")
+    sections.pop("pulumi:disable-default-providers")
+    drawn = drawing(picture(stack_config(clusters, **sections)))
+    assert (PROJECT / "docs/three-clusters.svg").read_text(encoding="utf-8") == f"{drawn}\n"
 
 
 @each_page

@@ -1,0 +1,136 @@
+"""What a picture of the mesh shows: clusters, who sees whom, and what is wrong. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from mesh.config.resolved import StackConfig
+from mesh.plan import Link, links
+
+# A mesh of n clusters in which everybody sees everybody has n(n-1)/2 lines, of which nobody can follow one.
+_MOST_CLUSTERS_WITH_LINES = 6
+
+
+class Mark(Protocol):
+    """A finding of a check: about a cluster, or about what it has of its peer."""
+
+    @property
+    def cluster(self) -> str:
+        """The name of the cluster."""
+        ...
+
+    @property
+    def peer(self) -> str | None:
+        """The name of the other cluster, where something between two is wrong."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """The stable name of what is wrong."""
+        ...
+
+    @property
+    def severity(self) -> str:
+        """`error` or `warning`."""
+        ...
+
+
+class State(StrEnum):
+    """How a cluster or the way between two is drawn, from good to bad."""
+
+    PLAIN = "plain"
+    OFFLINE = "offline"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+_WORST_LAST = tuple(State)
+# They can be read on a light and on a dark page.
+COLOURS: Mapping[State, str] = {
+    State.PLAIN: "#57606a",
+    State.OFFLINE: "#8c959f",
+    State.WARNING: "#bf8700",
+    State.ERROR: "#d1242f",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A cluster: `below` are lines under its name, `reasons` what is wrong with it."""
+
+    name: str
+    below: tuple[str, ...]
+    state: State = State.PLAIN
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """Two clusters that see each other; `reasons` is what is wrong between them."""
+
+    one: str
+    other: str
+    state: State = State.PLAIN
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A mesh by its ID, with the clusters in the order of the stack file.
+
+    With `hub`, all clusters see all others, and `edges` has only those with something wrong.
+    """
+
+    mesh: str
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    hub: bool = False
+
+
+def picture(config: StackConfig, marks: Sequence[Mark] = ()) -> Picture:
+    """The mesh of a stack: its clusters, and those of other stacks that they see.
+
+    Args:
+        config: of the stack, or of all stacks of a split mesh put together.
+        marks: the findings of a check; each is drawn between its two clusters, or at its cluster where there
+            is no other, or one that is not in the mesh.
+    """
+    names = frozenset((*config.clusters, *config.peers))
+    peers = {name: stack for name, stack in config.peers.items() if name not in config.clusters}
+    nodes = [
+        _node(
+            cluster.name,
+            (f"network {cluster.network}", f"Istio {cluster.istio.version}"),
+            [mark for mark in marks if mark.cluster == cluster.name and mark.peer not in names],
+            offline=cluster.offline,
+        )
+        for cluster in config.clusters.values()
+    ]
+    nodes += [_node(name, (stack,), (), offline=False) for name, stack in peers.items()]
+    offline = frozenset(config.offline)
+    pairs: dict[frozenset[str], Link] = {}
+    for link in links(config.clusters, peers):
+        pairs.setdefault(frozenset((link.cluster, link.remote)), link)
+    edges = [_edge(link.cluster, link.remote, marks, offline) for link in pairs.values()]
+    hub = len(nodes) > _MOST_CLUSTERS_WITH_LINES
+    drawn = [edge for edge in edges if not hub or edge.reasons]
+    return Picture(mesh=config.mesh.id, nodes=tuple(nodes), edges=tuple(drawn), hub=hub)
+
+
+def _node(name: str, below: tuple[str, ...], marks: Sequence[Mark], *, offline: bool) -> Node:
+    state, reasons = _judged(marks, otherwise=State.OFFLINE if offline else State.PLAIN)
+    return Node(name=name, below=below, state=state, reasons=reasons)
+
+
+def _edge(one: str, other: str, marks: Sequence[Mark], offline: frozenset[str]) -> Edge:
+    found = [mark for mark in marks if mark.peer is not None and {mark.cluster, mark.peer} == {one, other}]
+    state, reasons = _judged(found, otherwise=State.OFFLINE if offline & {one, other} else State.PLAIN)
+    return Edge(one=one, other=other, state=state, reasons=reasons)
+
+
+def _judged(marks: Sequence[Mark], *, otherwise: State) -> tuple[State, tuple[str, ...]]:
+    """The worst of the marks, and their reasons, errors first."""
+    by_reason: Mapping[str, State] = {mark.reason: State(mark.severity) for mark in marks}
+    reasons = sorted(by_reason, key=lambda reason: -_WORST_LAST.index(by_reason[reason]))
+    return by_reason[reasons[0]] if reasons else otherwise, tuple(reasons)

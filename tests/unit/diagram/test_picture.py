@@ -1,0 +1,81 @@
+"""What a picture of the mesh shows."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from mesh.diagram.picture import Edge, State, picture
+from mesh.health.finding import Finding, Reason, Severity
+from tests.builders.stacks import stack_config
+
+
+@dataclass(frozen=True)
+class _Mark:
+    cluster: str
+    peer: str | None
+    reason: str
+    severity: str = "error"
+
+
+_THREE = stack_config({"east": {}, "west": {}, "north": {"offline": True}})
+
+
+def test_clusters_are_in_the_order_of_the_stack_file_and_each_pair_has_one_line() -> None:
+    """With networks and versions; clusters of other stacks have the name of their stack."""
+    drawn = picture(stack_config({"b": {}, "a": {}}, peers={"x": {"stack": "o/p/x"}}))
+    assert [(node.name, node.below) for node in drawn.nodes] == [
+        ("b", ("network net-b", "Istio 1.31.0")),
+        ("a", ("network net-a", "Istio 1.31.0")),
+        ("x", ("o/p/x",)),
+    ]
+    assert [(edge.one, edge.other) for edge in drawn.edges] == [("b", "a"), ("b", "x"), ("a", "x")]
+
+
+def test_a_cluster_that_is_away_looks_like_it_and_so_do_the_ways_to_it() -> None:
+    """Nobody checks it."""
+    drawn = picture(_THREE)
+    assert [node.state for node in drawn.nodes] == [State.PLAIN, State.PLAIN, State.OFFLINE]
+    assert [edge.state for edge in drawn.edges] == [State.PLAIN, State.OFFLINE, State.OFFLINE]
+
+
+def test_a_finding_marks_its_cluster_or_the_way_to_its_peer() -> None:
+    """Whichever of the two has it; the worst colours, and errors come first."""
+    marks = [
+        _Mark("east", None, "istiod-down"),
+        _Mark("west", "east", "slow", "warning"),
+        _Mark("east", "west", "token-refused"),
+        _Mark("west", "east", "token-refused"),
+    ]
+    drawn = picture(_THREE, marks)
+    east, west, _ = drawn.nodes
+    assert (east.state, east.reasons) == (State.ERROR, ("istiod-down",))
+    assert (west.state, west.reasons) == (State.PLAIN, ())
+    assert drawn.edges[0] == Edge(
+        one="east", other="west", state=State.ERROR, reasons=("token-refused", "slow")
+    )
+    assert drawn.edges[1].reasons == ()
+
+
+def test_a_finding_about_a_cluster_that_is_not_in_the_mesh_is_drawn_at_its_own() -> None:
+    """Such as a remote secret for one that is gone."""
+    drawn = picture(_THREE, [_Mark("east", "gone", "remote-secret-orphaned", "warning")])
+    assert drawn.nodes[0].reasons == ("remote-secret-orphaned",)
+
+
+@pytest.mark.parametrize("severity", Severity)
+def test_the_findings_of_a_check_are_marks(severity: Severity) -> None:
+    """Each severity has a colour."""
+    finding = Finding(
+        reason=Reason.TOKEN_REFUSED, severity=severity, cluster="east", peer="west", message="m", hint="h"
+    )
+    (way, *_) = picture(_THREE, [finding]).edges
+    assert (way.state, way.reasons) == (State(severity.value), ("token-refused",))
+
+
+def test_many_clusters_have_lines_only_where_something_is_wrong() -> None:
+    """Of fifty clusters, nobody could follow one of 1225 lines."""
+    many = stack_config({f"c{number}": {} for number in range(50)})
+    assert picture(many).hub
+    assert picture(many).edges == ()
+    (way,) = picture(many, [_Mark("c3", "c40", "token-refused")]).edges
+    assert (way.one, way.other) == ("c3", "c40")
