@@ -9,6 +9,7 @@ from mesh.cli.check import check
 from mesh.cli.diagram import diagram
 from mesh.cli.forget import forget
 from mesh.cli.output import CommandError
+from mesh.cli.preview import preview
 from mesh.cli.recover import recover
 from mesh.cli.trust import trust
 from mesh.cli.validate import validate
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(validate)
 app.command()(check)
+app.command()(preview)
 app.command()(verify)
 app.command()(trust)
 app.command()(recover)

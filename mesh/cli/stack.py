@@ -1,5 +1,6 @@
 """The stack that a command is about: its name, its configuration and its state, by the Pulumi CLI."""
 
+import json
 import os
 import subprocess
 from collections.abc import Sequence
@@ -11,8 +12,9 @@ from pulumi import automation
 from mesh.cli.output import CommandError
 from mesh.config.problems import ConfigurationError
 from mesh.config.resolved import StackConfig
+from mesh.digest.steps import errors
 from mesh.load import Loaded, load_values
-from mesh.mappings import Json
+from mesh.mappings import Json, as_map
 from mesh.stacks.state import StateError, export
 
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -134,6 +136,30 @@ def run(stack: str, *arguments: str, given: str | None = None) -> str:
             f"{'; '.join(filter(None, [done.stderr.strip(), *errors]))}"
         )
     return done.stdout
+
+
+def preview(stack: str, *arguments: str) -> Json:
+    """What an update would do, as the document of `pulumi preview --json`, resources without changes too.
+
+    Raises:
+        CommandError: the preview failed, with Pulumi's errors.
+    """
+    done = subprocess.run(
+        ["pulumi", "preview", "--json", "--show-sames", *arguments, "--stack", stack, "--non-interactive"],
+        cwd=_PROJECT,
+        env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        document = as_map(json.loads(done.stdout)) or {}
+    except json.JSONDecodeError:
+        document = {}
+    if done.returncode != 0 or "steps" not in document:
+        found = errors(document) or (done.stderr.strip(),)
+        raise CommandError(f"`pulumi preview` fails for the stack {stack}: {'; '.join(found)}")
+    return document
 
 
 def _error(error: automation.CommandError) -> str:

@@ -4,6 +4,7 @@ The plugin is started by itself, beside the one that Pulumi runs, and is given n
 provider protocol; its function `kubernetes:helm:template` is the one behind the SDK's `helm.v3.Chart`.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -89,7 +90,7 @@ class Plugin:
         self._process.wait()
 
     def render(self, options: Json) -> tuple[Json, ...]:
-        """The manifests of a chart; of custom resource definitions only kind and metadata.
+        """The manifests of a chart; of custom resource definitions only kind, metadata and a checksum.
 
         Args:
             options: as `helm template` takes them, by the names in `HelmChartOpts`
@@ -126,10 +127,15 @@ def failure(details: str) -> ChartRefusedError | ChartUnavailableError:
 
 
 def _manifest(value: Any) -> Json:
-    """An object; of a definition, of which those of Istio have a megabyte, only what names it."""
+    """An object; of a definition, of which those of Istio have a megabyte, what names it and a checksum."""
     fields = value.struct_value.fields
     if fields["kind"].string_value == _DEFINITION:
-        return {"kind": _DEFINITION, "metadata": _plain(fields["metadata"])}
+        content: bytes = fields["spec"].SerializeToString(deterministic=True)
+        return {
+            "kind": _DEFINITION,
+            "metadata": _plain(fields["metadata"]),
+            "spec": {"sha256": hashlib.sha256(content).hexdigest()},
+        }
     return cast(Json, _plain(value))
 
 

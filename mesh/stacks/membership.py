@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mesh.stacks.state import PROVIDER, RecordedResource
 
-_CLUSTER = "mesh:index:Cluster"
-_REMOTE_SECRETS = ("mesh:index:RemoteSecret", "mesh:index:Link")  # the latter up to the first releases
+CLUSTER = "mesh:index:Cluster"
+REMOTE_SECRETS = ("mesh:index:RemoteSecret", "mesh:index:Link")  # the latter up to the first releases
 _OF_ALL = ("pulumi:pulumi:Stack", "mesh:index:Mesh")
 
 
 def clusters(resources: Sequence[RecordedResource]) -> tuple[str, ...]:
     """The names of the clusters that the stack has."""
-    return tuple(resource.name for resource in resources if resource.type == _CLUSTER)
+    return tuple(resource.name for resource in resources if resource.type == CLUSTER)
 
 
 def of_cluster(resources: Sequence[RecordedResource], cluster: str) -> tuple[RecordedResource, ...]:
@@ -23,7 +23,7 @@ def of_cluster(resources: Sequence[RecordedResource], cluster: str) -> tuple[Rec
     urns: set[str] = set()
     for resource in resources:
         around = tuple(_with_ancestors(resource, by_urn))
-        if any(one.type == _CLUSTER and one.name == cluster for one in around):
+        if any(one.type == CLUSTER and one.name == cluster for one in around):
             urns.add(resource.urn)
         elif resource.provider.endswith(f"{PROVIDER}::{cluster}"):
             urns.update(one.urn for one in around if one.type not in _OF_ALL)
@@ -36,7 +36,7 @@ def remote_secret(resources: Sequence[RecordedResource], link: str) -> tuple[Rec
     return tuple(
         resource
         for resource in resources
-        if any(one.type in _REMOTE_SECRETS and one.name == link for one in _with_ancestors(resource, by_urn))
+        if any(one.type in REMOTE_SECRETS and one.name == link for one in _with_ancestors(resource, by_urn))
     )
 
 

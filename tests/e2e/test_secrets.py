@@ -49,6 +49,8 @@ COMMANDS = (
     "stack history --json",
     "destroy --preview-only --diff --exclude-protected",
 )
+DIGESTS = ("table", "markdown", "json")
+"""Forms of `python -m mesh preview`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,10 @@ def rotation(
         for path, value in MARKED.items():
             mesh.set_secret(path, f"{value}.example.com" if path.startswith("exposure") else value)
         with Watch(temporary) as watch:
+            for form in DIGESTS:
+                done = mesh.command("preview", f"--output={form}")
+                assert done.returncode == 0, done.stderr
+                texts |= {f"digest as {form}": done.stdout, f"messages of digest as {form}": done.stderr}
             for command in COMMANDS:
                 done = mesh.pulumi(*command.split())
                 texts |= {f"output of {command}": done.stdout, f"messages of {command}": done.stderr}
@@ -159,7 +165,7 @@ def test_the_search_finds_what_is_there(mesh: Stack, clusters: Mapping[str, Kube
 
 
 def test_nothing_that_pulumi_says_has_a_secret(rotation: Rotation):
-    """Previews, differences, updates, outputs, exported state, history."""
+    """Previews and their digests, differences, updates, outputs, exported state, history."""
     assert Haystack(rotation.all_needles).in_texts(rotation.texts) == set()
 
 
@@ -216,6 +222,9 @@ def test_what_is_not_marked_stays_readable(mesh: Stack, rotation: Rotation):
     shown = rotation.texts["output of preview --diff --show-sames"]
     assert "PILOT_DEBOUNCE_AFTER" in shown
     assert "50ms" in shown
+    for form in DIGESTS:
+        assert "PILOT_DEBOUNCE_AFTER" in rotation.texts[f"digest as {form}"]
+        assert "[secret]" in rotation.texts[f"digest as {form}"]
     state = mesh.resources()
     (istiod,) = (r for urn, r in state.items() if urn.endswith("::west-istiod"))
     values = istiod["outputs"]["values"]

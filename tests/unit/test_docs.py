@@ -196,6 +196,13 @@ def test_the_picture_of_an_example_is_what_the_command_draws() -> None:
     assert (PROJECT / "docs/three-clusters.svg").read_text(encoding="utf-8") == f"{drawn}\n"
 
 
+@pytest.mark.parametrize("name", ["istio-upgrade", "narrowed-exposure", "removed-cluster"])
+def test_the_digests_on_the_page_are_those_of_real_previews(name: str) -> None:
+    """The end-to-end tests compare the files with what the command prints."""
+    golden = PROJECT / "tests" / "e2e" / "golden" / f"{name}.md"
+    assert golden.read_text(encoding="utf-8") in _text("docs/preview.md")
+
+
 @each_page
 def test_pages_are_in_plain_words(page: str) -> None:
     """Words that a reader knows from Istio and Pulumi: again, expires, loaded, invalid."""

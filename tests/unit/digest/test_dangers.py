@@ -1,0 +1,228 @@
+"""What somebody should look at before an update, in previews of the real engine, and in changed ones."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mesh.digest.dangers import covers
+from mesh.digest.releases import RenderedChange
+from mesh.digest.report import DangerKind
+from mesh.digest.steps import Change, Preview, Step
+from tests.builders.previews import preview, report
+
+
+def _dangers(found: Preview, **manifests: RenderedChange) -> list[tuple[str, tuple[str, ...], str]]:
+    return [(d.kind.value, d.clusters, d.message) for d in report(found, manifests).dangers]
+
+
+def _with(found: Preview, name: str, edit: Callable[[Step], Step]) -> Preview:
+    """The preview with one step changed."""
+    return replace(found, steps=[edit(step) if step.name == name else step for step in found.steps])
+
+
+def _as(change: Change) -> Callable[[Step], Step]:
+    def edited(step: Step) -> Step:
+        new = {} if change is Change.DELETED else step.new
+        return replace(step, change=change, old=step.old or step.new, new=new)
+
+    return edited
+
+
+def _pods(kind: str = "Deployment", name: str = "istiod", **parts: Any) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": name}, "spec": {"template": parts}}
+
+
+@pytest.mark.parametrize("name", ["new", "token"])
+def test_what_harms_nobody_is_no_danger(name: str) -> None:
+    """A cluster that joins, and a further token beside the one in use."""
+    assert _dangers(preview(name)) == []
+
+
+def test_a_new_intermediate_is_trust() -> None:
+    """Which, of which root, and what it means; its old key and certificate are not told again."""
+    (danger,) = _dangers(preview("intermediate"))
+    assert danger[:2] == ("trust", ("east",))
+    assert danger[2].startswith(
+        "east: a new intermediate CA of the same root, generation 2 instead of 1. Istiod loads it"
+    )
+
+
+def test_a_second_root_is_trust_in_every_cluster() -> None:
+    """That it is made, and who trusts it from then on."""
+    assert _dangers(preview("root")) == [
+        ("trust", (), "a new root CA is made, generation 2"),
+        ("trust", ("east", "west"), "east, west: trusted root CAs: generation 1 and 2, so far 1"),
+    ]
+
+
+def test_a_root_that_is_dropped_has_its_certificates_refused() -> None:
+    """The way back from two roots to one."""
+
+    def turned(step: Step) -> Step:
+        return replace(step, old=step.new, new=step.old)
+
+    found = preview("root")
+    found = replace(found, steps=[turned(s) if s.name.endswith("-cacerts") else s for s in found.steps])
+    messages = [
+        message for _, _, message in _dangers(_with(found, "mesh-root-g2-certificate", _as(Change.DELETED)))
+    ]
+    assert "the root CA of generation 2 is deleted, with its key: it signs nothing any more" in messages
+    assert any("Certificates below generation 2 are refused" in message for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"), [((), "with the same key"), (("east-intermediate-g1-key",), "with a new key")]
+)
+def test_an_intermediate_that_is_renewed_is_trust(keys: tuple[str, ...], words: str) -> None:
+    """Its certificate is made again under the same name."""
+    found = _with(preview("root"), "east-intermediate-g1-certificate", _as(Change.REPLACED))
+    for key in keys:
+        found = _with(found, key, _as(Change.REPLACED))
+    messages = [message for _, clusters, message in _dangers(found) if clusters == ("east",)]
+    assert any(
+        "a new certificate of the intermediate CA, of the same root" in m and words in m for m in messages
+    )
+
+
+def test_a_cluster_that_leaves_cuts_off_and_deletes() -> None:
+    """Both are said once, and nothing of it is listed again."""
+    assert _dangers(preview("removed")) == [
+        (
+            "cut-off",
+            ("west",),
+            "west leaves the mesh: east no longer sees its services, and it sees no others",
+        ),
+        ("delete", ("west",), "all that the mesh has in west is deleted: 19 resources"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (Change.DELETED, "east no longer sees the services of west"),
+        (
+            Change.REPLACED,
+            "east no longer sees the services of west until its remote secret is made again",
+        ),
+    ],
+)
+def test_a_remote_secret_that_goes_cuts_off(change: Change, message: str) -> None:
+    """Though both clusters stay."""
+    found = _with(preview("token"), "east-sees-west-remote-secret", _as(change))
+    assert _dangers(found) == [("cut-off", ("east",), message)]
+
+
+def test_a_narrowed_exposure_cuts_off() -> None:
+    """What is no longer exposed, and what still is."""
+    assert _dangers(preview("exposure")) == [
+        (
+            "cut-off",
+            ("east", "west"),
+            "east, west no longer expose `*.local` to other networks, only `*.sample.svc.cluster.local`: "
+            "calls from there to other services fail",
+        )
+    ]
+
+
+def test_a_widened_exposure_cuts_nobody_off() -> None:
+    """The same change, turned round."""
+
+    def turned(step: Step) -> Step:
+        return replace(step, old=step.new, new=step.old)
+
+    found = preview("exposure")
+    found = replace(
+        found, steps=[turned(s) if s.name.endswith("cross-network-gateway") else s for s in found.steps]
+    )
+    assert _dangers(found) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "other", "covered"),
+    [
+        ("*", "a.local", True),
+        ("*.local", "*.svc.cluster.local", True),
+        ("*.local", "a.local", True),
+        ("a.local", "a.local", True),
+        ("*.a.local", "*.local", False),
+        ("*.a.local", "*.ba.local", False),
+        ("a.local", "b.a.local", False),
+    ],
+)
+def test_a_wildcard_covers_what_is_below_it(host: str, other: str, covered: bool) -> None:
+    """As Istio reads hosts of a Gateway."""
+    assert covers(host, other) is covered
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(Change.DELETED, "fail from now on"), (Change.REPLACED, "fail until it is made again")],
+)
+def test_a_gateway_that_goes_closes_the_way_in(change: Change, words: str) -> None:
+    """To a cluster that stays."""
+    found = _with(preview("exposure"), "west-cross-network-gateway", _as(change))
+    assert any(
+        kind == "cut-off" and clusters == ("west",) and message.endswith(words)
+        for kind, clusters, message in _dangers(found)
+    )
+
+
+def test_a_resource_that_is_replaced_or_deleted_is_named() -> None:
+    """By kind and name; one that stays in the cluster is told as such."""
+    found = _with(preview("sample"), "east-hello-world-server-deployment", _as(Change.REPLACED))
+    found = _with(found, "west-hello-world-server-deployment", _as(Change.DELETED))
+    assert _dangers(found) == [
+        ("replace", ("east",), "Deployment helloworld-east is deleted and made again in east"),
+        ("delete", ("west",), "Deployment helloworld-west is deleted in west"),
+        ("restart", ("east",), "helloworld restarts in east: its pods differ in image"),
+    ]
+
+
+def test_an_object_that_a_release_drops_is_deleted() -> None:
+    """Pulumi shows an update of the release, and no more."""
+    budget = {"kind": "PodDisruptionBudget", "metadata": {"name": "istiod"}}
+    dangers = _dangers(preview("secret"), istiod=RenderedChange(old=[budget], new=[]))
+    message = "PodDisruptionBudget istiod, of the Helm release istiod, is deleted in east, west"
+    assert ("delete", ("east", "west"), message) in dangers
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (
+            {"spec": {"containers": [{"name": "discovery", "image": "a:1", "args": ["x"]}]}},
+            {"spec": {"containers": [{"name": "discovery", "image": "a:2", "args": ["y"]}]}},
+            "its pods differ in args, image",
+        ),
+        (
+            {"metadata": {"labels": {"helm.sh/chart": "a-1"}}},
+            {"metadata": {"labels": {"helm.sh/chart": "a-2"}}},
+            "its pods have the chart's version as a label, which changes",
+        ),
+    ],
+)
+def test_pods_that_restart_are_named_with_what_differs(old: Any, new: Any, reason: str) -> None:
+    """In all clusters at once."""
+    change = RenderedChange(old=[_pods(**old)], new=[_pods(**new)])
+    assert ("restart", ("east", "west"), f"istiod restarts in east, west: {reason}") in _dangers(
+        preview("secret"), istiod=change
+    )
+
+
+def test_pods_may_restart_where_the_manifests_are_not_known() -> None:
+    """Somebody should look, rather than believe that nothing restarts."""
+    dangers = _dangers(preview("secret"), istiod=RenderedChange(problem="the repository cannot be read"))
+    message = (
+        "what istiod runs may restart in east, west: its manifests are not known, because the repository "
+        "cannot be read"
+    )
+    assert ("restart", ("east", "west"), message) in dangers
+
+
+def test_kinds_are_found_for_an_exit_code() -> None:
+    """Those that are asked for, and no others."""
+    found = report(preview("removed"))
+    assert [d.kind for d in found.has([DangerKind.CUT_OFF, DangerKind.TRUST])] == [DangerKind.CUT_OFF]
+    assert found.has([]) == ()
