@@ -11,6 +11,7 @@ from mesh.cli.forget import forget
 from mesh.cli.output import CommandError
 from mesh.cli.preview import preview
 from mesh.cli.recover import recover
+from mesh.cli.rollout import rollout
 from mesh.cli.trust import trust
 from mesh.cli.validate import validate
 from mesh.cli.verify import verify
@@ -34,6 +35,7 @@ app.command()(trust)
 app.command()(recover)
 app.command()(forget)
 app.command()(diagram)
+app.command()(rollout)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -184,6 +184,7 @@ def load(
         reader=sections.reader,
         clusters=clusters,
         peers={name: peer.stack for name, peer in sections.peers.items()},
+        waves=sections.rollout.waves,
         settings=_settings(raw),
         secrets=secrets,
         plain=dict(plain(raw, secrets)),

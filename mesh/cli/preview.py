@@ -85,7 +85,7 @@ def preview(
     except CommandError as error:
         raise CommandError(config.secrets.masked(str(error))) from error
     found = read(document)
-    report = digest(name, found, _rendered(found), config.offline)
+    report = digest(name, found, rendered_releases(found), config.offline)
     _print(report, output, artifact, config.secrets)
     for warning in warnings(document):
         print(config.secrets.masked(f"warning: {warning}"), file=sys.stderr)
@@ -95,7 +95,7 @@ def preview(
     raise typer.Exit(1 if failing else 0)
 
 
-def _rendered(preview: Preview) -> Releases:
+def rendered_releases(preview: Preview) -> Releases:
     """The releases that change, with their manifests as far as they can be known here."""
     changes = dict(enumerate(release_changes(preview)))
     if not changes:

@@ -2,8 +2,9 @@
 
 import json
 import os
+import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,6 +50,18 @@ def selected(work: automation.LocalWorkspace, name: str | None) -> str:
     return current.name
 
 
+def values(work: automation.LocalWorkspace, stack: str) -> Mapping[str, automation.ConfigValue]:
+    """The stack's configuration as Pulumi gives it, with secrets in plain text.
+
+    Raises:
+        CommandError: the stack does not exist, or its secrets cannot be decrypted.
+    """
+    try:
+        return work.get_all_config(stack)
+    except automation.CommandError as error:
+        raise CommandError(f"pulumi cannot read the configuration of {stack}: {_error(error)}") from error
+
+
 def configuration(work: automation.LocalWorkspace, stack: str) -> StackConfig:
     """The stack's configuration, checked as `pulumi up` checks it.
 
@@ -67,15 +80,12 @@ def loaded(work: automation.LocalWorkspace, stack: str) -> Loaded:
     Raises:
         CommandError: the stack does not exist.
     """
-    try:
-        values = work.get_all_config(stack)
-    except automation.CommandError as error:
-        raise CommandError(f"pulumi cannot read the configuration of {stack}: {_error(error)}") from error
+    found = values(work, stack)
     return load_values(
         work.project_settings().name,
-        {key: value.value for key, value in values.items()},
+        {key: value.value for key, value in found.items()},
         stack=stack,
-        is_secret=lambda key: values[key].secret,
+        is_secret=lambda key: found[key].secret,
     )
 
 
@@ -114,15 +124,17 @@ def state(stack: str) -> Json:
         raise CommandError(str(error)) from error
 
 
-def run(stack: str, *arguments: str, given: str | None = None) -> str:
+def run(stack: str, *arguments: str, given: str | None = None, folder: Path = _PROJECT) -> str:
     """What a command of the Pulumi CLI prints; it asks nothing, and reads `given` from its standard input.
+
+    `folder` has the project, for a command that takes no stack file from elsewhere.
 
     Raises:
         CommandError: it failed, with its error output.
     """
     done = subprocess.run(
         ["pulumi", *arguments, "--stack", stack, "--non-interactive"],
-        cwd=_PROJECT,
+        cwd=folder,
         input=given,
         capture_output=True,
         text=True,
@@ -136,6 +148,30 @@ def run(stack: str, *arguments: str, given: str | None = None) -> str:
             f"{'; '.join(filter(None, [done.stderr.strip(), *errors]))}"
         )
     return done.stdout
+
+
+def update(stack: str, *arguments: str) -> bool:
+    """Run `pulumi up` as a user would, with what it prints; say whether it ended well.
+
+    An interruption is handed on, once each time: at the first one, Pulumi saves its state and ends.
+    """
+    command = ["pulumi", "up", "--yes", "--skip-preview", "--non-interactive", "--suppress-outputs"]
+    running: list[subprocess.Popen[bytes]] = []
+
+    def hand_on(number: int, _frame: object) -> None:
+        for process in running:
+            process.send_signal(number)
+
+    before = {one: signal.signal(one, hand_on) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        # In a session of its own: a terminal would interrupt it, too.
+        running.append(
+            subprocess.Popen([*command, "--stack", stack, *arguments], cwd=_PROJECT, start_new_session=True)
+        )
+        return running[0].wait() == 0
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def preview(stack: str, *arguments: str) -> Json:

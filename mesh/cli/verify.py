@@ -64,7 +64,7 @@ def verify(
     config = stacks.joined(names, [stacks.configuration(work, name) for name in names])
     if not with_sample(config):
         raise CommandError(f"stack {', '.join(names)} has no cluster with HelloWorld; {_turn_on()}")
-    report = _verification(", ".join(names), config, calls=calls, timeout=timeout)
+    report = verification(", ".join(names), config, calls=calls, timeout=timeout)
     print_report(report, table(report), output, config.secrets)
     if missing := [peer for peer in config.peers if peer not in config.clusters]:
         print(
@@ -74,8 +74,8 @@ def verify(
     raise typer.Exit(0 if report.passed else 1)
 
 
-def _verification(
-    stack: str, config: StackConfig, *, calls: int | None, timeout: float
+def verification(
+    stack: str, config: StackConfig, *, calls: int | None = None, timeout: float
 ) -> VerificationReport:
     """Call and read all clusters until every pair passes, or for `timeout` seconds."""
     begin = time.monotonic()

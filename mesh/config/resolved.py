@@ -92,9 +92,9 @@ class StackConfig:
     """A whole mesh, or the part of it that a stack manages.
 
     `reader` is what is set for all clusters; `clusters` by name, in the order of the stack file; `peers` are
-    the clusters of other stacks, with the full name of each one's stack. `settings` are the paths of all that
-    the stack file sets, such as `clusters.east.istio.version`; `secrets` what of that Pulumi encrypts, and
-    `plain` every other value by its path.
+    the clusters of other stacks, with the full name of each one's stack; `waves` are those of a rollout.
+    `settings` are the paths of all that the stack file sets, such as `clusters.east.istio.version`; `secrets`
+    what of that Pulumi encrypts, and `plain` every other value by its path.
     """
 
     mesh: MeshSection
@@ -102,6 +102,7 @@ class StackConfig:
     reader: ReaderSection
     clusters: Mapping[str, ClusterConfig]
     peers: Mapping[str, str]
+    waves: tuple[tuple[str, ...], ...] = ()
     settings: frozenset[str] = frozenset()
     secrets: Secrets = _NOTHING
     plain: Mapping[Path, object] = field(default_factory=dict[Path, object], repr=False)

@@ -377,6 +377,16 @@ class ClusterSection(Section):
     )
 
 
+class RolloutSection(Section):
+    """In which order the clusters get a new control plane and gateway."""
+
+    waves: tuple[Annotated[tuple[DnsLabel, ...], Field(min_length=1)], ...] = Field(
+        default=(),
+        description="Waves of clusters. Clusters in none of them go with the last one.",
+        examples=["[[canary], [eu, us]]"],
+    )
+
+
 class StackSections(Section):
     """All keys of the project's configuration."""
 
@@ -411,4 +421,10 @@ class StackSections(Section):
         default={},
         description="Clusters of the mesh that are in other stacks, by name.",
         examples=["{west: {stack: organization/istio-mesh/west}}"],
+    )
+    rollout: RolloutSection = Field(
+        default=RolloutSection(),
+        description="The order in which `python -m mesh rollout` updates clusters. See "
+        "[Roll out in waves](rollout.md).",
+        examples=["{waves: [[canary], [eu, us]]}"],
     )

@@ -17,7 +17,7 @@ def read_gateway(api: KubernetesApi) -> Gateway:
     """The gateway's Service and pods, and the Istio Gateways beside it."""
     service = api.find(f"{SYSTEM}/services/{GATEWAY}")
     ingress: Sequence[Json] = at(service, "status", "loadBalancer", "ingress") or []
-    pods = api.list(f"{SYSTEM}/pods", labelSelector=f"istio={GATEWAY_LABEL}")
+    pods = read_gateway_pods(api)
     return Gateway(
         service=at(service, "spec", "type"),
         requested=at(service, "spec", "loadBalancerIP"),
@@ -28,6 +28,11 @@ def read_gateway(api: KubernetesApi) -> Gateway:
         ),
         hosts=tuple(host for gateway in api.list(_GATEWAYS) for host in _passed_through(gateway)),
     )
+
+
+def read_gateway_pods(api: KubernetesApi) -> Sequence[Json]:
+    """The pods of the gateway."""
+    return api.list(f"{SYSTEM}/pods", labelSelector=f"istio={GATEWAY_LABEL}")
 
 
 def _passed_through(gateway: Json) -> Iterator[str]:

@@ -6,12 +6,31 @@ from mesh.istio.names import PROXY_CONTAINER
 from mesh.live.facts import Workload
 from mesh.mappings import Json, at
 
+_ENDED = ("Failed", "Succeeded")
+
 
 def runs(pod: Json) -> bool:
     """Whether all containers of a pod are ready, and the pod is not being deleted."""
     conditions: Sequence[Json] = at(pod, "status", "conditions") or []
     ready = any(c.get("type") == "Ready" and c.get("status") == "True" for c in conditions)
     return ready and "deletionTimestamp" not in pod["metadata"]
+
+
+def replaced(pods: Iterable[Json]) -> bool:
+    """Whether a Deployment or a DaemonSet still has pods of two templates: the old ones are on their way out.
+
+    Kubernetes labels pods with the hash of their template. A pod that has ended, as one that was evicted, is
+    none of them.
+    """
+    by_controller: dict[str, set[str]] = {}
+    for pod in pods:
+        if at(pod, "status", "phase") in _ENDED:
+            continue
+        labels: Json = at(pod, "metadata", "labels") or {}
+        template = str(labels.get("pod-template-hash") or labels.get("controller-revision-hash"))
+        name = str(at(pod, "metadata", "generateName")).removesuffix(f"{template}-")
+        by_controller.setdefault(name, set()).add(template)
+    return any(len(templates) > 1 for templates in by_controller.values())
 
 
 def containers(pod: Json) -> dict[str, Json]:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import StackConfig
-from mesh.rules import api_servers, clusters, plain_text, reader, split_stacks, trust, values
+from mesh.rules import api_servers, clusters, plain_text, reader, rollout, split_stacks, trust, values
 
 Rule: TypeAlias = Callable[[StackConfig, datetime], Iterator[Problem]]
 
@@ -21,6 +21,7 @@ RULES: tuple[Rule, ...] = (
     trust.problems,
     reader.problems,
     split_stacks.problems,
+    rollout.problems,
     plain_text.problems,
 )
 """All rules; their problems are reported in this order."""

@@ -5,14 +5,18 @@ The mistakes themselves, each with its message, are in tests/unit/test_refused_c
 
 import json
 import re
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin
 
 import pytest
+import yaml
+from jsonschema import Draft7Validator
 from pydantic import BaseModel, SecretStr
 
+from docs.stack_file_schema import schema
 from mesh.config.schema import ClusterSection, PeerSection, StackSections
 from sandbox import cluster, versions
 from tests.builders.kubeconfigs import kubeconfig
@@ -130,8 +134,13 @@ def test_the_table_of_settings_is_complete():
 
 
 def test_every_setting_can_be_set_by_its_path(stack: Stack):
-    """What the CLI makes of a text on the command line is what the models take: numbers, switches, lists."""
+    """What the CLI makes of a text on the command line is what the models take: numbers, switches, lists.
+
+    The schema takes it too, and the line by which editors find the schema is still there.
+    """
     stack.configure({})
+    comment = "# yaml-language-server: $schema=docs/stack-file.schema.json\n"
+    stack.config_file.write_text(comment + stack.config_file.read_text(encoding="utf-8"), encoding="utf-8")
     words = []
     for path, text in _settings().items():
         kind = "--secret" if path.endswith(SECRETS) else "--plaintext"
@@ -148,7 +157,11 @@ def test_every_setting_can_be_set_by_its_path(stack: Stack):
     for path, text in expected.items():
         if path != "mesh.id":
             assert str(_at(sections, path)).lower() == text.lower(), path
-    assert "a private key" not in stack.config_file.read_text()
+    written = stack.config_file.read_text(encoding="utf-8")
+    assert "a private key" not in written
+    assert written.startswith(comment)
+    errors = Draft7Validator(schema()).iter_errors(yaml.safe_load(written))
+    assert [f"{error.json_path}: {error.message}" for error in errors] == []
 
 
 @pytest.mark.parametrize(
@@ -190,6 +203,35 @@ def test_values_that_take_away_what_the_mesh_stands_on_are_refused_by_what_the_c
     _, _, diagnostics = done.stdout.partition("Diagnostics:")
     assert diagnostics.count(message) == 1, done.stdout + done.stderr
     assert not stack.state()["deployment"].get("resources")
+
+
+def test_validate_says_all_that_is_wrong_without_the_clusters(stack: Stack):
+    """A stack that is valid passes; of one that is not, charts, rules and versions are told at once."""
+    repository = {"chartRepository": cluster.chart_repository()}
+    stack.configure({**stack.config(), "istio": repository})
+    done = stack.command("validate")
+    assert (done.returncode, done.stdout) == (0, "stack refused: no errors, no warnings\n"), done.stderr
+    clusters = stack.config()["clusters"]
+    clusters["west"] |= {"network": "net-east", "istio": {"version": "1.28.9"}}
+    values = {"gateway": {"service": {"type": "ClusterIP"}}}
+    stack.configure({**stack.config(), "istio": {**repository, "values": values}, "clusters": clusters})
+    done = stack.command("validate", "--output", "json")
+    report = json.loads(done.stdout)
+    assert done.returncode == 1, done.stderr
+    assert {(finding["severity"], finding["path"]) for finding in report["findings"]} == {
+        ("error", "istio-mesh:clusters.west.network"),
+        ("error", "istio-mesh:istio.values.gateway.service.type"),
+        ("error", "istio-mesh:clusters.west.istio.version"),  # that repository does not have it
+        ("warning", "istio-mesh:clusters.west.istio.version"),
+    }
+    assert stack.command("validate", "--stack", "nobody").returncode == 2
+
+
+def test_the_mesh_is_drawn_from_its_configuration(stack: Stack):
+    """Though nobody answers for the clusters."""
+    done = stack.command("diagram", "--output", "svg")
+    assert done.returncode == 0, done.stderr
+    assert ET.fromstring(done.stdout).tag.endswith("svg")  # noqa: S314 - our own drawing
 
 
 @pytest.mark.parametrize("command", ["preview", "up", "refresh", "destroy"])

@@ -77,3 +77,9 @@ def test_clusters_that_will_not_be_seen_are_warned_of() -> None:
         "west: peers: has no entry for east of the stack east, so the clusters of this stack will not see "
         "them; expected for example {east: {stack: organization/istio-mesh/east}}"
     )
+
+
+def test_a_stack_whose_name_only_ends_alike_is_another() -> None:
+    """`outh` is not the stack `organization/istio-mesh/south`."""
+    stacks = {"east": _stack("east", "south"), "outh": _stack("north")}
+    assert _problems(**stacks) == []

@@ -1,0 +1,21 @@
+"""Reads whether the pods of a control plane and of a gateway are those of the last change."""
+
+from mesh.config.resolved import Connection
+from mesh.live.answers import RefusedError, UnreachableError
+from mesh.live.gateways import read_gateway_pods
+from mesh.live.istio_system import read_istiod_pods
+from mesh.live.kubernetes_api import KubernetesApi
+from mesh.live.pods import replaced
+
+
+def settled(connection: Connection) -> bool:
+    """Whether no pod of istiod or of the gateway is left from before a change.
+
+    Helm waits for the new pods only, and the old ones serve who is connected to them. A cluster that cannot
+    be asked is settled, too: others find out what is wrong with it.
+    """
+    try:
+        api = KubernetesApi.connect(connection)
+        return not replaced((*read_istiod_pods(api), *read_gateway_pods(api)))
+    except (UnreachableError, RefusedError):
+        return True
