@@ -29,6 +29,13 @@ help: ## Show the targets.
 	$(call step,Python packages,$(PYTHON) -m venv .venv && $(PIP_INSTALL) -r requirements-dev.lock)
 	@touch $@
 
+policy/.venv/installed: policy/requirements.lock
+	$(call step,Packages of the policies,$(PYTHON) -m venv policy/.venv && policy/$(PIP_INSTALL) -r policy/requirements.lock)
+	@touch $@
+
+.PHONY: policy
+policy: policy/.venv/installed ## Make the environment of the policy pack in policy/.
+
 .PHONY: setup
 setup: .venv/installed ## Get tools, images, charts and plugins (first time: up to half an hour where they must be built).
 	$(call step,Tools and plugins,$(PY) -m sandbox setup)
@@ -50,9 +57,9 @@ down: .venv/installed ## Remove the local clusters and the state of their stack.
 	$(call step,Removal,$(PY) -m sandbox stop --all)
 
 .PHONY: lint
-lint: .venv/bench ## Check code and workflows.
+lint: .venv/bench policy/.venv/installed ## Check code and workflows.
 	$(call step,ruff,.venv/bin/ruff check . && .venv/bin/ruff format --check .)
-	$(call step,pyright,.venv/bin/pyright)
+	$(call step,pyright,.venv/bin/pyright && .venv/bin/pyright --project policy)
 	$(call step,import-linter,.venv/bin/lint-imports --no-logo --no-cache)
 	$(call step,zizmor,.venv/bin/zizmor --quiet --offline --persona pedantic $(WORKFLOWS))
 	$(call step,actionlint,$(ACTIONLINT) -shellcheck= -pyflakes= $(WORKFLOWS)) # without tools that a machine may lack
@@ -93,7 +100,7 @@ mesh-config: ## Renew mesh/istio/mesh_config.json, Istio's definition of a mesh 
 
 .PHONY: lock
 lock: .venv/installed ## Renew the lock of each requirements*.txt: all packages, by version and hash.
-	@for file in requirements*.txt; do \
+	@for file in requirements*.txt policy/requirements.txt; do \
 	  .venv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --custom-compile-command 'make lock' --output-file "$${file%.txt}.lock" "$$file"; \
 	done

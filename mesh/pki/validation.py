@@ -21,6 +21,7 @@ E = TypeVar("E", bound=x509.ExtensionType)
 
 _CURVES = ("secp256r1", "secp384r1", "secp521r1")
 _RSA_BITS = 2048
+_STRONG = "expected RSA of at least 2048 bits, or ECDSA on P-256, P-384 or P-521"
 _SERVING = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _PEM_BLOCK = re.compile(r"-----BEGIN ([^-\n]+)-----")
 # `ParsePemEncodedKey` in `security/pkg/pki/util/crypto.go` in istio/istio.
@@ -190,23 +191,38 @@ def _authority_problems(certificate: x509.Certificate, now: datetime) -> Iterato
     for extension in certificate.extensions:
         if extension.critical and isinstance(extension.value, x509.UnrecognizedExtension):
             yield f"it has the critical extension {extension.oid.dotted_string}, which nobody here knows"
-    yield from _weakness(certificate.public_key())
+    yield from weakness(certificate.public_key())
 
 
 def _expired(certificate: x509.Certificate) -> str:
     return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
 
 
-def _weakness(key: object) -> Iterator[str]:
-    expected = "expected RSA of at least 2048 bits, or ECDSA on P-256, P-384 or P-521"
+def weakness(key: object) -> Iterator[str]:
+    """Why a public key is not strong enough for a CA of the mesh, or none that istiod signs with."""
     if isinstance(key, rsa.RSAPublicKey):
-        if key.key_size < _RSA_BITS:
-            yield f"its key is RSA of {key.key_size} bits; {expected}"
+        yield from rsa_weakness(key.key_size)
     elif isinstance(key, ec.EllipticCurvePublicKey):
-        if key.curve.name not in _CURVES:
-            yield f"its key is on the curve {key.curve.name}; {expected}"
+        yield from curve_weakness(key.curve.name)
     else:
-        yield f"Istio does not sign with a key of this type; {expected}"
+        yield not_signing("this type")
+
+
+def not_signing(kind: str) -> str:
+    """That Istio does not sign with a key of that kind."""
+    return f"Istio does not sign with a key of {kind}; {_STRONG}"
+
+
+def rsa_weakness(bits: int) -> Iterator[str]:
+    """Why an RSA key of that size is too weak."""
+    if bits < _RSA_BITS:
+        yield f"its key is RSA of {bits} bits; {_STRONG}"
+
+
+def curve_weakness(curve: str) -> Iterator[str]:
+    """Why an ECDSA key on that curve (as in SEC 2, such as `secp256r1`) is too weak."""
+    if curve not in _CURVES:
+        yield f"its key is on the curve {curve}; {_STRONG}"
 
 
 def _key_problems(certificate: x509.Certificate, pem: str) -> Iterator[str]:

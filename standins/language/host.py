@@ -1,20 +1,21 @@
 """The Python language host: the engine's way to run a program and to learn what it needs.
 
 The service is `proto/pulumi/language.proto` in pulumi/pulumi. Served is what `pulumi preview`, `up`,
-`refresh`, `destroy`, `install` and `about` ask for; code generation, plugins written in Python and
-debuggers are not, and the engine is told so.
+`refresh`, `destroy`, `policy analyze`, `install` and `about` ask for; code generation and debuggers are not,
+and the engine is told so.
 """
 
 # ruff: noqa: N802 - the methods have the protocol's names
 
 import json
+import queue
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import grpc
 from google.protobuf import empty_pb2, json_format
@@ -28,6 +29,8 @@ _EXECUTOR = Path(__file__).with_name("executor.py")
 # The executor has told the user what was wrong; see executor.SHOWN. Of an interruption the engine tells.
 _SHOWN = 32
 _GRACE_SECONDS = 5.0
+_PLUGINS_VIRTUALENV = "venv"
+"""Where a plugin has its environment if it does not say: it never runs with the Python on the path."""
 
 
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
@@ -66,6 +69,31 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         }
         command = [environment.python(), str(_EXECUTOR), *self._arguments(request)]
         return _run_response(self._run(command, variables, context))
+
+    def RunPlugin(self, request: Any, context: Any) -> Iterator[Any]:
+        """Run a folder of Python that is a plugin, such as a policy pack; its output is streamed."""
+        try:
+            yield from self._run_plugin(request, context)
+        except ProviderError as error:
+            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+
+    def _run_plugin(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        if request.attach_debugger:
+            raise ProviderError("the stand-in for Python's language host attaches no debugger")
+        environment = _environment(request.info, default=_PLUGINS_VIRTUALENV)
+        command = [environment.python(), request.info.program_directory, *request.args]
+        variables = {**environment.variables(), **dict(entry.split("=", 1) for entry in request.env)}
+        plugin = subprocess.Popen(
+            command, cwd=request.pwd, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        self._programs.add(plugin)
+        if self._cancelled.is_set() or not context.add_callback(lambda: _interrupt(plugin)):
+            _interrupt(plugin)
+        try:
+            yield from _output(plugin)
+            yield language_pb2.RunPluginResponse(exitcode=plugin.wait())
+        finally:
+            self._programs.discard(plugin)
 
     def InstallDependencies(self, request: Any, context: Any) -> Iterator[Any]:
         """Make the program's environment, with its requirements.txt; pip's output is streamed."""
@@ -139,9 +167,28 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
             self._programs.discard(program)
 
 
-def _environment(info: Any) -> Environment:
-    options = json_format.MessageToDict(info.options)
+def _environment(info: Any, *, default: str = "") -> Environment:
+    options = {"virtualenv": default, **json_format.MessageToDict(info.options)}
     return Environment.from_options(options, Path(info.root_directory))
+
+
+def _output(plugin: subprocess.Popen[bytes]) -> Iterator[Any]:
+    """What a plugin prints, line by line, until it has ended."""
+    lines: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def read(stream: IO[bytes] | None, response: Callable[[bytes], Any]) -> None:
+        for line in stream or ():
+            lines.put(response(line))
+        lines.put(None)
+
+    readers = (
+        (plugin.stdout, lambda line: language_pb2.RunPluginResponse(stdout=line)),
+        (plugin.stderr, lambda line: language_pb2.RunPluginResponse(stderr=line)),
+    )
+    for reader in readers:
+        threading.Thread(target=read, args=reader, daemon=True).start()
+    for _ in readers:
+        yield from iter(lines.get, None)
 
 
 def _run_response(exit_code: int) -> language_pb2.RunResponse:

@@ -9,13 +9,15 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.builders.certificates import Authority
+
+S = TypeVar("S", bound=http.server.HTTPServer)
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -59,7 +61,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Server)
         self.server.asked.append(dict(self.headers))
-        status, body = self.server.answers[self.path.partition("?")[0]]
+        answers = self.server.answers
+        status, body = answers.get(self.path) or answers[self.path.partition("?")[0]]
         self.send_response(status)
         self.send_header("Location", self.server.location)
         self.send_header("Content-Length", str(len(body)))
@@ -97,7 +100,7 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def running(server: Server) -> Iterator[Server]:
+def running(server: S) -> Iterator[S]:
     """Let a server answer as long as the context lasts."""
     with server:
         loop = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

@@ -20,6 +20,8 @@ from pulumi.runtime.stack import Stack
 from tests.builders.certificates import authority
 
 PROJECT = Path(__file__).resolve().parents[2]
+# Those that are a whole mesh by themselves.
+EXAMPLES = sorted([*PROJECT.glob("examples/*.yaml"), *PROJECT.glob("examples/kind/*.yaml")])
 TOKEN = "reader-token-of-"
 PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----"
 _SIGNATURE = rpc._special_sig_key  # noqa: SLF001 - the SDK has no public name for it

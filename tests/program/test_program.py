@@ -9,12 +9,17 @@ import pytest
 import yaml
 
 from tests.program.conftest import write_kubeconfigs
-from tests.program.recording import PRIVATE_KEY, PROJECT, TOKEN, Recording, Registration, run, run_config
+from tests.program.recording import (
+    EXAMPLES,
+    PRIVATE_KEY,
+    PROJECT,
+    TOKEN,
+    Recording,
+    Registration,
+    run,
+    run_config,
+)
 
-# Those that are a whole mesh by themselves.
-EXAMPLES = [
-    path for path in sorted((PROJECT / "examples").rglob("*.yaml")) if "split-stacks" not in path.parts
-]
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 

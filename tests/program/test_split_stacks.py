@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from tests.program.conftest import write_kubeconfigs
+from tests.program.policies import fired_by, shown
 from tests.program.recording import PRIVATE_KEY, PROJECT, TOKEN, Recording, Registration, run
 
 EXAMPLES = PROJECT / "examples" / "split-stacks"
@@ -140,3 +141,9 @@ def test_a_stack_that_does_not_fit_is_refused(
     said = {_full("trust"): _outputs(trust), _full("west"): _outputs(members["west"])}
     with pytest.raises(pulumi.RunError, match=message):
         _run(home, "east", said, {**_config("east"), **change})
+
+
+def test_no_policy_fires_on_a_split_mesh(trust: Recording, members: Mapping[str, Recording]) -> None:
+    """Neither where the roots are made, nor where they are read."""
+    for recording in (trust, *members.values()):
+        assert list(fired_by(shown(recording))) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-REQUIREMENTS = sorted(PROJECT.glob("requirements*.txt"))
+REQUIREMENTS = [*sorted(PROJECT.glob("requirements*.txt")), PROJECT / "policy/requirements.txt"]
 
 _ENTRY = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)")
 _DIRECT = re.compile(r"^\s+#\s+(?:via )?-r \S+$")
@@ -63,7 +63,7 @@ def _normalized(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("requirements", REQUIREMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("requirements", REQUIREMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_a_lock_has_exactly_the_pins_of_its_requirements(requirements: Path) -> None:
     """A pin that was added, changed or removed without `make lock` would install something else."""
     locked = _locked(requirements.with_suffix(".lock"))
@@ -73,14 +73,14 @@ def test_a_lock_has_exactly_the_pins_of_its_requirements(requirements: Path) -> 
     )
 
 
-@pytest.mark.parametrize("requirements", REQUIREMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("requirements", REQUIREMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_every_package_of_a_lock_has_a_hash(requirements: Path) -> None:
     """Otherwise pip would refuse the whole lock."""
     locked = _locked(requirements.with_suffix(".lock"))
     assert [name for name, package in locked.items() if not package.hashes] == []
 
 
-@pytest.mark.parametrize("requirements", REQUIREMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("requirements", REQUIREMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_a_lock_leaves_the_registry_to_whoever_installs(requirements: Path) -> None:
     """An address or a folder of the machine that made the lock would bind every other machine to it."""
     text = requirements.with_suffix(".lock").read_text(encoding="utf-8")
@@ -95,3 +95,14 @@ def test_the_environments_of_development_contain_what_users_install() -> None:
         others = {package: locked.version for package, locked in _locked(PROJECT / name).items()}
         differing = dict(users.items() - others.items())
         assert differing == {}, f"{name} differs from requirements.lock: run `make lock`"
+
+
+def test_policies_judge_with_the_versions_that_the_program_judges_with() -> None:
+    """They share rules. Only Pulumi's policy SDK needs other packages than the program."""
+    users = {name: package.version for name, package in _locked(PROJECT / "requirements.lock").items()}
+    policies = {
+        name: package.version
+        for name, package in _locked(PROJECT / "policy/requirements.lock").items()
+        if package.direct or name == "pulumi"
+    }
+    assert {name: users.get(name, version) for name, version in policies.items()} == policies
