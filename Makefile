@@ -70,6 +70,7 @@ unit: .venv/installed ## Run the tests that need no cluster.
 
 .PHONY: test
 test: lint unit setup ## Run all tests, on real clusters too.
+	$(call step,Prometheus$(comma) for its tests,$(PY) -m sandbox.tools prometheus promtool)
 	$(call step,Tests of the sandbox$(comma) and of the stand-ins beside them,$(BESIDE))
 	$(call step,Tests of the mesh,$(PYTEST) tests/e2e -m mesh)
 	$(call step,Tests that break the mesh,$(PYTEST) tests/e2e -m breaking)
@@ -93,6 +94,10 @@ bench: setup .venv/bench ## Compare the mesh with the documented way; continues 
 reference: .venv/installed ## Write docs/configuration.md and docs/stack-file.schema.json from the models.
 	@$(PY) -m docs.reference > docs/configuration.md
 	@$(PY) -m docs.stack_file_schema > docs/stack-file.schema.json
+
+.PHONY: dashboard
+dashboard: .venv/installed ## Write the Grafana dashboard from docs/dashboard.py.
+	@$(PY) -m docs.dashboard > mesh/observability/dashboard.json
 
 .PHONY: mesh-config
 mesh-config: ## Renew mesh/istio/mesh_config.json, Istio's definition of a mesh configuration.

@@ -26,8 +26,9 @@ file if its first line names [the schema](stack-file.schema.json). The path is r
 
     # yaml-language-server: $schema=docs/stack-file.schema.json
 
-An unknown key is an error. `istio`, `exposure`, `reader`, `helloWorld` and `trust.intermediate` apply to all
-clusters. Set the same keys below `clusters.<name>` to override them for one cluster.
+An unknown key is an error. `istio`, `exposure`, `reader`, `helloWorld`, `observability` and
+`trust.intermediate` apply to all clusters. Set the same keys below `clusters.<name>` to override them for one
+cluster.
 
 `make reference` generates this page and the schema from `mesh/config/schema.py`. Do not edit them.
 """

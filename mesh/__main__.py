@@ -8,6 +8,7 @@ import typer
 from mesh.cli.check import check
 from mesh.cli.diagram import diagram
 from mesh.cli.forget import forget
+from mesh.cli.observability import observability
 from mesh.cli.output import CommandError
 from mesh.cli.preview import preview
 from mesh.cli.recover import recover
@@ -36,6 +37,7 @@ app.command()(recover)
 app.command()(forget)
 app.command()(diagram)
 app.command()(rollout)
+app.command()(observability)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

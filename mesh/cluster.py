@@ -13,13 +13,16 @@ from mesh.istio.exposure import cross_network_gateway
 from mesh.istio.gateway import EastWestGateway
 from mesh.istio.names import NAMESPACE, NETWORK_LABEL
 from mesh.istio.namespace import namespace
+from mesh.observability.monitoring import Monitoring
 from mesh.samples.hello_world import HelloWorld
 from mesh.trust.intermediate_ca import IntermediateCA
 from mesh.trust.root_ca import RootCA
 
 
 class Cluster(pulumi.ComponentResource):
-    """Intermediate CA, control plane, east-west gateway, reader and, on request, HelloWorld in one cluster.
+    """Intermediate CA, control plane, east-west gateway and reader in one cluster.
+
+    On request, HelloWorld and what monitors the mesh, too.
 
     It gets its cluster's provider by `opts` and waits for no other cluster. It does not own the cluster
     itself, the remote secrets in it (the mesh does), or the workloads of its users.
@@ -42,12 +45,13 @@ class Cluster(pulumi.ComponentResource):
         root: RootCA,
         certificate: str,
         kept: Set[str],
+        remotes: int,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the cluster.
 
         `certificate` is what it signs with now, as PEM, empty where that is not known; `kept` has the logical
-        names of the namespaces that were there before the stack.
+        names of the namespaces that were there before the stack, and `remotes` is how many clusters it reads.
         """
         super().__init__("mesh:index:Cluster", name, None, opts)
         self.name = name
@@ -99,6 +103,8 @@ class Cluster(pulumi.ComponentResource):
         )
         if config.hello_world.enabled:
             HelloWorld(f"{name}-hello-world", config, control_plane=self.control_plane, kept=kept, opts=child)
+        if config.observability.enabled:
+            Monitoring(f"{name}-monitoring", config, namespace=self.namespace, remotes=remotes, opts=child)
         self.register_outputs({"gatewayAddresses": self.gateway.addresses})
 
     def as_remote(self) -> RemoteCluster:

@@ -182,6 +182,7 @@ def load(
         mesh=sections.mesh,
         trust=sections.trust,
         reader=sections.reader,
+        kiali=sections.kiali,
         clusters=clusters,
         peers={name: peer.stack for name, peer in sections.peers.items()},
         waves=sections.rollout.waves,
@@ -392,6 +393,7 @@ def _cluster(
         exposure=overridden(sections.exposure, section.exposure),
         reader=overridden(sections.reader, section.reader),
         hello_world=overridden(sections.hello_world, section.hello_world),
+        observability=overridden(sections.observability, section.observability),
         settings=settings,
         secrets=secrets,
     )

@@ -8,6 +8,8 @@ from mesh.cluster import Cluster
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.discovery.remote_secret import RemoteSecret
 from mesh.field_conflicts import take_back
+from mesh.istio.names import NAMESPACE
+from mesh.observability.kiali import READER, KialiReader, kiali_secret
 from mesh.offline import OfflineCluster, declare, providers_to_nowhere
 from mesh.pki.certificates import earliest, fingerprint
 from mesh.pki.rotation import plan_roots
@@ -78,6 +80,7 @@ class Mesh(pulumi.ComponentResource):
                 root=self.root,
                 certificate=certificates.get(cluster.name, ""),
                 kept=kept,
+                remotes=config.remotes,
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
             )
             for cluster in config.online.values()
@@ -102,7 +105,35 @@ class Mesh(pulumi.ComponentResource):
                 remote=remotes[link.remote],
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[link.cluster]]),
             )
+        self._declare_kiali()
         self.register_outputs({"rootFingerprint": self.root_fingerprint})
+
+    def _declare_kiali(self) -> None:
+        """Kiali's access to all clusters but its own, which has the Secret already if it is away."""
+        kiali = self._config.kiali
+        if kiali.cluster is None:
+            return
+        found = {
+            name: KialiReader(
+                f"{name}-{READER}",
+                self._config.clusters[name],
+                namespace=cluster.namespace,
+                opts=pulumi.ResourceOptions(parent=cluster),
+            ).kubeconfig
+            for name, cluster in self.clusters.items()
+            if name != kiali.cluster
+        }
+        away = {name: cluster.kiali_kubeconfig for name, cluster in self.offline.items()}
+        if (home := self.clusters.get(kiali.cluster)) is not None:
+            kiali_secret(
+                f"{kiali.cluster}-kiali-secret",
+                home.namespace if kiali.namespace == NAMESPACE else kiali.namespace,
+                {
+                    **found,
+                    **{name: kubeconfig for name, kubeconfig in away.items() if kubeconfig is not None},
+                },
+                pulumi.ResourceOptions(parent=home),
+            )
 
     @property
     def root_fingerprint(self) -> pulumi.Output[str]:

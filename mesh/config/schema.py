@@ -1,7 +1,7 @@
 """The sections of `Pulumi.<stack>.yaml`, as users write them.
 
-A cluster may carry the sections `istio`, `exposure`, `reader`, `helloWorld` and `trust.intermediate`
-again: what is set there overrides, for that cluster alone, what is set for all.
+A cluster may carry the sections `istio`, `exposure`, `reader`, `helloWorld`, `observability` and
+`trust.intermediate` again: what is set there overrides, for that cluster alone, what is set for all.
 """
 
 from typing import Annotated, Any, TypeVar
@@ -282,6 +282,38 @@ class HelloWorldSection(Section):
     )
 
 
+class ObservabilitySection(Section):
+    """Metrics and alerts of the mesh in a cluster with the Prometheus Operator."""
+
+    enabled: bool = Field(
+        default=False,
+        description="Whether to install alerts, monitors and a Grafana dashboard, and to count connections "
+        "at the east-west gateway. The cluster must have the Prometheus Operator. See "
+        "[Observability](observability.md).",
+        examples=["true"],
+    )
+    labels: dict[str, str] = Field(
+        default={},
+        description="Labels of the PrometheusRule and the monitors, by which Prometheus selects them.",
+        examples=["{release: kube-prometheus-stack}"],
+    )
+
+
+class KialiSection(Section):
+    """A Kiali that shows all clusters of the stack."""
+
+    cluster: DnsLabel | None = Field(
+        default=None,
+        description="Cluster in which Kiali runs. It gets a Secret by which Kiali can read the others.",
+        examples=["east"],
+    )
+    namespace: DnsLabel = Field(
+        default="istio-system",
+        description="Namespace of Kiali, which must exist.",
+        examples=["istio-system"],
+    )
+
+
 class ApiServerSection(Section):
     """How the other clusters reach this cluster's API server, where that differs from the kubeconfig."""
 
@@ -375,6 +407,11 @@ class ClusterSection(Section):
     ] = Field(
         default=None, description="Overrides `helloWorld`. `true` or `false` is enough.", examples=["true"]
     )
+    observability: Annotated[ObservabilitySection | None, BeforeValidator(_switch)] = Field(
+        default=None,
+        description="Overrides `observability`. `true` or `false` is enough.",
+        examples=["true"],
+    )
 
 
 class RolloutSection(Section):
@@ -413,6 +450,16 @@ class StackSections(Section):
         default=HelloWorldSection(),
         description="The sample, for tests and `python -m mesh verify`.",
         examples=["{enabled: true}"],
+    )
+    observability: Annotated[ObservabilitySection, BeforeValidator(_switch)] = Field(
+        default=ObservabilitySection(),
+        description="Metrics and alerts, in clusters with the Prometheus Operator.",
+        examples=["{enabled: true}"],
+    )
+    kiali: KialiSection = Field(
+        default=KialiSection(),
+        description="One Kiali for all clusters.",
+        examples=["{cluster: east}"],
     )
     clusters: dict[DnsLabel, ClusterSection] = Field(
         description="The clusters of the mesh, by name.", examples=["{east: {context: east}}"]

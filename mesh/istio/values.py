@@ -15,6 +15,13 @@ from mesh.mappings import as_map, deep_merge
 
 Values: TypeAlias = dict[str, Any]
 
+GATEWAY_METRICS: Mapping[str, str] = {
+    "sidecar.istio.io/statsInclusionRegexps": rf"listener\..*_{GATEWAY_PORT}\."
+    "(downstream_cx_active|downstream_cx_total|no_filter_chain_match)"
+}
+"""Annotation by which the gateway's proxy counts the connections from other networks, which Istio leaves out
+(`pkg/bootstrap/config.go` in istio/istio)."""
+
 
 def base(cluster: ClusterConfig) -> Values:
     """Values for the chart `base`."""
@@ -36,7 +43,10 @@ def environment(cluster: ClusterConfig) -> Mapping[str, str]:
 def gateway(cluster: ClusterConfig) -> Values:
     """Values for the chart `gateway` as an east-west gateway."""
     user = cluster.istio.values.gateway
-    return deep_merge(deep_merge(_gateway_defaults(), user), gateway_identity(cluster))
+    defaults = _gateway_defaults()
+    if cluster.observability.enabled:
+        defaults["podAnnotations"] = dict(GATEWAY_METRICS)
+    return deep_merge(deep_merge(defaults, user), gateway_identity(cluster))
 
 
 def istiod_identity(cluster: ClusterConfig, mesh: MeshSection) -> Values:

@@ -24,6 +24,8 @@ from mesh.istio.names import (
     token_name,
 )
 from mesh.live.facts import ObjectAddress
+from mesh.observability import kiali, monitoring
+from mesh.observability.scrape import MONITORS_API, monitors
 from mesh.plan import links
 from mesh.samples import names as sample
 from mesh.stacks import state
@@ -78,7 +80,10 @@ def inventory(config: StackConfig) -> dict[str, tuple[Declared, ...]]:
     for link in links(config.clusters, config.peers):
         secret = _object("v1", "secrets", remote_secret_name(link.remote), NAMESPACE)
         remotes[link.cluster].append(_declared(state.SECRET, f"{link.name}-remote-secret", secret))
-    return {name: (*_own(cluster), *remotes[name]) for name, cluster in config.clusters.items()}
+    return {
+        name: (*_own(cluster), *remotes[name], *_kiali(config, name))
+        for name, cluster in config.clusters.items()
+    }
 
 
 def missing(config: StackConfig, recorded: RecordedState) -> dict[str, tuple[Declared, ...]]:
@@ -140,6 +145,43 @@ def _own(cluster: ClusterConfig) -> Iterator[Declared]:
             yield _declared(state.SECRET, f"{name}-reader-token-g{generation}", token)
     if cluster.hello_world.enabled:
         yield from _hello_world(name)
+    if cluster.observability.enabled:
+        yield from _monitoring(name)
+
+
+def _monitoring(cluster: str) -> Iterator[Declared]:
+    prefix = f"{cluster}-monitoring"
+    for suffix, kind, name in (
+        ("rules", "PrometheusRule", monitoring.RULES),
+        *((monitor.name, monitor.kind, monitor.name) for monitor in monitors(cluster)),
+    ):
+        found = _object(MONITORS_API, f"{kind.lower()}s", name, NAMESPACE)
+        yield _declared(f"kubernetes:{MONITORS_API}:{kind}", f"{prefix}-{suffix}", found)
+    found = _object("v1", "configmaps", monitoring.DASHBOARD, NAMESPACE)
+    yield _declared("kubernetes:core/v1:ConfigMap", f"{prefix}-dashboard", found)
+
+
+def _kiali(config: StackConfig, cluster: str) -> Iterator[Declared]:
+    if config.kiali.cluster is None:
+        return
+    if config.kiali.cluster == cluster:
+        found = _object("v1", "secrets", kiali.SECRET, config.kiali.namespace)
+        yield _declared(state.SECRET, f"{cluster}-kiali-secret", found)
+        return
+    prefix = f"{cluster}-{kiali.READER}"
+    for type_, suffix, found in (
+        ("core/v1:ServiceAccount", "account", _object("v1", "serviceaccounts", kiali.ACCOUNT, NAMESPACE)),
+        ("core/v1:Secret", "token", _object("v1", "secrets", kiali.TOKEN, NAMESPACE)),
+        (f"{_RBAC}:ClusterRole", "cluster-role", _object(_RBAC, "clusterroles", kiali.ACCOUNT)),
+        (
+            f"{_RBAC}:ClusterRoleBinding",
+            "cluster-role-binding",
+            _object(_RBAC, "clusterrolebindings", kiali.ACCOUNT),
+        ),
+        (f"{_RBAC}:Role", "role", _object(_RBAC, "roles", kiali.ACCOUNT, NAMESPACE)),
+        (f"{_RBAC}:RoleBinding", "role-binding", _object(_RBAC, "rolebindings", kiali.ACCOUNT, NAMESPACE)),
+    ):
+        yield _declared(f"kubernetes:{type_}", f"{prefix}-{suffix}", found)
 
 
 def _hello_world(cluster: str) -> Iterator[Declared]:

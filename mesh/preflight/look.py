@@ -9,7 +9,7 @@ from mesh.config.resolved import StackConfig
 from mesh.live import istio_system, objects, peers
 from mesh.live.concurrent import for_each
 from mesh.live.facts import ObservedCluster, PeerAccess
-from mesh.preflight import access, away, identity, inventory, ownership, transitions
+from mesh.preflight import access, away, definitions, identity, inventory, ownership, transitions
 from mesh.stacks.state import RecordedState
 
 
@@ -53,6 +53,14 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
             config.clusters[name].connection, inventory.addresses(missing[name])
         ),
     )
+    operators = for_each(
+        [
+            name
+            for name, observed in open_to_us.items()
+            if config.clusters[name].observability.enabled and not observed.unreachable
+        ],
+        lambda name: objects.find_objects(config.clusters[name].connection, definitions.ADDRESSES),
+    )
     there = {name: found.by_address for name, found in looked_for.items()}
     return Look(
         clusters=clusters,
@@ -70,6 +78,7 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
                 for name in there
                 for p in ownership.foreign(config.clusters[name], missing[name], there[name])
             ),
+            *definitions.problems(config, operators),
             *identity.problems(config, members),
             *transitions.problems(config, members, recorded, datetime.now(UTC)),
         ),

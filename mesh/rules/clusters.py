@@ -1,4 +1,4 @@
-"""What tells clusters apart: each has a network and a context of its own."""
+"""What tells clusters apart: each has a network and a context of its own. Kiali runs in one of them."""
 
 from collections.abc import Hashable, Iterator
 from datetime import datetime
@@ -8,7 +8,7 @@ from mesh.config.resolved import StackConfig
 
 
 def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
-    """A problem for each cluster that has the network or the context of an earlier one."""
+    """A problem for each cluster with the network or the context of an earlier one, or that is not there."""
     networks: dict[str, str] = {}
     connections: dict[Hashable, str] = {}
     for cluster in config.clusters.values():
@@ -26,3 +26,10 @@ def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
                 message=f"{cluster.connection.context!r} in this kubeconfig is the cluster {other} already; "
                 f"expected another context, for example {cluster.name}",
             )
+    home = config.kiali.cluster
+    if home is not None and home not in config.clusters:
+        yield Problem(
+            path="kiali.cluster",
+            message=f"{home!r} is no cluster of this stack; expected the one in which Kiali runs: "
+            f"{', '.join(config.clusters)}",
+        )

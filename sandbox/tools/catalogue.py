@@ -1,6 +1,6 @@
 """The tools and plugins of the sandbox: which version of each, and every place it can be had from.
 
-Release pages: dl.k8s.io, get.helm.sh, and the GitHub releases of pulumi, coredns, istio and etcd.
+Release pages: dl.k8s.io, get.helm.sh, and the GitHub releases of pulumi, coredns, istio, etcd and prometheus.
 Istio publishes `pilot-discovery` and `pilot-agent` in images only, and Envoy publishes no build with a
 checksum beside it; those come from a Go module and from a Python package.
 """
@@ -8,6 +8,9 @@ checksum beside it; those come from a Go module and from a Python package.
 from dataclasses import dataclass
 
 from sandbox import versions
+
+FOR_TESTS = ("prometheus", "promtool")
+"""Tools that a sandbox does without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +81,7 @@ def catalogue(arch: str) -> dict[str, Tool]:
         _pulumi(arch),
         _coredns(arch),
         *_istio(arch),
+        *_prometheus(arch),
     ]
     return {tool.name: tool for tool in tools}
 
@@ -250,4 +254,30 @@ def _istio(arch: str) -> list[Tool]:
             download=Download(url=istioctl, checksum_url=f"{istioctl}.sha256", member="istioctl"),
             go=build("istio.io/istio/istioctl/cmd/istioctl", 0.7),
         ),
+    ]
+
+
+def _prometheus(arch: str) -> list[Tool]:
+    release = f"https://github.com/prometheus/prometheus/releases/download/v{versions.PROMETHEUS}"
+    folder = f"prometheus-{versions.PROMETHEUS}.linux-{arch}"
+    return [
+        Tool(
+            name=name,
+            version=versions.PROMETHEUS,
+            version_args=("--version",),
+            download=Download(
+                url=f"{release}/{folder}.tar.gz",
+                checksum_url=f"{release}/sha256sums.txt",
+                member=f"{folder}/{name}",
+            ),
+            go=GoBuild(
+                group="prometheus",
+                package=f"github.com/prometheus/prometheus/cmd/{name}",
+                variables=(("github.com/prometheus/common/version.Version", versions.PROMETHEUS),),
+                # Of the service discoveries, whose clouds' SDKs are most of the build, that of Kubernetes.
+                tags=("remove_all_sd", "enable_kubernetes_sd"),
+                minutes=minutes,
+            ),
+        )
+        for name, minutes in (("prometheus", 2), ("promtool", 0.2))
     ]

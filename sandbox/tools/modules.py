@@ -13,6 +13,9 @@ from sandbox.tools import istio_tests
 from sandbox.tools.catalogue import catalogue
 from sandbox.tools.go import MODULES
 
+SOURCE_ONLY = "prometheus-operator"
+"""A group from which nothing is built: tidying would take its module out."""
+
 ROOTS = {
     "kubernetes": ("k8s.io/kubernetes", f"v{versions.KUBERNETES}"),
     "helm": ("helm.sh/helm/v3", f"v{versions.HELM}"),
@@ -22,6 +25,8 @@ ROOTS = {
         versions.PULUMI_KUBERNETES_MODULE,
     ),
     "coredns": ("github.com/coredns/coredns", f"v{versions.COREDNS}"),
+    "prometheus": ("github.com/prometheus/prometheus", versions.PROMETHEUS_MODULE),
+    SOURCE_ONLY: ("github.com/prometheus-operator/prometheus-operator", versions.PROMETHEUS_OPERATOR),
     "istio-api": ("istio.io/api", versions.ISTIO_API),
     "istio": ("istio.io/istio", versions.ISTIO_MODULE),
     istio_tests.GROUP: ("istio.io/istio", versions.ISTIO_MODULE),
@@ -52,15 +57,19 @@ def main() -> None:
     for group, (module, version) in ROOTS.items():
         folder = MODULES / group
         folder.mkdir(parents=True, exist_ok=True)
-        found = _output(["go", "mod", "download", "-json", f"{module}@{version}"], folder.parent)
-        upstream = json.loads(found)["GoMod"]
-        text = Path(upstream).read_text()
+        found = json.loads(_output(["go", "mod", "download", "-json", f"{module}@{version}"], folder.parent))
+        text = Path(found["GoMod"]).read_text()
         # Kubernetes refers to its own staging folders, which a consumer has to replace with releases.
         staging = re.findall(r"^\s*(?:replace\s+)?(k8s\.io/\S+) => \./staging/", text, re.MULTILINE)
         (go_version,) = re.findall(r"^go (\S+)$", text, re.MULTILINE)
         (folder / "go.sum").unlink(missing_ok=True)
         (folder / "go.mod").write_text(render(group, go_version, staging))
-        _output(["go", "mod", "tidy"], folder)
+        if group == SOURCE_ONLY:
+            sums = ((version, found["Sum"]), (f"{version}/go.mod", found["GoModSum"]))
+            (folder / "go.sum").write_text("".join(f"{module} {what} {digest}\n" for what, digest in sums))
+            _output(["go", "mod", "edit", "-fmt"], folder)
+        else:
+            _output(["go", "mod", "tidy"], folder)
         print(f"{group}: {module} {version}, go {go_version}")
 
 

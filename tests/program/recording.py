@@ -104,7 +104,7 @@ def _computed(args: mocks.MockResourceArgs) -> dict[str, Any]:
             return {"certPem": _certificate(args.name), "validityEndTime": "2028-11-20T12:00:00+02:00"}
         case "random:index/randomId:RandomId":
             return {"hex": "00ff"}
-        case "kubernetes:core/v1:Secret" if "-reader-token-" in args.name:
+        case "kubernetes:core/v1:Secret" if "-reader-token" in args.name:
             token = base64.b64encode(f"{TOKEN}{args.name}".encode()).decode()
             return {
                 "data": {

@@ -13,7 +13,7 @@ from mesh.config.resolved import Connection
 from mesh.live import objects
 from mesh.live.facts import FoundObject, FoundObjects, ObjectAddress
 from mesh.load import from_values
-from mesh.preflight import inventory
+from mesh.preflight import definitions, inventory
 from mesh.stacks import state
 from tests.program.conftest import write_kubeconfigs
 from tests.program.recording import PROJECT, Recording, run_config
@@ -21,6 +21,7 @@ from tests.program.recording import PROJECT, Recording, run_config
 _EXAMPLES = sorted((PROJECT / "examples").glob("*.yaml"))
 _TWO = PROJECT / "examples" / "two-clusters.yaml"
 _MINIMAL = {"istio-mesh:reader": {"role": "minimal"}, "istio-mesh:istio": {"version": "1.31.1"}}
+_MONITORED = {"istio-mesh:observability": {"enabled": True}, "istio-mesh:kiali": {"cluster": "east"}}
 _NAMESPACES = ("east-istio-system", "east-hello-world-namespace")
 
 
@@ -37,8 +38,8 @@ def _made(recording: Recording) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("stack_file", "sections"),
-    [*((path, {}) for path in _EXAMPLES), (_TWO, _MINIMAL)],
-    ids=[*(path.stem for path in _EXAMPLES), "minimal reader"],
+    [*((path, {}) for path in _EXAMPLES), (_TWO, _MINIMAL), (_TWO, _MONITORED)],
+    ids=[*(path.stem for path in _EXAMPLES), "minimal reader", "monitored"],
 )
 def test_the_inventory_is_what_the_program_makes_in_the_clusters(
     stack_file: Path, sections: dict[str, Any]
@@ -48,6 +49,12 @@ def test_the_inventory_is_what_the_program_makes_in_the_clusters(
     config = from_values("istio-mesh", flat, stack="dev", is_secret=lambda _: False)
     declared = {(d.type, d.name) for own in inventory.inventory(config).values() for d in own}
     assert declared == _made(run_config(flat))
+
+
+@pytest.fixture(autouse=True)
+def operators(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each cluster have the Prometheus Operator."""
+    monkeypatch.setattr(definitions, "problems", lambda *_: [])
 
 
 def _there(monkeypatch: pytest.MonkeyPatch, *paths: str) -> None:

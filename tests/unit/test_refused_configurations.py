@@ -56,7 +56,7 @@ CASES = (
         written="clusterz: {}",
         message=(
             "clusterz: unknown key; did you mean clusters? Expected one of: clusters, exposure, "
-            "helloWorld, istio, mesh, peers, reader, trust"
+            "helloWorld, istio, kiali, mesh, observability, peers, reader, trust"
         ),
     ),
     Case(
@@ -69,8 +69,8 @@ CASES = (
         written="clusters: {west: {netwrk: net-1}}",
         message=(
             "clusters.west.netwrk: unknown key; did you mean network? Expected one of: apiServer, "
-            "context, exposure, helloWorld, istio, kubeconfig, kubeconfigContents, network, offline, reader, "
-            "skipUnreachable, trust"
+            "context, exposure, helloWorld, istio, kubeconfig, kubeconfigContents, network, observability, "
+            "offline, reader, skipUnreachable, trust"
         ),
     ),
     Case(
@@ -112,6 +112,19 @@ CASES = (
         mistake="a section that is no map",
         written="mesh: dev",
         message="mesh: 'dev' is invalid: expected a map, for example {id: dev}",
+    ),
+    Case(
+        mistake="a Kiali in a cluster that is not there",
+        written="kiali: {cluster: north}",
+        message=(
+            "kiali.cluster: 'north' is no cluster of this stack; expected the one in which Kiali runs: "
+            "east, west"
+        ),
+    ),
+    Case(
+        mistake="a label that is a list",
+        written="observability: {labels: {release: [prometheus]}}",
+        message="observability.labels.release: expected a text, for example {release: kube-prometheus-stack}",
     ),
     Case(
         mistake="clusters as a list",

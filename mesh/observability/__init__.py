@@ -1,0 +1,1 @@
+"""Monitoring a mesh of clusters: what is scraped, alerts, a dashboard, and Kiali's access."""

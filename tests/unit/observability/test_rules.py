@@ -1,0 +1,36 @@
+"""Every alert is documented; `tests/e2e/test_observability_rules.py` has when they fire."""
+
+import re
+
+import pytest
+
+from mesh.observability.rules import rule_groups
+from tests.program.recording import PROJECT
+
+_RULES = [rule for group in rule_groups(["east"], remotes=1)["groups"] for rule in group["rules"]]
+
+
+@pytest.mark.parametrize("rule", _RULES, ids=lambda rule: rule["alert"])
+def test_every_alert_leads_to_a_section_that_names_it(rule: dict[str, dict[str, str]]) -> None:
+    """Whoever is woken up reads what to do."""
+    page, anchor = rule["annotations"]["runbook_url"].split("#")
+    sections = re.split(r"^## ", (PROJECT / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    by_anchor = {text.split("\n")[0].lower().replace(" ", "-"): text for text in sections}
+    assert f"`{rule['alert']}`" in by_anchor[anchor]
+
+
+def test_the_page_has_every_alert_with_its_severity() -> None:
+    """And no other."""
+    page = (PROJECT / "docs/observability.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(IstioMesh\w+)` \|.*\| (\w+) \|$", page, flags=re.MULTILINE)
+    assert sorted(rows) == sorted((rule["alert"], rule["labels"]["severity"]) for rule in _RULES)
+
+
+def test_a_faster_pace_changes_durations_and_counts_alone() -> None:
+    """What tests see is what users get."""
+
+    def without_durations(pace: float) -> str:
+        return re.sub(r"\b\d+s\b|> [\d.]+\b", "…", str(rule_groups(["east"], remotes=1, pace=pace)))
+
+    assert without_durations(1) == without_durations(1 / 60)
+    assert str(rule_groups(["east"], remotes=1)) != str(rule_groups(["east"], remotes=1, pace=1 / 60))
