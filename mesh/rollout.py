@@ -136,11 +136,11 @@ def steps(order: Sequence[Wave], releases: Sequence[WaitingRelease]) -> tuple[St
 def unexpected(findings: Iterable[Finding], waiting: Set[str], *, answered: bool) -> Iterator[Finding]:
     """The errors among findings, without those that a cluster has until its wave comes.
 
-    Where a call is not `answered`, all of them count.
+    Where a call is not `answered`, every finding counts.
     """
     for finding in findings:
-        until_its_wave = answered and finding.reason in _OF_THE_STACK and finding.cluster in waiting
-        if finding.severity is Severity.ERROR and not until_its_wave:
+        until_its_wave = finding.reason in _OF_THE_STACK and finding.cluster in waiting
+        if not answered or (finding.severity is Severity.ERROR and not until_its_wave):
             yield finding
 
 

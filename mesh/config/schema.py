@@ -407,7 +407,10 @@ class ClusterSection(Section):
     ] = Field(
         default=None, description="Overrides `helloWorld`. `true` or `false` is enough.", examples=["true"]
     )
-    observability: Annotated[ObservabilitySection | None, BeforeValidator(_switch)] = Field(
+    observability: Annotated[
+        ObservabilitySection | None,
+        BeforeValidator(_switch, json_schema_input_type=bool | ObservabilitySection | None),
+    ] = Field(
         default=None,
         description="Overrides `observability`. `true` or `false` is enough.",
         examples=["true"],
@@ -451,7 +454,9 @@ class StackSections(Section):
         description="The sample, for tests and `python -m mesh verify`.",
         examples=["{enabled: true}"],
     )
-    observability: Annotated[ObservabilitySection, BeforeValidator(_switch)] = Field(
+    observability: Annotated[
+        ObservabilitySection, BeforeValidator(_switch, json_schema_input_type=bool | ObservabilitySection)
+    ] = Field(
         default=ObservabilitySection(),
         description="Metrics and alerts, in clusters with the Prometheus Operator.",
         examples=["{enabled: true}"],

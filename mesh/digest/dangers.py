@@ -4,7 +4,7 @@ A cluster that joins endangers nobody, and of one that leaves only that is said.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar, cast
 
 from mesh.digest.authorities import trust_changes
 from mesh.digest.differences import difference, without_noise
@@ -95,7 +95,16 @@ def _no_longer_exposed(staying: Sequence[Step]) -> Iterator[Danger]:
                 clusters=clusters,
                 message=f"{what} goes in {listed(clusters)}: calls from other networks {when}",
             )
-    narrowed = [step for step in staying if step.type == _GATEWAY and step.change is Change.CHANGED]
+    changed = [step for step in staying if step.type == _GATEWAY and step.change is Change.CHANGED]
+    unknown = [step for step in changed if None in (_hosts(step.old_inputs), _hosts(step.new_inputs))]
+    for _, clusters in _grouped(unknown, lambda _: None):
+        yield Danger(
+            kind=DangerKind.CUT_OFF,
+            clusters=clusters,
+            message=f"what is exposed to other networks changes in {listed(clusters)}: calls from there may "
+            "fail. The hosts are secret, so it cannot be told which",
+        )
+    narrowed = [step for step in changed if step not in unknown]
     for (less, left), clusters in _grouped(narrowed, _narrowed):
         if less:
             yield Danger(
@@ -112,14 +121,21 @@ def _is_way_in(step: Step) -> bool:
 
 def _narrowed(step: Step) -> tuple[str, str]:
     """The hosts that nothing exposes any more, and those that stay, as lists."""
-    old, new = _hosts(step.old_inputs), _hosts(step.new_inputs)
+    old, new = _hosts(step.old_inputs) or [], _hosts(step.new_inputs) or []
     less = [host for host in old if not any(covers(other, host) for other in new)]
     return _quoted(less), _quoted(new)
 
 
-def _hosts(gateway: Json) -> list[str]:
-    servers: Sequence[object] = at(gateway, "spec", "servers") or ()
-    return [str(host) for server in servers for host in (as_map(server) or {}).get("hosts") or ()]
+def _hosts(gateway: Json) -> list[str] | None:
+    """The hosts of a Gateway; None where they are secret, and with them all around them may be."""
+    servers: object = at(gateway, "spec", "servers")
+    if not isinstance(servers, list):
+        return None
+    hosts = [at(as_map(server), "hosts") for server in cast(list[object], servers)]
+    if not all(isinstance(inner, list) for inner in hosts):
+        return None
+    found = [str(host) for inner in hosts for host in inner]
+    return None if any(host.startswith("[") for host in found) else found
 
 
 def _quoted(names: Iterable[str]) -> str:

@@ -90,7 +90,7 @@ class Step:
     def new_inputs(self) -> Json:
         """The inputs that the update sets; one secret for another is `[another secret]`."""
         inputs = as_map(self.new.get("inputs")) or {}
-        return _with_changed_secrets(inputs, self.differing) if self.old else inputs
+        return _with_changed_secrets(self.old_inputs, inputs, self.differing)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,10 +190,10 @@ def _state(steps: Sequence[Json], which: str) -> Json:
     return next(filter(None, states), None) or {}
 
 
-def _with_changed_secrets(inputs: Json, differing: Sequence[str]) -> Json:
-    changed = copy.deepcopy(dict(inputs))
+def _with_changed_secrets(old: Json, inputs: Json, differing: Sequence[str]) -> Json:
+    before, changed = dict(leaves(old)), copy.deepcopy(dict(inputs))
     for path, value in leaves(inputs):
-        if value == _SECRET and any(_is_part(dotted(path), other) for other in differing):
+        if value == before.get(path) == _SECRET and any(_is_part(dotted(path), other) for other in differing):
             inner: Any = changed
             for key in path[:-1]:
                 inner = inner[key]

@@ -35,6 +35,7 @@ from mesh.mappings import Json, as_map, at
 _CONNECT_SECONDS = 3
 _ANSWER_SECONDS = 15
 _MOST_CONNECTIONS = 16
+_NOT_DIALLED = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 # What the client raises for settings in a kubeconfig that it does not know or that have another type.
 _CLIENT_ERRORS = (
     AttributeError,
@@ -193,8 +194,9 @@ class KubernetesApi:
         """
         answer, text = self._answer("GET", path, {}, None)
         said = str((json_object(text) or {}).get("message", ""))
-        refused = "connection refused" in said  # by the pod, which the server has reached
-        return said if answer.status in (502, 503, 504) and said and not refused else None
+        # What refuses a connection has been reached, and so has what ends it.
+        failed = answer.status in _NOT_DIALLED and "dial tcp" in said and "connection refused" not in said
+        return said if failed else None
 
     def clock_ahead(self) -> float | None:
         """How many seconds the server's clock is ahead of this machine's; None where it does not say.

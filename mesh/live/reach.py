@@ -23,6 +23,7 @@ _REFUSED, _TIMED_OUT, _TUNNEL = 7, 28, 56
 _NO_CONNECTION = {5: "the proxy's name cannot be resolved", 6: "its name cannot be resolved"}
 _ROOTS = "/var/run/secrets/istio/root-cert.pem"
 _NOT_VERIFIED = re.compile(r"verify error:num=\d+:(.*)")
+_CLOSED = ("errno=", "unexpected eof", "alert")
 _NO_PROGRAM = ("executable file not found", "no such file or directory")
 
 
@@ -65,7 +66,7 @@ def reach(api: KubernetesApi, pod: str, targets: Iterable[Target]) -> dict[Targe
 def shake_hands(api: KubernetesApi, pod: str, services: Iterable[Service]) -> dict[Service, Handshake]:
     """What came of mutual TLS with services behind gateways, up to the client's certificate; all at once.
 
-    Nothing is known where the image has no openssl.
+    Nothing is known where the image has no openssl, and of what takes too long.
 
     Raises:
         ExecError: no command can be run in the pod.
@@ -81,11 +82,9 @@ def shake_hands(api: KubernetesApi, pod: str, services: Iterable[Service]) -> di
         if not _lacks_program(error):
             raise
         return {}
-    parts = output.split(_MARK)[1:]
-    said = {int(part.partition("\n")[0]): part for part in parts}
-    return {
-        wanted[number]: handshake(text) for number, text in said.items() if "openssl: not found" not in text
-    }
+    said = (part.partition("\n") for part in output.split(_MARK)[1:])
+    found = {wanted[int(number)]: handshake(words) for number, _, words in said}
+    return {service: shaken for service, shaken in found.items() if shaken}
 
 
 def command(targets: Sequence[Target]) -> list[str]:
@@ -136,11 +135,13 @@ def outcome(target: Target, said: Json) -> Reach:
     return Reach(address=target.address, connect_ms=round(connect, 1) or None)
 
 
-def handshake(said: str) -> Handshake:
-    """What openssl's words about a handshake mean. Pure."""
+def handshake(said: str) -> Handshake | None:
+    """What openssl's words about a handshake mean; None where it came to no end in time. Pure."""
     if distrusted := _NOT_VERIFIED.search(said):
         return Handshake(distrusted=distrusted[1])
-    return Handshake(closed="CONNECTION ESTABLISHED" not in said)
+    if "CONNECTION ESTABLISHED" in said:
+        return Handshake()
+    return Handshake(closed=True) if any(sign in said for sign in _CLOSED) else None
 
 
 def _failure(code: int, message: str, target: Target) -> str | None:

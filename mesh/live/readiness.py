@@ -9,7 +9,7 @@ from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.concurrent import for_each
 from mesh.live.inspected import Readiness
 from mesh.live.kubernetes_api import KubernetesApi
-from mesh.live.pods import containers, runs
+from mesh.live.pods import containers
 from mesh.mappings import Json, at
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -90,17 +90,17 @@ def _takes_pods(node: Json) -> bool:
 def _pods_unreachable(api: KubernetesApi, pods: Iterable[Json]) -> str | None:
     """Why the API server reaches no pod by a port other than the kubelet's, as it must for istiod's webhooks.
 
-    It connects to a pod for whoever asks it to. Nothing is known where no pod states a port.
+    It connects to a pod for whoever asks it to, here to ports of health probes, which speak HTTP. Nothing is
+    known where no pod has one.
     """
-    asked = [
-        (str(pod["metadata"]["namespace"]), str(pod["metadata"]["name"]), port)
-        for pod in pods
-        if runs(pod) and not at(pod, "spec", "hostNetwork") and (port := _port(pod))
-    ]
+    # Not those that are ready: where the kubelet does not reach them either, none is.
+    running = (pod for pod in pods if at(pod, "status", "phase") == "Running")
+    there = (pod for pod in running if not at(pod, "spec", "hostNetwork"))
+    asked = [path for pod in there if (path := _probed(pod))]
     why: str | None = None
-    for namespace, name, port in asked[:_MOST_PODS]:
+    for path in asked[:_MOST_PODS]:
         try:
-            why = api.proxy_failure(f"/api/v1/namespaces/{namespace}/pods/{name}:{port}/proxy/")
+            why = api.proxy_failure(path)
         except UnreachableError as error:
             why = str(error)  # the server waits longer for the pod than this program for the server
         if why is None:
@@ -108,14 +108,17 @@ def _pods_unreachable(api: KubernetesApi, pods: Iterable[Json]) -> str | None:
     return why
 
 
-def _port(pod: Json) -> int | None:
-    ports = [
-        int(port["containerPort"])
-        for container in containers(pod).values()
-        for port in container.get("ports") or ()
-        if port.get("protocol", "TCP") == "TCP"
-    ]
-    return next(iter(ports), None)
+def _probed(pod: Json) -> str | None:
+    """The path by which the API server asks what a pod's health probe asks; None where it has none."""
+    metadata = pod["metadata"]
+    for container in containers(pod).values():
+        for probe in ("readinessProbe", "livenessProbe"):
+            port = at(container, probe, "httpGet", "port")
+            if isinstance(port, int):
+                scheme = str(at(container, probe, "httpGet", "scheme") or "HTTP").lower()
+                where = f"/api/v1/namespaces/{metadata['namespace']}/pods"
+                return f"{where}/{scheme}:{metadata['name']}:{port}/proxy/"
+    return None
 
 
 def _waiting(services: Iterable[Json]) -> Iterator[str]:

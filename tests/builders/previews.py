@@ -10,12 +10,12 @@ from mesh.digest.releases import RenderedChange, release_changes
 from mesh.digest.report import PreviewReport
 from mesh.digest.steps import Preview, read
 
-_RECORDING = Path(__file__).resolve().parents[1] / "recordings" / "previews.json"
+_RECORDINGS = Path(__file__).resolve().parents[1] / "recordings" / "previews"
 
 
 def document(name: str) -> dict[str, Any]:
     """Return a recorded preview of a mesh of east and west, by the name of the change."""
-    return json.loads(_RECORDING.read_text(encoding="utf-8"))[name]
+    return json.loads((_RECORDINGS / f"{name}.json").read_text(encoding="utf-8"))
 
 
 def preview(name: str) -> Preview:

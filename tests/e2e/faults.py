@@ -20,6 +20,8 @@ from tests.e2e.stack import Stack
 SYSTEM = "istio-system"
 _NOTHING_IN = ["PREROUTING", "!", "-i", "lo", "-j", "DROP"]
 _OF_THE_SAMPLE = ("sidecar-missing", "sample-not-running", "service-missing", "dns-not-captured")
+_SEEN_FROM_INSIDE = {"remote-cluster-not-synced": "peer-api-server-unreachable"}
+"""Where a connection from inside the cluster shows the cause."""
 _OF_THE_SERVER = (
     "resourceVersion",
     "uid",
@@ -73,7 +75,7 @@ def sees(stack: Stack, caller: str, target: str, reason: str, *, seconds: float 
         if verdict.code == 1 and verdict.reasons(caller, target)[:1] == [reason]:
             if reason not in _OF_THE_SAMPLE:
                 finding = next(p for p in verdict.report["pairs"] if (p["from"], p["to"]) == (caller, target))
-                checks(stack, reason, finding["findings"][0]["cluster"])
+                checks(stack, _SEEN_FROM_INSIDE.get(reason, reason), finding["findings"][0]["cluster"])
             return verdict
         assert time.monotonic() < end, f"expected {caller} to {target} to fail with {reason}:\n{verdict}"
 

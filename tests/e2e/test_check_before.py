@@ -84,7 +84,7 @@ def test_a_user_without_rights_is_named(
         "create", "clusterrolebinding", "looker", "--clusterrole=looker", "--serviceaccount=default:viewer"
     )
     token = south.kubectl("create", "token", "viewer", "--namespace=default").strip()
-    config["clusters"]["south"]["kubeconfig"] = str(_as_user(south, {"token": token}, tmp_path))
+    config["clusters"]["south"]["kubeconfig"] = str(_kubeconfig(south, tmp_path, {"token": token}))
     stack.configure(config)
     finding = _finding(stack, "rights-missing", "south")
     assert "customresourcedefinitions.apiextensions.k8s.io" in finding["message"]
@@ -97,7 +97,9 @@ def test_a_login_that_is_refused_is_named(
     stack: Stack, config: dict[str, Any], kube: View, tmp_path: Path
 ) -> None:
     """A token that the API server does not know."""
-    config["clusters"]["south"]["kubeconfig"] = str(_as_user(kube("south"), {"token": "expired"}, tmp_path))
+    config["clusters"]["south"]["kubeconfig"] = str(
+        _kubeconfig(kube("south"), tmp_path, user={"token": "expired"})
+    )
     stack.configure(config)
     _finding(stack, "api-server-refuses", "south")
 
@@ -149,14 +151,6 @@ def test_a_release_of_somebody_else_is_named(stack: Stack, kube: View) -> None:
     _passes(stack, "update-refused")  # definitions of Istio's stay behind
 
 
-def test_two_entries_for_one_cluster_are_named(stack: Stack, config: dict[str, Any]) -> None:
-    """By what the clusters say of themselves."""
-    config["clusters"]["south"]["context"] = "north"
-    stack.configure(config)
-    finding = _finding(stack, "update-refused", "south")
-    assert "leads to the same cluster as that of north" in finding["message"]
-
-
 def test_an_address_by_which_no_peer_gets_in_is_named(stack: Stack, config: dict[str, Any]) -> None:
     """With another name than those in the certificate."""
     config["clusters"]["south"]["apiServer"] = {"tlsServerName": "south.example.com"}
@@ -190,8 +184,8 @@ def test_services_that_wait_for_an_address_are_named(stack: Stack) -> None:
     assert found["load-balancer-not-known"]["cluster"] == "north"
 
 
-def _as_user(kube: Kube, user: Mapping[str, str], folder: Path) -> Path:
-    """A kubeconfig like the administrator's, with another user; it is gone with the test."""
+def _kubeconfig(kube: Kube, folder: Path, user: Mapping[str, str]) -> Path:
+    """Write a kubeconfig like the administrator's, with another user; it is gone with the test."""
     shown = ["config", "view", "--minify", "--flatten", "--raw", f"--context={kube.context}"]
     done = subprocess.run(
         ["kubectl", *shown],

@@ -52,6 +52,11 @@ SETTINGS = {
     "helloWorld.enabled": "true",
     "helloWorld.image": "registry.example.com/hello:1",
     "helloWorld.clientImage": "registry.example.com/client:1",
+    "observability.enabled": "true",
+    "observability.labels.release": "prometheus",
+    "kiali.cluster": "north",
+    "kiali.namespace": "monitoring",
+    "rollout.waves[0][0]": "north",
     "peers.south.stack": "organization/istio-mesh/south",
     "clusters.north.context": "arctic",
     "clusters.north.kubeconfig": "~/.kube/north",
@@ -75,7 +80,7 @@ INTERMEDIATE = {
     "chain": "-----BEGIN CERTIFICATE-----",
 }
 SECRETS = ("privateKey", "kubeconfigContents", "reader.kubeconfig")
-OF_ONE_CLUSTER = ("istio.", "exposure.", "reader.", "helloWorld.", "trust.intermediate.")
+OF_ONE_CLUSTER = ("istio.", "exposure.", "reader.", "helloWorld.", "observability.", "trust.intermediate.")
 
 
 def _settings() -> dict[str, str]:
@@ -128,8 +133,8 @@ def stack(start_clusters: Callable[..., Any], new_stack: Callable[[str], Stack],
 
 def test_the_table_of_settings_is_complete():
     """A setting that is added to the models is to be added here."""
-    free_maps = r"(istio\.values\.(?:base|istiod|gateway))\..*"
-    paths = {re.sub(free_maps, r"\1.*", re.sub(r"\[0\]$", "", path)) for path in _settings()}
+    free_maps = r"(istio\.values\.(?:base|istiod|gateway)|observability\.labels)\..*"
+    paths = {re.sub(free_maps, r"\1.*", re.sub(r"(\[0\])+$", "", path)) for path in _settings()}
     assert set(_leaves(StackSections)) == paths
 
 

@@ -10,23 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).with_name("previews.json")
+FOLDER = Path(__file__).with_name("previews")
 _KEPT_OF_THE_SAME = ("mesh:", "pulumi:providers:kubernetes", "tls:")
-_KEPT = ("urn", "type", "custom", "parent", "provider", "retainOnDelete", "dependencies")
+_KEPT = ("urn", "type", "custom", "parent", "provider", "retainOnDelete")
+_CACERTS = "-cacerts"
 
 
 def main() -> None:
-    """Add the preview on the standard input, by the name that is the argument."""
+    """Write the preview on the standard input, by the name that is the argument."""
     (name,) = sys.argv[1:]
-    recorded = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    recorded[name] = compact(json.load(sys.stdin))
-    lines = (f"{json.dumps(key)}: {_in_lines(preview)}" for key, preview in sorted(recorded.items()))
-    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
-
-
-def _in_lines(preview: Mapping[str, Any]) -> str:
-    steps = ",\n".join(json.dumps(step, separators=(",", ":")) for step in preview["steps"])
-    return f'{{"steps": [\n{steps}\n]}}'
+    steps = compact(json.load(sys.stdin))["steps"]
+    lines = ",\n".join(json.dumps(step, separators=(",", ":")) for step in steps)
+    (FOLDER / f"{name}.json").write_text(f'{{"steps": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
 def compact(preview: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,7 +48,9 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _state(state: Mapping[str, Any], *, full: bool) -> dict[str, Any]:
-    kept = {key: state[key] for key in _KEPT if key in state and (full or key != "dependencies")}
+    kept = {key: state[key] for key in _KEPT if key in state}
+    if full and state["urn"].endswith(_CACERTS):
+        kept["dependencies"] = state["dependencies"]
     issuers = state.get("propertyDependencies", {}).get("caCertPem")
     if issuers:
         kept["propertyDependencies"] = {"caCertPem": issuers}

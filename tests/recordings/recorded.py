@@ -161,11 +161,11 @@ class RecordedApi(KubernetesApi):
 
     def get(self, path: str, **query: str) -> Json:
         """Give the recorded answer."""
-        return self._answer(get_key(path, query))
+        return self._given(get_key(path, query))
 
     def post(self, path: str, body: Json) -> Json:
         """Give the recorded answer."""
-        return self._answer(post_key(path, body))
+        return self._given(post_key(path, body))
 
     def execute(
         self, namespace: str, pod: str, container: str, command: Sequence[str], *, timeout: float
@@ -176,7 +176,7 @@ class RecordedApi(KubernetesApi):
             raise ExecError(failure)
         return CommandOutput(stdout=output["stdout"], stderr=output["stderr"])
 
-    def _answer(self, key: str) -> Json:
+    def _given(self, key: str) -> Json:
         answer = self._recorded(key)
         if "answer" not in answer:
             raise ApiError(answer["status"], answer["message"])

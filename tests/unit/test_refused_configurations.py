@@ -56,7 +56,7 @@ CASES = (
         written="clusterz: {}",
         message=(
             "clusterz: unknown key; did you mean clusters? Expected one of: clusters, exposure, "
-            "helloWorld, istio, kiali, mesh, observability, peers, reader, trust"
+            "helloWorld, istio, kiali, mesh, observability, peers, reader, rollout, trust"
         ),
     ),
     Case(

@@ -187,12 +187,13 @@ _WARNING = _DOWN.model_copy(update={"severity": Severity.WARNING})
 
 
 def test_a_cluster_has_its_old_mesh_configuration_until_its_wave() -> None:
-    """Afterwards that is an error, and so is anything else at any time; a warning never is."""
+    """Afterwards that is an error, and so is anything else at any time; a warning is none."""
     findings = (_NOT_LOADED, _DOWN, _WARNING)
     assert list(unexpected(findings, {"eu"}, answered=True)) == [_DOWN]
     assert list(unexpected(findings, set(), answered=True)) == [_NOT_LOADED, _DOWN]
 
 
 def test_a_call_without_an_answer_is_never_expected() -> None:
-    """Whatever the reason is."""
-    assert list(unexpected((_NOT_LOADED,), {"eu"}, answered=False)) == [_NOT_LOADED]
+    """Whatever the reason is, and even if a warning is all that is known."""
+    findings = (_NOT_LOADED, _WARNING)
+    assert list(unexpected(findings, {"eu"}, answered=False)) == [_NOT_LOADED, _WARNING]

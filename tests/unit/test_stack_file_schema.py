@@ -22,6 +22,7 @@ _SCHEMA = schema()
 _SECRET = {"secure": "v1:AAABAO6"}
 # Of the values of others: a kubeconfig, another setting, what a chart takes.
 _NOT_KNOWN_TO_A_SCHEMA = {
+    "a Kiali in a cluster that is not there",
     "a context that the kubeconfig lacks",
     "a kubeconfig that is not there",
     "a kubeconfig that may not be read",

@@ -12,7 +12,8 @@ from mesh.cli.stack import update
 
 _INTERRUPTED = """#!/bin/sh
 trap 'echo interrupted >> {said}; exit 1' INT
-echo started > {said}
+cut -d' ' -f6 /proc/$$/stat > {said}
+echo started >> {said}
 while :; do sleep 0.05; done
 """
 
@@ -47,5 +48,7 @@ def test_an_interruption_reaches_pulumi_once(tmp_path: Path, monkeypatch: pytest
     interrupting.start()
     assert update("dev") is False
     interrupting.join()
-    assert said.read_text(encoding="utf-8").splitlines() == ["started", "interrupted"]
+    session, *lines = said.read_text(encoding="utf-8").splitlines()
+    assert lines == ["started", "interrupted"]
+    assert session != str(os.getsid(0)), "a terminal would interrupt both, and Pulumi twice"
     assert signal.getsignal(signal.SIGINT) is handler, "the command's own handling comes back"

@@ -126,6 +126,20 @@ def test_a_narrowed_exposure_cuts_off() -> None:
     ]
 
 
+@pytest.mark.parametrize("servers", ["[secret]", [{"hosts": "[secret]"}], [{"hosts": ["[secret]"]}]])
+@pytest.mark.parametrize("which", ["old", "new"])
+def test_secret_hosts_may_cut_off(servers: object, which: str) -> None:
+    """The engine makes a secret of all that is around them: nobody knows which are exposed."""
+    state = {"type": "kubernetes:networking.istio.io/v1:Gateway", "custom": True}
+
+    def edit(step: Step) -> Step:
+        return replace(step, **{which: {**state, "inputs": {"spec": {"servers": servers}}}})
+
+    found = _with(preview("exposure"), "west-cross-network-gateway", edit)
+    ((_, _, message),) = [danger for danger in _dangers(found) if danger[1] == ("west",)]
+    assert message.startswith("what is exposed to other networks changes in west")
+
+
 def test_a_widened_exposure_cuts_nobody_off() -> None:
     """The same change, turned round."""
 

@@ -76,6 +76,15 @@ def test_a_secret_that_changes_is_told_apart_from_the_one_before() -> None:
     assert steps["east-istiod"].new_inputs["values"]["env"]["MY_TOKEN"] == "[another secret]"
 
 
+def test_a_secret_where_there_was_none_is_no_other_secret() -> None:
+    """It is seen that one comes, as with any value."""
+    step = _step("update", "oldState", "newState")
+    step["newState"]["inputs"] = {"of": "[secret]"}
+    step["detailedDiff"] = {"of": {"kind": "update"}}
+    (found,) = read({"steps": [step]}).steps
+    assert found.new_inputs == {"of": "[secret]"}
+
+
 def test_messages_are_told_once() -> None:
     """Without the prefix that Pulumi puts before them."""
     messages = [("error", "error: a\n"), ("warning", "warning: b"), ("warning", "warning: b"), ("info", "c")]

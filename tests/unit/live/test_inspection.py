@@ -32,7 +32,7 @@ def _pod(name: str, *, proxy: bool = True, namespace: str = "shop", **metadata: 
         "name": "istio-proxy" if proxy else "app",
         "image": "istio/proxyv2:1.31.0",
         "env": [{"name": key, "value": value} for key, value in variables.items()],
-        "ports": [{"containerPort": 8080}],
+        "readinessProbe": {"httpGet": {"path": "/ready", "port": 8181}},
     }
     return {
         "metadata": {"namespace": namespace, "name": name, "labels": {}, **metadata},
