@@ -125,7 +125,8 @@ def _await_program(pid: int) -> int | None:
     """Wait until a process is its program and no shell of ours; return its start time, None when it ended."""
 
     def begun() -> bool:
-        return not {"setsid", _DETACH} & set(_argv(pid))
+        argv = _argv(pid)  # empty while a program takes the place of another, and while a process ends
+        return start_time(pid) is None or bool(argv and not {"setsid", _DETACH} & {*argv})
 
     wait(begun, 30, f"process {pid} does not begin", interval=0.002)
     return start_time(pid)
