@@ -21,7 +21,8 @@ _RETRIES_PER_MINUTE = 0.5
 """What fails as often for ten minutes does not pass by itself: istiod tries again every 30 to 60 s."""
 
 # 1.31.0 says `closed` of each cluster whose remote secret was replaced: it closes the old connection last
-# (`pkg/kube/multicluster/clusterstore.go`). A cluster that is taken out has 0 for every status.
+# (`pkg/kube/multicluster/clusterstore.go`). Or it says `timeout` of the old one, 30 s after that began. So a
+# timeout counts only while requests fail. A cluster that is taken out has 0 for every status.
 # Up to 1.28 istiod has no `istiod_remote_cluster_sync_status`; from 1.29.0 to 1.29.6 it always says timeout.
 _STATUS_IS_WRONG = r"1\\.29\\.[0-6]\\D.*"
 _STATUS_IS_OF_NO_USE = rf"1\\.2[78]\\..*|{_STATUS_IS_WRONG}"
@@ -84,9 +85,12 @@ def _known(remotes: int, soon: str) -> Iterator[Document]:
 
 
 def _discovery(*, soon: str, window: str, hour: str, retries: str) -> Iterator[Document]:
+    status = "istiod_remote_cluster_sync_status"
+    failing = f"sum by (cluster, remote_cluster) ({_counted('controller_sync_errors_total', window)}) > 0"
     yield _alert(
         "IstioMeshRemoteClusterNotSynced",
-        'max by (cluster, remote_cluster) (istiod_remote_cluster_sync_status{status=~"syncing|timeout"} == 1 '
+        f'max by (cluster, remote_cluster) (({status}{{status="syncing"}} == 1 '
+        f'or ({status}{{status="timeout"}} == 1 and on (cluster, remote_cluster) {failing})) '
         f'unless on (cluster, namespace, pod) pilot_info{{version=~"{_STATUS_IS_WRONG}"}})',
         wait=soon,
         severity="critical",
