@@ -64,20 +64,11 @@ def from_stack(project: str) -> StackConfig:
     """
     flat = {**pulumi.runtime.get_config_env(), **pulumi.runtime.config.CONFIG.get()}
     try:
-        return from_values(project, flat, stack=pulumi.get_stack(), is_secret=pulumi.runtime.is_config_secret)
+        return load_values(
+            project, flat, stack=pulumi.get_stack(), is_secret=pulumi.runtime.is_config_secret
+        ).valid()
     except ConfigurationError as error:
         raise pulumi.RunError(str(error)) from error
-
-
-def from_values(
-    project: str, values: Mapping[str, str], *, stack: str, is_secret: Callable[[str], bool]
-) -> StackConfig:
-    """What `load_values` gives, where nothing is wrong with it.
-
-    Raises:
-        ConfigurationError: with all problems.
-    """
-    return load_values(project, values, stack=stack, is_secret=is_secret).valid()
 
 
 def load_values(
@@ -112,25 +103,6 @@ def _decoded(value: str) -> object:
 
 def _read(path: str) -> str:
     return Path(os.path.expanduser(path)).read_text(encoding="utf-8")  # noqa: PTH111 - `~other` too
-
-
-def parse(
-    raw: Mapping[str, object],
-    *,
-    read: Callable[[str], str] = _read,
-    kubeconfigs: Sequence[str] = (DEFAULT_FILE,),
-    secret: Set[str] = frozenset(),
-    written: Mapping[str, object] | None = None,
-    path_prefix: str = "",
-) -> StackConfig:
-    """What `load` gives, where nothing is wrong with it.
-
-    Raises:
-        ConfigurationError: with all problems.
-    """
-    return load(
-        raw, read=read, kubeconfigs=kubeconfigs, secret=secret, written=written, path_prefix=path_prefix
-    ).valid()
 
 
 def load(

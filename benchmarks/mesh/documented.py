@@ -10,7 +10,7 @@ import yaml
 from benchmarks.mesh import plan, settings
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio import values
-from mesh.load import parse
+from mesh.load import load
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "documented"
 
@@ -23,7 +23,7 @@ class Documented:
     ) -> None:
         """`folder` is for the script alone; what is in it goes."""
         self._script = SCRIPTS / f"{way}.sh"
-        self._mesh = parse(settings.sections(config))
+        self._mesh = load(settings.sections(config)).valid()
         cluster = next(iter(self._mesh.clusters.values()))
         self.environment = {
             **environment,

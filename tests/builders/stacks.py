@@ -4,7 +4,7 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from mesh.config.resolved import StackConfig
-from mesh.load import parse
+from mesh.load import load
 from tests.builders.kubeconfigs import kubeconfig
 
 
@@ -19,4 +19,4 @@ def stack_config(
     servers = {c.get("context", name): f"https://{name}.example.com:6443" for name, c in clusters.items()}
     entries = {name: {"context": name, **cluster} for name, cluster in clusters.items()}
     raw = {"mesh": {"id": "dev"}, **sections, "clusters": entries}
-    return parse(raw, read=lambda _: kubeconfig(servers), secret=secret, written=written)
+    return load(raw, read=lambda _: kubeconfig(servers), secret=secret, written=written).valid()

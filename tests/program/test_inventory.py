@@ -12,7 +12,7 @@ import yaml
 from mesh.config.resolved import Connection
 from mesh.live import objects
 from mesh.live.facts import FoundObject, FoundObjects, ObjectAddress
-from mesh.load import from_values
+from mesh.load import load_values
 from mesh.preflight import definitions, inventory
 from mesh.stacks import state
 from tests.program.conftest import write_kubeconfigs
@@ -46,7 +46,7 @@ def test_the_inventory_is_what_the_program_makes_in_the_clusters(
 ) -> None:
     """Else something would be taken over without a word, or make an update fail half way."""
     flat = _flat(stack_file, **sections)
-    config = from_values("istio-mesh", flat, stack="dev", is_secret=lambda _: False)
+    config = load_values("istio-mesh", flat, stack="dev", is_secret=lambda _: False).valid()
     declared = {(d.type, d.name) for own in inventory.inventory(config).values() for d in own}
     assert declared == _made(run_config(flat))
 

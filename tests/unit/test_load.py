@@ -10,7 +10,7 @@ import pytest
 from mesh.config.problems import ConfigurationError
 from mesh.config.types import PUBLIC
 from mesh.kubeconfig.read import default_files
-from mesh.load import from_values, parse
+from mesh.load import load, load_values
 from tests.builders.certificates import authority
 from tests.builders.kubeconfigs import kubeconfig
 
@@ -28,7 +28,7 @@ def read(path: str) -> str:
 def connection(environment: Mapping[str, str], **cluster: Any) -> tuple[str, str]:
     """Path of the kubeconfig that a cluster is reached by, and URL of its API server."""
     raw = {"mesh": {"id": "dev"}, "clusters": {"one": cluster}}
-    found = parse(raw, read=read, kubeconfigs=default_files(environment)).clusters["one"]
+    found = load(raw, read=read, kubeconfigs=default_files(environment)).valid().clusters["one"]
     return found.connection.path, found.api_server.server
 
 
@@ -89,7 +89,7 @@ def test_a_stack_is_loaded_with_the_environment_of_its_process(
     (tmp_path / "config").write_text(WEST, encoding="utf-8")
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/gone:{tmp_path}/config")
     values = {"p:mesh": '{"id": "dev"}', "p:clusters": '{"west": {"context": "west"}}'}
-    config = from_values("p", values, stack="dev", is_secret=lambda key: key == "p:clusters")
+    config = load_values("p", values, stack="dev", is_secret=lambda key: key == "p:clusters").valid()
     assert config.clusters["west"].connection.path == f"{tmp_path}/config"
     assert config.secrets.paths == {("clusters",)}
 
@@ -102,7 +102,7 @@ def authority_for_peers(cluster: Mapping[str, Any], **peers: Any) -> str | None:
     text = kubeconfig({"one": "https://one.example.com"}, cluster=cluster)
     raw = {"mesh": {"id": "dev"}, "clusters": {"one": {"context": "one", "apiServer": peers}}}
     files = {"~/.kube/config": text, "/pki/ca.pem": OTHER, "/pki/key.pem": "no certificate"}
-    return parse(raw, read=lambda path: files[path]).clusters["one"].api_server.certificate_authority
+    return load(raw, read=lambda path: files[path]).valid().clusters["one"].api_server.certificate_authority
 
 
 def data(pem: str) -> dict[str, str]:
@@ -161,6 +161,6 @@ def test_relative_paths_are_refused_with_the_command_that_removes_them() -> None
     for entry, option in (({"kubeconfig": "/k"}, " --kubeconfig /k"), ({"kubeconfigContents": text}, "")):
         raw = {"mesh": {"id": "dev"}, "clusters": {"one": {"context": "one", **entry}}}
         with pytest.raises(ConfigurationError) as error:
-            parse(raw, read=lambda _: text, secret={"clusters"})
+            load(raw, read=lambda _: text, secret={"clusters"}).valid()
         [problem] = error.value.problems
         assert f"`kubectl config view --minify --flatten --context one{option}` writes one" in problem.message

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from mesh.config.problems import ConfigurationError
-from mesh.load import parse
+from mesh.load import load
 from mesh.mappings import deep_merge
 from tests.builders.kubeconfigs import kubeconfig
 
@@ -583,13 +583,13 @@ CASES = (
 
 def _refusal(raw: dict[str, Any]) -> list[str]:
     with pytest.raises(ConfigurationError) as refused:
-        parse(raw, read=_read)
+        load(raw, read=_read).valid()
     return [str(problem) for problem in refused.value.problems]
 
 
 def test_the_configuration_that_cases_start_from_is_right():
     """So that each case is refused for its own mistake alone."""
-    assert set(parse(yaml.safe_load(BASE), read=_read).clusters) == {"east", "west"}
+    assert set(load(yaml.safe_load(BASE), read=_read).valid().clusters) == {"east", "west"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.mistake)
@@ -624,9 +624,9 @@ def test_all_mistakes_are_told_in_one_go():
     clusters: {west: {network: net-east, apiServer: {server: "https://localhost:6443"}}}
     """
     with pytest.raises(ConfigurationError) as refused:
-        parse(
+        load(
             deep_merge(yaml.safe_load(BASE), yaml.safe_load(written)), read=_read, path_prefix="istio-mesh:"
-        )
+        ).valid()
     first, *lines = str(refused.value).splitlines()
     assert first == "4 problems in the stack's configuration; nothing was changed."
     assert [line.strip().partition(": ")[0] for line in lines] == [
@@ -641,7 +641,7 @@ def test_what_is_secret_is_never_repeated():
     """Not even where it is what is wrong."""
     raw = deep_merge(yaml.safe_load(BASE), {"clusters": {"west": {"skipUnreachable": "hunter2"}}})
     with pytest.raises(ConfigurationError) as refused:
-        parse(raw, read=_read, secret={"clusters"})
+        load(raw, read=_read, secret={"clusters"}).valid()
     assert "hunter2" not in str(refused.value)
     assert "clusters.west.skipUnreachable" in str(refused.value)
 
@@ -650,5 +650,5 @@ def test_a_broken_kubeconfig_is_not_quoted():
     """A parser's own message would show the lines around the mistake, which may hold a token."""
     raw = deep_merge(yaml.safe_load(BASE), {"clusters": {"west": {"kubeconfig": "torn"}}})
     with pytest.raises(ConfigurationError) as refused:
-        parse(raw, read=lambda path: "token: hunter2: [" if path == "torn" else _read(path))
+        load(raw, read=lambda path: "token: hunter2: [" if path == "torn" else _read(path)).valid()
     assert "hunter2" not in str(refused.value)

@@ -17,7 +17,7 @@ from mesh.live import pairs
 from mesh.live.facts import Answers, Pair
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.sample import call
-from mesh.load import parse
+from mesh.load import load
 from tests.builders.certificates import authority
 from tests.builders.kubeconfigs import kubeconfig
 from tests.builders.servers import Server
@@ -308,7 +308,7 @@ def test_a_kubeconfig_that_can_no_longer_be_used_is_named(recording: Recording, 
     for name, user in (("east", None), ("west", {"exec": command})):
         (tmp_path / name).write_text(kubeconfig({name: f"https://{name}.example.com"}, user=user))
     clusters = {name: {"context": name, "kubeconfig": str(tmp_path / name)} for name in ("east", "west")}
-    config = parse({"mesh": {"id": "dev"}, "helloWorld": True, "clusters": clusters})
+    config = load({"mesh": {"id": "dev"}, "helloWorld": True, "clusters": clusters}).valid()
     found = _findings(recording, config)
     [finding] = found[Pair(caller="east", target="west")]
     assert (finding.reason, finding.cluster) == (Reason.API_SERVER_REFUSES, "west")

@@ -7,7 +7,7 @@ import pytest
 
 from mesh.config.problems import ConfigurationError
 from mesh.config.resolved import StackConfig
-from mesh.load import parse
+from mesh.load import load
 from mesh.rules.api_servers import problems
 from tests.builders.kubeconfigs import kubeconfig
 
@@ -16,11 +16,11 @@ _SERVER = "https://east.example.com:6443"
 
 def _stack(server: str = _SERVER, *, cluster: dict[str, Any] | None = None, **entry: Any) -> StackConfig:
     text = kubeconfig({"east": server}, cluster=cluster)
-    return parse(
+    return load(
         {"mesh": {"id": "dev"}, "clusters": {"east": {"context": "east", **entry}}},
         read=lambda _: text,
         secret={"clusters"},
-    )
+    ).valid()
 
 
 def _refused(*arguments: Any, **settings: Any) -> str:

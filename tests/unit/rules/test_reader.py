@@ -7,7 +7,7 @@ import pytest
 
 from mesh.config.problems import ConfigurationError
 from mesh.istio.values import istiod
-from mesh.load import parse
+from mesh.load import load
 from tests.builders.kubeconfigs import kubeconfig
 from tests.builders.stacks import stack_config
 
@@ -20,7 +20,7 @@ def problems(
     clusters = {"east": {"context": "east", **east}, "west": {"context": "west", **west}}
     raw = {"mesh": {"id": "dev"}, **sections, "clusters": clusters}
     try:
-        parse(raw, read=lambda _: kubeconfig(servers), secret=secret)
+        load(raw, read=lambda _: kubeconfig(servers), secret=secret).valid()
     except ConfigurationError as wrong:
         return [str(problem) for problem in wrong.problems]
     return []

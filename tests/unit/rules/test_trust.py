@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from mesh.config.problems import ConfigurationError
-from mesh.load import parse
+from mesh.load import load
 from tests.builders.certificates import Authority, authority
 from tests.builders.kubeconfigs import kubeconfig
 
@@ -29,7 +29,7 @@ def problems(
     raw = {"mesh": {"id": "dev"}, "trust": {"root": root}, "clusters": {"east": east}}
     text = kubeconfig({"east": "https://east.example.com:6443"})
     try:
-        parse(raw, read=lambda _: text, secret={"trust", "clusters"})
+        load(raw, read=lambda _: text, secret={"trust", "clusters"}).valid()
     except ConfigurationError as wrong:
         return [str(problem) for problem in wrong.problems]
     return []
