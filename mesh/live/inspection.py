@@ -5,8 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-import yaml
-
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio.names import (
     GATEWAY_LABEL,
@@ -16,6 +14,8 @@ from mesh.istio.names import (
     NETWORK_LABEL,
     PROXY_CONTAINER,
 )
+from mesh.kubeconfig.accepted import accepted
+from mesh.kubeconfig.read import entries
 from mesh.live.admission import read_injection, read_validation
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.concurrent import for_each
@@ -201,20 +201,19 @@ def _services(target: ClusterInspection) -> dict[str, Service]:
 
 
 def _api_server(link: LinkFacts) -> Target | None:
-    """The API server in a remote secret; None where there is none that can be read."""
+    """The API server in a remote secret; None where istiod would not use it either.
+
+    A proxy with credentials in its URL is left alone: they would become an argument of a command.
+    """
     try:
-        document = as_map(yaml.safe_load(link.kubeconfig or "")) or {}
-        cluster = document["clusters"][0]["cluster"]
-        parts = urlsplit(str(cluster["server"]))
-        port = parts.port or (80 if parts.scheme == "http" else 443)
-    except (yaml.YAMLError, LookupError, TypeError, ValueError):
+        (cluster,) = entries(accepted(link.kubeconfig or ""), "clusters")
+    except ValueError:
         return None
-    proxy = cluster.get("proxy-url")
-    return Target(
-        address=_with_port(parts.hostname or "", port),
-        tls=parts.scheme == "https",
-        proxy=str(proxy) if proxy else None,
-    )
+    server = urlsplit(str(at(cluster, "cluster", "server")))
+    proxy: str | None = at(cluster, "cluster", "proxy-url")
+    if proxy and urlsplit(proxy).username is not None:
+        return None
+    return Target(address=_with_port(server.hostname or "", server.port or 443), tls=True, proxy=proxy)
 
 
 def _with_port(address: str, port: int) -> str:

@@ -103,7 +103,8 @@ def command(targets: Sequence[Target]) -> list[str]:
             str(_CONNECT_SECONDS),
             "--max-time",
             str(_MOST_SECONDS),
-            *(["--proxy", target.proxy] if target.proxy else []),
+            # As in Go, a SOCKS proxy looks the name up.
+            *(["--proxy", target.proxy.replace("socks5:", "socks5h:")] if target.proxy else []),
             f"{'https' if target.tls else 'http'}://{target.address}/version",
         ]
     return ["curl", "--parallel", "--parallel-immediate", *words]

@@ -1,5 +1,6 @@
 """What curl and openssl say of connections from inside a cluster; their words are those of the real ones."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -88,6 +89,7 @@ def test_all_targets_are_tried_by_one_command() -> None:
     assert first.endswith(f"http://{_ADDRESS}/version")
     assert second.endswith("--proxy http://proxy:3128 https://203.0.113.2:6443/version")
     assert "--proxy" not in first
+    assert "socks5h://proxy:1080" in command([replace(_BY_PROXY, proxy="socks5://proxy:1080")])
 
 
 def test_a_handshake_names_istios_protocol_and_the_service() -> None:
