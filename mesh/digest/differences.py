@@ -102,7 +102,7 @@ def _document(text: str) -> Mapping[str, Any] | None:
 
 
 def _scalar(value: object) -> str:
-    """A value as YAML has it, so that a text is told apart from a number."""
+    """A value as YAML has it, in which a text differs from a number."""
     if isinstance(value, str) and not _MISTAKEN.fullmatch(value):
         return value
     return json.dumps(value)

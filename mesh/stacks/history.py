@@ -32,7 +32,7 @@ def configuration(
 
     Args:
         update: with its secrets in plain text.
-        written: the configuration as it stands in the stack file.
+        written: the configuration as the stack file has it.
         plain: the same with secrets in plain text, as Pulumi gives it.
         encrypt: gives the text that a stack file has for a secret.
 

@@ -16,11 +16,8 @@ from mesh.health.finding import Finding, Reason, Severity
 from mesh.health.junit import junit
 from mesh.health.report import CheckReport, CheckResult, Outcome
 from mesh.live.facts import (
-    Cacerts,
     ClusterFacts,
-    Gateway,
     LinkFacts,
-    ObservedTrust,
     Pair,
     PairFacts,
     RemoteSecret,
@@ -38,17 +35,11 @@ from mesh.live.inspected import (
     Readiness,
 )
 from tests.builders.certificates import authority
+from tests.builders.facts import cluster_facts, observed_trust
 
 _NOW = datetime.now(UTC)
-_RUNS = Workload(pods=1, ready=1, injected=1)
 _ROOT = authority("dev root CA 1", days=(-1, 400))
 _SECRET = RemoteSecret(name="istio-remote-secret-west", labelled=True, kubeconfigs={"west": ""})
-
-
-def _trust(*, days: float = 300) -> ObservedTrust:
-    intermediate = authority("intermediate", issuer=_ROOT, days=(-1, days)).pem
-    cacerts = Cacerts(certificate=intermediate, chain="", roots=_ROOT.pem)
-    return ObservedTrust(cacerts=cacerts, published_roots=_ROOT.pem)
 
 
 def _pod(**changes: Any) -> InjectedPod:
@@ -65,19 +56,9 @@ def _pod(**changes: Any) -> InjectedPod:
 
 def _cluster(name: str, *, facts: dict[str, Any] | None = None, **changes: Any) -> ClusterInspection:
     """A cluster in which everything is right."""
-    known = ClusterFacts(
-        name=name,
-        network=f"net-{name}",
-        network_label=f"net-{name}",
-        istiod=_RUNS,
-        remotes={"istiod-1": {"east": "synced", "west": "synced"}},
-        gateway=Gateway(
-            service="LoadBalancer", workload=_RUNS, addresses=("203.0.113.7",), hosts=("*.local",)
-        ),
-        trust=_trust(),
-    )
+    trust = observed_trust(_ROOT, days=(-1, 300))
     inspection = ClusterInspection(
-        facts=dataclasses.replace(known, **facts or {}),
+        facts=cluster_facts(name, **{"trust": trust, **(facts or {})}),
         istio="1.31.0",
         kubernetes="v1.36.3",
         clock=0.4,
@@ -157,7 +138,7 @@ FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
         "east",
     ),
     "end of a certificate": (
-        _mesh(_cluster("east", facts={"trust": _trust(days=20)})),
+        _mesh(_cluster("east", facts={"trust": observed_trust(_ROOT, days=(-1, 20))})),
         Reason.CERTIFICATE_EXPIRES,
         "east",
     ),

@@ -22,37 +22,18 @@ from mesh.live.facts import (
     TokenCheck,
     Workload,
 )
-from tests.builders.certificates import Authority, authority
+from tests.builders.certificates import authority
+from tests.builders.facts import RUNS, cluster_facts, observed_trust
 
 _NOW = datetime.now(UTC)
-_RUNS = Workload(pods=1, ready=1, injected=1)
 _ROOT = authority("dev root CA 1")
 _OTHER_ROOT = authority("another root")
 
 
 def _cluster(name: str, **changes: Any) -> ClusterFacts:
-    """A cluster in which everything is right."""
-    facts = ClusterFacts(
-        name=name,
-        network=f"net-{name}",
-        network_label=f"net-{name}",
-        istiod=_RUNS,
-        remotes={"istiod-1": {"east": "synced", "west": "synced"}},
-        gateway=Gateway(
-            service="LoadBalancer", workload=_RUNS, addresses=("203.0.113.7",), hosts=("*.local",)
-        ),
-        trust=_trust(_ROOT),
-        sample=Sample(service=True, server=_RUNS, client=_RUNS, client_pod="client-1", dns_capture=True),
-    )
-    return dataclasses.replace(facts, **changes)
-
-
-def _trust(
-    root: Authority, *, days: tuple[float, float] = (-1, 1), bundle: str = "", published: str = ""
-) -> ObservedTrust:
-    intermediate = authority("intermediate", issuer=root, days=days).pem
-    cacerts = Cacerts(certificate=intermediate, chain="", roots=bundle or root.pem)
-    return ObservedTrust(cacerts=cacerts, published_roots=published or root.pem)
+    """A cluster in which everything is right, with the sample."""
+    sample = Sample(service=True, server=RUNS, client=RUNS, client_pod="client-1", dns_capture=True)
+    return cluster_facts(name, **{"trust": observed_trust(_ROOT), "sample": sample, **changes})
 
 
 _SECRET = RemoteSecret(name="istio-remote-secret-west", labelled=True, kubeconfigs={"west": ""})
@@ -151,9 +132,12 @@ FAULTS = {
     ),
     "no network label": (_west(network_label=None), ("network-label-missing", "west")),
     "another network label": (_west(network_label="net-east"), ("network-label-missing", "west")),
-    "intermediate ended": (_west(trust=_trust(_ROOT, days=(-2, -0.01))), ("intermediate-expired", "west")),
+    "intermediate ended": (
+        _west(trust=observed_trust(_ROOT, days=(-2, -0.01))),
+        ("intermediate-expired", "west"),
+    ),
     "intermediate begins later": (
-        _east(trust=_trust(_ROOT, days=(0.04, 1))),
+        _east(trust=observed_trust(_ROOT, days=(0.04, 1))),
         ("intermediate-not-yet-valid", "east"),
     ),
     "no cacerts": (_east(trust=ObservedTrust()), ("cacerts-unusable", "east")),
@@ -161,9 +145,9 @@ FAULTS = {
         _west(trust=ObservedTrust(cacerts=Cacerts(certificate="x", chain="", roots="x"))),
         ("cacerts-unusable", "west"),
     ),
-    "another root": (_west(trust=_trust(_OTHER_ROOT)), ("different-roots", "west")),
+    "another root": (_west(trust=observed_trust(_OTHER_ROOT)), ("different-roots", "west")),
     "root not handed out": (
-        _east(trust=_trust(_ROOT, published=_OTHER_ROOT.pem)),
+        _east(trust=observed_trust(_ROOT, published=_OTHER_ROOT.pem)),
         ("root-not-loaded", "east"),
     ),
 }
@@ -237,8 +221,8 @@ def test_two_roots_are_one_trust_while_the_root_is_rotated() -> None:
     """A cluster whose bundle has both roots trusts the intermediates of both."""
     both = _ROOT.pem + _OTHER_ROOT.pem
     facts = _pair(
-        caller=_cluster("east", trust=_trust(_ROOT, bundle=both, published=both)),
-        target=_cluster("west", trust=_trust(_OTHER_ROOT, bundle=both, published=both)),
+        caller=_cluster("east", trust=observed_trust(_ROOT, bundle=both, published=both)),
+        target=_cluster("west", trust=observed_trust(_OTHER_ROOT, bundle=both, published=both)),
     )
     assert _reasons(facts, answered=True) == []
 
