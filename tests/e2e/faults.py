@@ -100,10 +100,12 @@ def checks(stack: Stack, reason: str, cluster: str, *, code: int = 1, seconds: f
     end = time.monotonic() + seconds
     while True:
         returned, report = check(stack)
-        finding = findings(report).get(reason)
-        if finding and finding["cluster"] == cluster and returned == code:
+        found = [result["finding"] for result in report["results"] if result["finding"]]
+        named = (finding for finding in found if (finding["reason"], finding["cluster"]) == (reason, cluster))
+        finding = next(named, None)
+        if finding and returned == code:
             return finding
-        assert time.monotonic() < end, f"expected {reason} in {cluster}:\n{findings(report)}"
+        assert time.monotonic() < end, f"expected {reason} in {cluster}:\n{found}"
 
 
 def mended(stack: Stack) -> None:
