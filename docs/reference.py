@@ -26,9 +26,9 @@ file if its first line names [the schema](stack-file.schema.json). The path is r
 
     # yaml-language-server: $schema=docs/stack-file.schema.json
 
-An unknown key is an error. `istio`, `exposure`, `reader`, `helloWorld`, `observability` and
-`trust.intermediate` apply to all clusters. Set the same keys below `clusters.<name>` to override them for one
-cluster.
+An unknown key is an error. `istio`, `gateway`, `sees`, `exposure`, `reader`, `helloWorld`, `observability`
+and `trust.intermediate` apply to all clusters. Set the same keys below `clusters.<name>` to override them for
+one cluster.
 
 `make reference` generates this page and the schema from `mesh/config/schema.py`. Do not edit them.
 """
@@ -39,7 +39,8 @@ def page(stack: type[BaseModel] = StackSections) -> str:
     """The page in Markdown.
 
     Args:
-        stack: the model of a whole stack file; each field is a section, or a map of sections by name.
+        stack: the model of a whole stack file; each field is a section, a map of sections by name, or a
+            setting.
 
     Raises:
         TypeError: a field has a type that the page has no words for; the message names its key.
@@ -47,17 +48,21 @@ def page(stack: type[BaseModel] = StackSections) -> str:
     documented: dict[type[BaseModel], str] = {}
     parts = [_HEADER]
     for name, field in stack.model_fields.items():
-        key = field.alias or name
-        model, path = _section(field.annotation), key
-        if model is None:
-            model, path = _named_section(key, field.annotation), f"{key}.<name>"
+        path = key = field.alias or name
+        if (model := _section(field.annotation)) is not None:
+            rows = _rows(model, path, documented)
+        elif (model := _named_section(field.annotation)) is not None:
+            path = f"{key}.<name>"
+            rows = _rows(model, path, documented)
+        else:
+            rows = iter([_row(key, field, documented)])
         lines = [
             f"## `{path}`\n",
             f"{field.description}\n",
             "| key | type | default | meaning | example |",
             "|---|---|---|---|---|",
         ]
-        parts.append("\n".join([*lines, *_rows(model, path, documented)]) + "\n")
+        parts.append("\n".join([*lines, *rows]) + "\n")
     return "\n".join(parts)
 
 
@@ -69,24 +74,25 @@ def _rows(model: type[BaseModel], path: str, documented: dict[type[BaseModel], s
         if inner is not None and field.default is not None:
             yield from _rows(inner, key, documented)
             continue
-        example = f"`{field.examples[0]}`" if field.examples else ""
-        type_ = _type(key, field.annotation, documented)
-        cells = [f"`{key}`", type_, _default(field), field.description or "", example]
-        escaped = (cell.replace("|", "\\|") for cell in cells)
-        yield f"| {' | '.join(escaped)} |"
+        yield _row(key, field, documented)
 
 
-def _named_section(key: str, annotation: Any) -> type[BaseModel]:
+def _row(key: str, field: FieldInfo, documented: Mapping[type[BaseModel], str]) -> str:
+    example = f"`{field.examples[0]}`" if field.examples else ""
+    type_ = _type(key, field.annotation, documented)
+    cells = [f"`{key}`", type_, _default(field), field.description or "", example]
+    escaped = (cell.replace("|", "\\|") for cell in cells)
+    return f"| {' | '.join(escaped)} |"
+
+
+def _named_section(annotation: Any) -> type[BaseModel] | None:
     """The model of the values of a map of sections by name."""
     arguments = get_args(annotation)
-    model = _section(arguments[1]) if get_origin(annotation) is dict else None
-    if model is None:
-        raise TypeError(f"{key}: expected a section or a map of sections by name, not {annotation}")
-    return model
+    return _section(arguments[1]) if get_origin(annotation) is dict else None
 
 
 def _section(annotation: Any) -> type[BaseModel] | None:
-    if get_origin(annotation) is dict:
+    if get_origin(annotation) in (dict, tuple):
         return None
     candidates = [annotation, *get_args(annotation)]
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
@@ -94,6 +100,8 @@ def _section(annotation: Any) -> type[BaseModel] | None:
 
 def _type(key: str, annotation: Any, documented: Mapping[type[BaseModel], str]) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is tuple and isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel):
+        return "list of maps"
     if origin is tuple:
         return f"list of {_type(key, arguments[0], documented)}"
     if origin is dict:

@@ -13,7 +13,7 @@ from mesh.observability.kiali import READER, KialiReader, kiali_secret
 from mesh.offline import OfflineCluster, declare, providers_to_nowhere
 from mesh.pki.certificates import earliest, fingerprint
 from mesh.pki.rotation import plan_roots
-from mesh.plan import links
+from mesh.plan import links, remotes
 from mesh.provider import kubernetes_provider
 from mesh.secret_values import transformation
 from mesh.stacks import contract
@@ -80,7 +80,7 @@ class Mesh(pulumi.ComponentResource):
                 root=self.root,
                 certificate=certificates.get(cluster.name, ""),
                 kept=kept,
-                remotes=config.remotes,
+                remotes=len(remotes(config, cluster.name)),
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
             )
             for cluster in config.online.values()
@@ -89,11 +89,11 @@ class Mesh(pulumi.ComponentResource):
             name: OfflineCluster(config.clusters[name], resources, self, providers)
             for name, resources in offline.items()
         }
-        remotes = {
+        readable = {
             **{name: cluster.as_remote() for name, cluster in self.clusters.items()},
             **{name: others.remote_cluster(name) for name in config.peers},
         }
-        for link in links(config.clusters, config.peers):
+        for link in links(config):
             if link.cluster in offline:
                 continue  # among what is recorded of that cluster
             if link.remote in offline:
@@ -102,7 +102,7 @@ class Mesh(pulumi.ComponentResource):
             RemoteSecret(
                 link.name,
                 namespace=self.clusters[link.cluster].namespace,
-                remote=remotes[link.remote],
+                remote=readable[link.remote],
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[link.cluster]]),
             )
         self._declare_kiali()

@@ -4,8 +4,10 @@ The decisions of one cluster are still taken by `mesh.config.resolved`, `mesh.pk
 `mesh.istio.values`; those that a second kind of mesh needs will be added here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from mesh.config.resolved import ClusterConfig, StackConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +23,28 @@ class Link:
         return f"{self.cluster}-sees-{self.remote}"
 
 
-def links(clusters: Iterable[str], peers: Iterable[str] = ()) -> tuple[Link, ...]:
-    """One link from each cluster to every other one, and to every peer.
+def links(config: StackConfig) -> tuple[Link, ...]:
+    """A link from each cluster of the stack to every other one that it sees, and to every such peer.
 
-    Args:
-        clusters: the clusters of this stack.
-        peers: the clusters of other stacks, which declare their own links.
+    Peers, the clusters of other stacks, declare their own links.
     """
-    own: Sequence[str] = tuple(clusters)
-    remotes = (*own, *peers)
     return tuple(
-        Link(cluster=cluster, remote=remote) for cluster in own for remote in remotes if cluster != remote
+        Link(cluster=cluster.name, remote=remote)
+        for cluster in config.clusters.values()
+        for remote in dict.fromkeys((*config.clusters, *config.peers))
+        if remote != cluster.name and _selected(cluster.sees, remote, config.clusters)
     )
+
+
+def remotes(config: StackConfig, cluster: str) -> tuple[str, ...]:
+    """The names of the clusters whose services the control plane of a cluster watches."""
+    return tuple(link.remote for link in links(config) if link.cluster == cluster)
+
+
+def _selected(sees: tuple[str, ...] | None, remote: str, clusters: Mapping[str, ClusterConfig]) -> bool:
+    if sees is None:
+        return True
+    if remote in sees:
+        return True
+    found = clusters.get(remote)
+    return found is not None and any(f"{key}={value}" in sees for key, value in found.labels.items())

@@ -12,6 +12,7 @@ from mesh.cli.output import CommandError
 from mesh.observability.monitoring import dashboard
 from mesh.observability.rules import rule_groups
 from mesh.observability.scrape import scrape_configuration
+from mesh.plan import remotes
 
 
 def observability(
@@ -30,7 +31,9 @@ def observability(
     work = stacks.workspace()
     config = stacks.configuration(work, stacks.selected(work, stack))
     texts = {
-        "rules.yaml": _yaml(rule_groups(config.clusters, remotes=config.remotes)),
+        "rules.yaml": _yaml(
+            rule_groups(config.clusters, remotes=max(len(remotes(config, name)) for name in config.clusters))
+        ),
         **{f"scrape-{name}.yaml": _yaml(scrape_configuration(name)) for name in config.clusters},
         "dashboard.json": dashboard(),
     }

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from mesh.config.schema import (
     ExposureSection,
+    GatewaySection,
     HelloWorldSection,
     IntermediateSection,
     IstioSection,
@@ -51,17 +52,22 @@ class ClusterConfig:
     """One cluster, with what is set for all and what is overridden for it already put together.
 
     `settings` are the paths of what the cluster's own entry sets, such as `istio.version`; `secrets` are
-    those of the whole stack.
+    those of the whole stack. `sees` selects the clusters that it discovers, and is None for all of them;
+    `control_plane` is the cluster whose control plane serves it, None for its own.
     """
 
     name: str
     network: str
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    sees: tuple[str, ...] | None = None
+    control_plane: str | None = None
     connection: Connection
     api_server: ApiServer
     skip_unreachable: bool
     offline: bool
     istio: IstioSection
     intermediate: IntermediateSection
+    gateway: GatewaySection
     exposure: ExposureSection
     reader: ReaderSection
     hello_world: HelloWorldSection
@@ -120,11 +126,6 @@ class StackConfig:
     def offline(self) -> tuple[str, ...]:
         """The names of the clusters that are away."""
         return tuple(name for name, cluster in self.clusters.items() if cluster.offline)
-
-    @property
-    def remotes(self) -> int:
-        """How many remote clusters each cluster reads."""
-        return len(self.clusters) + len(self.peers) - 1
 
     @property
     def split(self) -> bool:

@@ -1,7 +1,8 @@
 """The sections of `Pulumi.<stack>.yaml`, as users write them.
 
-A cluster may carry the sections `istio`, `exposure`, `reader`, `helloWorld`, `observability` and
-`trust.intermediate` again: what is set there overrides, for that cluster alone, what is set for all.
+A cluster may carry the sections `istio`, `gateway`, `exposure`, `reader`, `helloWorld`, `observability` and
+`trust.intermediate`, and the setting `sees`, again: what is set there overrides, for that cluster alone, what
+is set for all.
 """
 
 from typing import Annotated, Any, TypeVar
@@ -15,18 +16,22 @@ from mesh.config.types import (
     CertificateAuthority,
     CertificatePem,
     ChartRepository,
+    ClusterSelector,
     DnsLabel,
     DnsName,
     ExposedHost,
+    GatewayAddress,
     Generation,
     Hours,
     ImageReference,
     IstioVersion,
     KeyAlgorithm,
     Phase,
+    Port,
     PrivateKeyPem,
     ProxyUrl,
     ReaderRole,
+    ServiceType,
     StackName,
 )
 from mesh.mappings import as_map, deep_merge
@@ -240,6 +245,42 @@ class ExposureSection(Section):
     )
 
 
+class GatewayServiceSection(Section):
+    """The Service of the east-west gateway."""
+
+    type: ServiceType = Field(
+        default=ServiceType.LOAD_BALANCER,
+        description="Type of the Service: LoadBalancer, NodePort, or ClusterIP behind something of yours.",
+        examples=["NodePort"],
+    )
+
+
+class GatewayAddressSection(Section):
+    """An address at which other networks reach a gateway."""
+
+    address: GatewayAddress = Field(description="IP address or host name.", examples=["198.51.100.7"])
+    port: Port = Field(default=15443, description="Port at that address.", examples=[15443])
+
+
+class GatewaySection(Section):
+    """The east-west gateway: how other networks come in."""
+
+    enabled: bool | None = Field(
+        default=None,
+        description="Whether the cluster has a gateway. Default: where the mesh has several networks.",
+        examples=["false"],
+    )
+    service: GatewayServiceSection = Field(
+        default=GatewayServiceSection(), description="The gateway's Service.", examples=["{type: NodePort}"]
+    )
+    addresses: tuple[GatewayAddressSection, ...] = Field(
+        default=(),
+        description="Addresses that other networks use, where the cluster cannot know them: NAT, a static "
+        "address, a load balancer of your own. For one cluster only. Default: those of the Service.",
+        examples=["[{address: 198.51.100.7, port: 15443}]"],
+    )
+
+
 class ReaderSection(Section):
     """The account by which the other clusters' control planes read this cluster's services."""
 
@@ -370,6 +411,19 @@ class ClusterSection(Section):
     network: DnsLabel | None = Field(
         default=None, description="Istio's network. Default: `net-<cluster>`.", examples=["net-east"]
     )
+    labels: dict[str, str] = Field(
+        default={},
+        description="Labels of the cluster, by which `sees` can select it.",
+        examples=["{region: eu}"],
+    )
+    sees: tuple[ClusterSelector, ...] | None = Field(
+        default=None, description="Overrides `sees`.", examples=["[hub]"]
+    )
+    control_plane: DnsLabel | None = Field(
+        default=None,
+        description="Cluster whose control plane serves this one, which then has none of its own.",
+        examples=["east"],
+    )
     skip_unreachable: bool = Field(
         default=False,
         description="Skip this cluster with a warning while its API server gives no answer. An answer that "
@@ -394,6 +448,9 @@ class ClusterSection(Section):
         default=ClusterTrustSection(),
         description="Overrides `trust.intermediate`.",
         examples=["{intermediate: {generation: 2}}"],
+    )
+    gateway: GatewaySection | None = Field(
+        default=None, description="Overrides `gateway`.", examples=["{service: {type: NodePort}}"]
     )
     exposure: ExposureSection | None = Field(
         default=None, description="Overrides `exposure`.", examples=['{hosts: ["*.shop.svc.cluster.local"]}']
@@ -436,6 +493,17 @@ class StackSections(Section):
     )
     trust: TrustSection = Field(
         default=TrustSection(), description="Certificate authorities.", examples=["{root: {}}"]
+    )
+    gateway: GatewaySection = Field(
+        default=GatewaySection(),
+        description="The east-west gateways.",
+        examples=["{service: {type: NodePort}}"],
+    )
+    sees: tuple[ClusterSelector, ...] | None = Field(
+        default=None,
+        description="Clusters whose services each cluster discovers and can call: names, or labels as "
+        "`region=eu`. Default: all.",
+        examples=["[hub]"],
     )
     exposure: ExposureSection = Field(
         default=ExposureSection(),

@@ -1,8 +1,10 @@
 """Annotated types of single settings. Each refuses with what was expected and an example."""
 
+import contextlib
 import re
 from collections.abc import Callable
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -17,6 +19,9 @@ _IMAGE = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*(:[\w][\w.-]{0,127}|@sha256:[0-9a
 _STACK = re.compile(r"[\w.-]+/[\w.-]+/[\w.-]+")
 # Istio's webhook refuses a Gateway with a short name as a host (`pkg/config/validation` in istio/istio).
 _HOST = re.compile(rf"(\*|\*\.{_DNS_NAME.pattern}|{_DNS_LABEL.pattern}\.{_DNS_NAME.pattern})")
+
+_LABEL_VALUE = r"[A-Za-z0-9]([-A-Za-z0-9_./]{0,251}[A-Za-z0-9])?"
+_CLUSTERS = re.compile(rf"{_DNS_LABEL.pattern}|{_LABEL_VALUE}={_LABEL_VALUE}")
 
 _CERTIFICATE = r"(?![\s\S]*PRIVATE KEY)\s*-----BEGIN CERTIFICATE-----[\s\S]*"
 
@@ -48,6 +53,14 @@ class ReaderRole(StrEnum):
 
     CHART = "chart"
     MINIMAL = "minimal"
+
+
+class ServiceType(StrEnum):
+    """Type of the Service of an east-west gateway."""
+
+    LOAD_BALANCER = "LoadBalancer"
+    NODE_PORT = "NodePort"
+    CLUSTER_IP = "ClusterIP"
 
 
 def version_tuple(version: str) -> tuple[int, int, int]:
@@ -106,6 +119,14 @@ def _url(*schemes: str, example: str) -> Callable[[str], str]:
     return validate
 
 
+def _address(value: str) -> str:
+    with contextlib.suppress(ValueError):
+        return str(ip_address(value))
+    if not _DNS_NAME.fullmatch(value) or re.fullmatch(r"[\d.]+", value):
+        raise ValueError(f"expected {_ADDRESS}")
+    return value
+
+
 def _certificate_authority(value: str) -> str:
     return value if value == PUBLIC else _certificate_pem(value)
 
@@ -124,6 +145,17 @@ _NAME = "a DNS name: labels with dots between them, for example cluster.local"
 DnsName = Annotated[str, AfterValidator(_matching(_DNS_NAME, _NAME)), _shown(_DNS_NAME.pattern, _NAME)]
 _EXPOSED = "a host with dots in it, or a wildcard, for example *.local"
 ExposedHost = Annotated[str, AfterValidator(_matching(_HOST, _EXPOSED)), _shown(_HOST.pattern, _EXPOSED)]
+_ADDRESS = "an IP address or a host name, for example 198.51.100.7"
+GatewayAddress = Annotated[
+    str,
+    AfterValidator(_address),
+    _shown(rf"{_DNS_NAME.pattern}|[0-9a-fA-F:.]+", _ADDRESS),
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+_SELECTOR = "a cluster's name, or a label as region=eu"
+ClusterSelector = Annotated[
+    str, AfterValidator(_matching(_CLUSTERS, _SELECTOR)), _shown(_CLUSTERS.pattern, _SELECTOR)
+]
 _FULL_NAME = "a stack's full name, <organization>/<project>/<stack>, for example organization/istio-mesh/west"
 StackName = Annotated[str, AfterValidator(_matching(_STACK, _FULL_NAME)), _shown(_STACK.pattern, _FULL_NAME)]
 IstioVersion = Annotated[

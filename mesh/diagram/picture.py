@@ -110,7 +110,7 @@ def picture(config: StackConfig, marks: Sequence[Mark] = ()) -> Picture:
     nodes += [_node(name, (stack,), (), offline=False) for name, stack in peers.items()]
     offline = frozenset(config.offline)
     pairs: dict[frozenset[str], Link] = {}
-    for link in links(config.clusters, peers):
+    for link in links(config):
         pairs.setdefault(frozenset((link.cluster, link.remote)), link)
     edges = [_edge(link.cluster, link.remote, marks, offline) for link in pairs.values()]
     hub = len(nodes) > _MOST_CLUSTERS_WITH_LINES

@@ -64,7 +64,7 @@ def expected_pairs(config: StackConfig) -> tuple[Pair, ...]:
     """Which cluster should be answered by which: each by itself, and by every cluster that it sees."""
     sampled = with_sample(config)
     itself = (Pair(caller=name, target=name) for name in sampled)
-    seen = (Pair(caller=link.cluster, target=link.remote) for link in links(config.clusters))
+    seen = (Pair(caller=link.cluster, target=link.remote) for link in links(config))
     pairs = [pair for pair in (*itself, *seen) if {pair.caller, pair.target} <= {*sampled}]
     return tuple(sorted(pairs, key=lambda pair: (sampled.index(pair.caller), sampled.index(pair.target))))
 

@@ -55,7 +55,7 @@ def inspect(config: StackConfig, connections: Connections) -> MeshInspection:
     facts = read_cluster_facts(config, config.online, connections)
     clusters = for_each(facts, lambda name: _cluster(config, config.clusters[name], facts[name], connections))
     readable = {name for name, found in facts.items() if not (found.unreachable or found.refused)}
-    pairs = [Pair(caller=link.cluster, target=link.remote) for link in links(config.online)]
+    pairs = [Pair(caller=link.cluster, target=link.remote) for link in links(config)]
     found = read_links([pair for pair in pairs if {pair.caller, pair.target} <= readable], facts)
     reached = for_each(readable, lambda name: _reached(connections.apis[name], name, found, clusters))
     return MeshInspection(

@@ -77,7 +77,7 @@ class Declared:
 def inventory(config: StackConfig) -> dict[str, tuple[Declared, ...]]:
     """For each cluster, by name, all that the program declares in it."""
     remotes: dict[str, list[Declared]] = {name: [] for name in config.clusters}
-    for link in links(config.clusters, config.peers):
+    for link in links(config):
         secret = _object("v1", "secrets", remote_secret_name(link.remote), NAMESPACE)
         remotes[link.cluster].append(_declared(state.SECRET, f"{link.name}-remote-secret", secret))
     return {

@@ -51,7 +51,7 @@ def _skew(config: StackConfig, mesh: Mapping[str, ClusterConfig]) -> Iterator[Pr
 def _defects(config: StackConfig, others: Mapping[str, ClusterConfig]) -> Iterator[Problem]:
     known = {**others, **config.clusters}
     seen: dict[str, dict[str, ClusterConfig | None]] = {name: {} for name in config.online}
-    for link in links(config.clusters, config.peers):
+    for link in links(config):
         if link.cluster in seen:
             seen[link.cluster][link.remote] = known.get(link.remote)
     for (path, version), names in _by_version(config.online).items():

@@ -1,30 +1,48 @@
 """Which clusters see which."""
 
-from mesh.plan import Link, links
+from typing import Any
+
+import pytest
+
+from mesh.plan import links, remotes
+from tests.builders.stacks import stack_config
+
+
+def _links(clusters: dict[str, dict[str, Any]], **sections: Any) -> list[str]:
+    return [link.name for link in links(stack_config(clusters, **sections))]
 
 
 def test_each_cluster_sees_all_others() -> None:
     """Ordered pairs, none with itself."""
-    assert links(["a", "b", "c"]) == (
-        Link(cluster="a", remote="b"),
-        Link(cluster="a", remote="c"),
-        Link(cluster="b", remote="a"),
-        Link(cluster="b", remote="c"),
-        Link(cluster="c", remote="a"),
-        Link(cluster="c", remote="b"),
-    )
+    assert _links({"a": {}, "b": {}, "c": {}}) == [
+        "a-sees-b",
+        "a-sees-c",
+        "b-sees-a",
+        "b-sees-c",
+        "c-sees-a",
+        "c-sees-b",
+    ]
 
 
 def test_each_cluster_sees_the_peers_in_other_stacks() -> None:
     """The stacks of the peers declare what these see."""
-    assert [link.name for link in links(["a", "b"], ["x"])] == [
-        "a-sees-b",
-        "a-sees-x",
-        "b-sees-a",
-        "b-sees-x",
-    ]
+    peers = {"x": {"stack": "organization/istio-mesh/x"}}
+    assert _links({"a": {}, "b": {}}, peers=peers) == ["a-sees-b", "a-sees-x", "b-sees-a", "b-sees-x"]
 
 
 def test_a_cluster_alone_has_no_links() -> None:
     """A mesh may begin with one."""
-    assert links(["a"]) == ()
+    assert _links({"a": {}}) == []
+
+
+@pytest.mark.parametrize("hub", ["hub", "tier=hub"])
+def test_a_cluster_sees_what_it_selects(hub: str) -> None:
+    """By name, or by label; the hub sees all."""
+    clusters = {"hub": {"labels": {"tier": "hub"}, "sees": ["one", "two"]}, "one": {}, "two": {}}
+    assert _links(clusters, sees=[hub]) == ["hub-sees-one", "hub-sees-two", "one-sees-hub", "two-sees-hub"]
+
+
+def test_remotes_are_what_a_cluster_sees() -> None:
+    """By name, in the order of the stack file."""
+    config = stack_config({"a": {"sees": []}, "b": {}, "c": {}})
+    assert (remotes(config, "a"), remotes(config, "b")) == ((), ("a", "c"))
