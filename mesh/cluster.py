@@ -1,6 +1,6 @@
 """One cluster of the mesh and all that is in it."""
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 
 import pulumi
 
@@ -46,12 +46,14 @@ class Cluster(pulumi.ComponentResource):
         certificate: str,
         kept: Set[str],
         remotes: int,
+        labelled: Iterable[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the cluster.
 
         `certificate` is what it signs with now, as PEM, empty where that is not known; `kept` has the logical
-        names of the namespaces that were there before the stack, and `remotes` is how many clusters it reads.
+        names of the namespaces that were there before the stack, `remotes` is how many clusters it reads, and
+        `labelled` the hosts of the Services that it exposes by their labels.
         """
         super().__init__("mesh:index:Cluster", name, None, opts)
         self.name = name
@@ -93,7 +95,7 @@ class Cluster(pulumi.ComponentResource):
             control_plane=self.control_plane,
             opts=child,
         )
-        self.exposure = cross_network_gateway(config, self.namespace, self.control_plane, child)
+        self.exposure = cross_network_gateway(config, self.namespace, self.control_plane, labelled, child)
         self.reader = Reader(
             f"{name}-reader",
             config,

@@ -366,7 +366,7 @@ def _cluster(
         istio=overridden(sections.istio, section.istio),
         intermediate=overridden(sections.trust.intermediate, section.trust.intermediate),
         gateway=overridden(sections.gateway, section.gateway),
-        exposure=overridden(sections.exposure, section.exposure),
+        exposure=section.exposure.over(sections.exposure) if section.exposure else sections.exposure,
         reader=overridden(sections.reader, section.reader),
         hello_world=overridden(sections.hello_world, section.hello_world),
         observability=overridden(sections.observability, section.observability),

@@ -41,7 +41,8 @@ class Mesh(pulumi.ComponentResource):
         config: StackConfig,
         certificates: Mapping[str, str],
         kept: Set[str],
-        recorded: Sequence[RecordedResource] = (),
+        recorded: Sequence[RecordedResource],
+        labelled: Mapping[str, Sequence[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the mesh.
@@ -52,6 +53,7 @@ class Mesh(pulumi.ComponentResource):
             certificates: those that clusters sign with now, as PEM by name.
             kept: logical names of the namespaces that were there before the stack.
             recorded: what the state has, for clusters that are away.
+            labelled: hosts of the Services that clusters expose by their labels, by the cluster's name.
             opts: of the component.
         """
         own = pulumi.ResourceOptions(transformations=[take_back, transformation(config.secrets)])
@@ -81,6 +83,7 @@ class Mesh(pulumi.ComponentResource):
                 certificate=certificates.get(cluster.name, ""),
                 kept=kept,
                 remotes=len(remotes(config, cluster.name)),
+                labelled=labelled.get(cluster.name, ()),
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
             )
             for cluster in config.online.values()
@@ -89,11 +92,13 @@ class Mesh(pulumi.ComponentResource):
             name: OfflineCluster(config.clusters[name], resources, self, providers)
             for name, resources in offline.items()
         }
+        wanted = links(config)
+        seen = {link.remote for link in wanted}
         readable = {
             **{name: cluster.as_remote() for name, cluster in self.clusters.items()},
-            **{name: others.remote_cluster(name) for name in config.peers},
+            **{name: others.remote_cluster(name) for name in config.peers if name in seen},
         }
-        for link in links(config):
+        for link in wanted:
             if link.cluster in offline:
                 continue  # among what is recorded of that cluster
             if link.remote in offline:
@@ -172,11 +177,19 @@ class Mesh(pulumi.ComponentResource):
         )
 
     def describe(self) -> dict[str, dict[str, pulumi.Input[object]]]:
-        """Network, API server, Istio version and gateway addresses of each cluster, by its name."""
+        """Network, API server, Istio version and gateway addresses of each cluster, by its name.
+
+        Also the clusters that it sees, where the stack file selects them.
+        """
         return {name: self._describe(cluster) for name, cluster in self._config.clusters.items()}
 
     def _describe(self, cluster: ClusterConfig) -> dict[str, pulumi.Input[object]]:
-        common = {"network": cluster.network, "apiServer": cluster.api_server.server}
+        common: dict[str, pulumi.Input[object]] = {
+            "network": cluster.network,
+            "apiServer": cluster.api_server.server,
+        }
+        if cluster.sees is not None:
+            common["sees"] = list(remotes(self._config, cluster.name))
         if cluster.offline:
             offline = self.offline[cluster.name]
             return {

@@ -41,6 +41,28 @@ def remotes(config: StackConfig, cluster: str) -> tuple[str, ...]:
     return tuple(link.remote for link in links(config) if link.cluster == cluster)
 
 
+def callable_from(config: StackConfig, cluster: str) -> tuple[str, ...]:
+    """The names of the other clusters whose services clients in a cluster can call.
+
+    One without a control plane has the view of that which serves it.
+    """
+    home = config.clusters[cluster].control_plane or cluster
+    return tuple(name for name in dict.fromkeys((home, *remotes(config, home))) if name != cluster)
+
+
+def read_by_others(config: StackConfig) -> frozenset[str]:
+    """The clusters of the stack whose API servers something outside of them reads.
+
+    That is an istiod that sees them, in another stack perhaps, or Kiali. A cluster that is the first of its
+    mesh counts, for those that will come.
+    """
+    if config.split or len(config.clusters) == 1:
+        return frozenset(config.clusters)
+    home = config.kiali.cluster
+    by_kiali = config.clusters.keys() - {home} if home is not None else set[str]()
+    return frozenset((*(link.remote for link in links(config)), *by_kiali)) & config.clusters.keys()
+
+
 def _selected(sees: tuple[str, ...] | None, remote: str, clusters: Mapping[str, ClusterConfig]) -> bool:
     if sees is None:
         return True

@@ -31,9 +31,7 @@ def observability(
     work = stacks.workspace()
     config = stacks.configuration(work, stacks.selected(work, stack))
     texts = {
-        "rules.yaml": _yaml(
-            rule_groups(config.clusters, remotes=max(len(remotes(config, name)) for name in config.clusters))
-        ),
+        "rules.yaml": _yaml(rule_groups({name: len(remotes(config, name)) for name in config.clusters})),
         **{f"scrape-{name}.yaml": _yaml(scrape_configuration(name)) for name in config.clusters},
         "dashboard.json": dashboard(),
     }

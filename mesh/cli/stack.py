@@ -12,10 +12,11 @@ from pulumi import automation
 
 from mesh.cli.output import CommandError
 from mesh.config.problems import ConfigurationError
-from mesh.config.resolved import StackConfig
+from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.digest.steps import errors
 from mesh.load import Loaded, load_values
 from mesh.mappings import Json, as_map
+from mesh.plan import remotes
 from mesh.stacks.state import StateError, export
 
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -95,7 +96,7 @@ def joined(names: Sequence[str], configs: Sequence[StackConfig]) -> StackConfig:
     Raises:
         CommandError: two stacks belong to different meshes, or have the same cluster.
     """
-    first, clusters = configs[0], dict(configs[0].clusters)
+    first, clusters = configs[0], dict(_by_name(configs[0]))
     for name, config in zip(names[1:], configs[1:], strict=True):
         if config.mesh != first.mesh:
             raise CommandError(
@@ -107,9 +108,17 @@ def joined(names: Sequence[str], configs: Sequence[StackConfig]) -> StackConfig:
                 f"the stacks {', '.join(names)} have the same cluster {', '.join(sorted(both))}; expected "
                 "each cluster in one stack"
             )
-        clusters |= config.clusters
+        clusters |= _by_name(config)
     peers = {peer: stack for config in configs for peer, stack in config.peers.items()}
     return replace(first, clusters=clusters, peers=peers)
+
+
+def _by_name(config: StackConfig) -> Mapping[str, ClusterConfig]:
+    """The clusters, each with the names of what it sees: labels select in its own stack alone."""
+    return {
+        name: cluster if cluster.sees is None else replace(cluster, sees=remotes(config, name))
+        for name, cluster in config.clusters.items()
+    }
 
 
 def state(stack: str) -> Json:

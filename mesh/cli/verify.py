@@ -13,11 +13,17 @@ from mesh.config.resolved import StackConfig
 from mesh.health.finding import Finding
 from mesh.health.verification import (
     PairResult,
+    SilentPair,
     VerificationReport,
     add,
+    came,
     expected_pairs,
+    keeps_inside,
     result,
     unanswered,
+    unwanted_pairs,
+    unwanted_result,
+    wanted,
     with_sample,
 )
 from mesh.live.concurrent import for_each
@@ -29,6 +35,7 @@ _PAUSE_SECONDS = 1.0
 # With n clusters a call misses a given one with probability 1 - 1/n: at this many calls for each cluster, all
 # of them miss it once in three million times.
 _CALLS_PER_CLUSTER = 15
+_MOST_SHOWN = 6
 
 
 def verify(
@@ -53,7 +60,7 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Call from every cluster to every cluster.
+    """Call from every cluster to every cluster that it sees.
 
     Calls HelloWorld, reads all clusters, and says what is wrong and what to do.
 
@@ -79,15 +86,22 @@ def verification(
 ) -> VerificationReport:
     """Call and read all clusters until every pair passes, or for `timeout` seconds."""
     begin = time.monotonic()
-    pairs = expected_pairs(config)
+    pairs, unwanted = expected_pairs(config), unwanted_pairs(config)
     callers = tuple(dict.fromkeys(pair.caller for pair in pairs))
     answers: Mapping[str, Answers] = {name: Answers() for name in callers}
     while True:
-        answers, results = _attempt(config, pairs, answers, calls or _CALLS_PER_CLUSTER * len(callers))
+        answers, results = _attempt(
+            config, pairs, unwanted, answers, calls or _CALLS_PER_CLUSTER * len(callers)
+        )
         report = VerificationReport(
             stack=stack,
             seconds=time.monotonic() - begin,
             pairs=results,
+            silent=tuple(
+                SilentPair(caller=pair.caller, target=pair.target)
+                for pair in unwanted
+                if pair not in came(unwanted, answers) and pair.target in callers
+            ),
             not_verified=tuple(name for name in config.online if name not in callers),
             offline=config.offline,
         )
@@ -97,22 +111,32 @@ def verification(
 
 
 def _attempt(
-    config: StackConfig, pairs: tuple[Pair, ...], before: Mapping[str, Answers], calls: int
+    config: StackConfig,
+    pairs: tuple[Pair, ...],
+    unwanted: tuple[Pair, ...],
+    before: Mapping[str, Answers],
+    calls: int,
 ) -> tuple[Mapping[str, Answers], tuple[PairResult, ...]]:
-    """Call from the clusters that still miss an answer, then read all clusters."""
+    """Call from the clusters that miss an answer, or got one that they should not, then read all clusters."""
     connections = connect(config, before)
-    incomplete = {pair.caller for pair in unanswered(pairs, before)}
+    incomplete = {pair.caller for pair in (*unanswered(pairs, before), *came(unwanted, before))}
 
     def called(name: str) -> Answers:
         if reason := connections.problem(name):
             return Answers(problem=reason)
         if name not in incomplete:
             return before[name]
-        return add(before[name], call(connections.apis[name], calls))
+        return add(wanted(before[name], unwanted, name), call(connections.apis[name], calls))
 
     answers = for_each(before, called)
     facts = read_pairs(config, pairs, answers, connections)
-    return answers, tuple(result(pair, facts[pair], config.offline) for pair in pairs)
+    return answers, (
+        *(result(pair, facts[pair], config.offline) for pair in pairs),
+        *(
+            unwanted_result(pair, answers[pair.caller], local=keeps_inside(config, pair.caller))
+            for pair in came(unwanted, answers)
+        ),
+    )
 
 
 def table(report: VerificationReport) -> str:
@@ -152,6 +176,10 @@ def _summary(report: VerificationReport) -> Iterator[str]:
         yield f"{failed} of {len(report.pairs)} pairs failed ({report.seconds:.1f} s)"
     else:
         yield f"all {len(report.pairs)} pairs passed ({report.seconds:.1f} s)"
+    if report.silent:
+        shown = [f"{pair.caller} → {pair.target}" for pair in report.silent]
+        more = f" and {len(shown) - _MOST_SHOWN} more" if len(shown) > _MOST_SHOWN else ""
+        yield f"no answers where no calls should go: {', '.join(shown[:_MOST_SHOWN])}{more}"
     if report.not_verified:
         names = ", ".join(report.not_verified)
         yield f"not verified, because HelloWorld is off: {names}; {_turn_on(report.not_verified[0])}"

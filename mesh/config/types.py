@@ -23,6 +23,9 @@ _HOST = re.compile(rf"(\*|\*\.{_DNS_NAME.pattern}|{_DNS_LABEL.pattern}\.{_DNS_NA
 _LABEL_VALUE = r"[A-Za-z0-9]([-A-Za-z0-9_./]{0,251}[A-Za-z0-9])?"
 _CLUSTERS = re.compile(rf"{_DNS_LABEL.pattern}|{_LABEL_VALUE}={_LABEL_VALUE}")
 
+_KEY = re.compile(rf"({_DNS_NAME.pattern}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?")
+_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
+
 _CERTIFICATE = r"(?![\s\S]*PRIVATE KEY)\s*-----BEGIN CERTIFICATE-----[\s\S]*"
 
 
@@ -155,6 +158,12 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 _SELECTOR = "a cluster's name, or a label as region=eu"
 ClusterSelector = Annotated[
     str, AfterValidator(_matching(_CLUSTERS, _SELECTOR)), _shown(_CLUSTERS.pattern, _SELECTOR)
+]
+_LABELS_KEY = "a label's key, for example mesh.example.com/exposed"
+LabelKey = Annotated[str, AfterValidator(_matching(_KEY, _LABELS_KEY)), _shown(_KEY.pattern, _LABELS_KEY)]
+_LABELS_VALUE = "a label's value: letters, digits, -, _ and ., at most 63, for example true in quotes"
+LabelValue = Annotated[
+    str, AfterValidator(_matching(_VALUE, _LABELS_VALUE)), _shown(_VALUE.pattern, _LABELS_VALUE)
 ]
 _FULL_NAME = "a stack's full name, <organization>/<project>/<stack>, for example organization/istio-mesh/west"
 StackName = Annotated[str, AfterValidator(_matching(_STACK, _FULL_NAME)), _shown(_STACK.pattern, _FULL_NAME)]

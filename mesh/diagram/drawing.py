@@ -1,7 +1,8 @@
 """The mesh as an SVG drawing. Pure.
 
-Clusters stand on an ellipse, in the order of the stack file, with a line between two that see each other.
-Where that would be too many lines, they stand in rows, and only what is broken has a line.
+Clusters stand on an ellipse, in the order of the stack file, with a line between two that see each other, and
+an arrow from one that sees another which does not see it. Where that would be too many lines, they stand in
+rows, and only what is broken has a line.
 """
 
 import math
@@ -21,6 +22,7 @@ _MARGIN, _PADDING, _GAP, _TOP, _BOTTOM = 24, 14, 64, 56, 36
 _COLUMNS = 5
 _PAGE, _CARD, _INK, _SOFT = "#ffffff", "#f6f8fa", "#1f2328", "#57606a"
 _WIDE, _THIN = 2.5, 1.5
+_HEAD = 11
 
 _Places = Mapping[str, tuple[float, float]]
 
@@ -45,6 +47,7 @@ def drawing(drawn: Picture) -> str:
         svg.Rect(width=right, height=bottom, rx=8, fill=_PAGE),
         _text(title, _MARGIN, _MARGIN + 8, bold=True, anchor="start"),
         *(_line(edge, places) for edge in lines),
+        *(_head(edge, places, width, height) for edge in lines if not edge.mutual),
         *(shape for node in drawn.nodes for shape in _card(node, places[node.name], width, height)),
         *(shape for edge in lines for shape in _reasons(edge, places, width, height)),
         *(
@@ -61,7 +64,10 @@ def _key(drawn: Picture) -> str:
     way = f"mutual TLS through the gateways, port {GATEWAY_PORT}"
     if drawn.hub:
         return f"Every cluster sees every other: {way}"
-    return f"Lines: {way}" if drawn.edges else "One cluster"
+    if not drawn.edges:
+        return "One cluster" if len(drawn.nodes) < 2 else "No cluster sees another"
+    one_way = any(not edge.mutual for edge in drawn.edges)
+    return f"Lines: {way}{'. An arrow leads to the cluster that is seen' if one_way else ''}"
 
 
 def _broken(edge: Edge) -> tuple[str, str]:
@@ -133,6 +139,21 @@ def _line(edge: Edge, places: _Places) -> svg.Element:
         stroke_width=_THIN if edge.state in (State.PLAIN, State.OFFLINE) else _WIDE,
         stroke_dasharray=_dashes(edge.state),
     )
+
+
+def _head(edge: Edge, places: _Places, width: float, height: float) -> svg.Element:
+    """The head of an arrow, at the border of the card that the line leads to."""
+    (x1, y1), (x2, y2) = places[edge.one], places[edge.other]
+    length = math.hypot(x2 - x1, y2 - y1)
+    along, beside = (x2 - x1) / length, (y2 - y1) / length
+    from_centre = min(
+        width / 2 / abs(along) if along else math.inf, height / 2 / abs(beside) if beside else math.inf
+    )
+    tip = (x2 - along * from_centre, y2 - beside * from_centre)
+    base = (tip[0] - along * _HEAD, tip[1] - beside * _HEAD)
+    aside = (beside * _HEAD / 2, -along * _HEAD / 2)
+    corners = (tip, (base[0] + aside[0], base[1] + aside[1]), (base[0] - aside[0], base[1] - aside[1]))
+    return svg.Polygon(points=[svg.Point(x, y) for x, y in corners], fill=COLOURS[edge.state])
 
 
 def _reasons(edge: Edge, places: _Places, width: float, height: float) -> Iterator[svg.Element]:

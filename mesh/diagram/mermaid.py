@@ -36,7 +36,7 @@ def _label(node: Node) -> str:
 
 def _way(edge: Edge) -> str:
     label = "<br/>".join(f"⚠ {reason}" for reason in edge.reasons) or f"mTLS {GATEWAY_PORT}"
-    return f'  {_id(edge.one)} <-->|"{label}"| {_id(edge.other)}'
+    return f'  {_id(edge.one)} {"<-->" if edge.mutual else "-->"}|"{label}"| {_id(edge.other)}'
 
 
 def _styles(drawn: Picture) -> Iterator[str]:

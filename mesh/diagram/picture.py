@@ -67,10 +67,14 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """Two clusters that see each other; `reasons` is what is wrong between them."""
+    """Two clusters of which one sees the other, and where it is `mutual`, that sees it too.
+
+    `reasons` is what is wrong between them.
+    """
 
     one: str
     other: str
+    mutual: bool = True
     state: State = State.PLAIN
     reasons: tuple[str, ...] = ()
 
@@ -109,11 +113,16 @@ def picture(config: StackConfig, marks: Sequence[Mark] = ()) -> Picture:
     ]
     nodes += [_node(name, (stack,), (), offline=False) for name, stack in peers.items()]
     offline = frozenset(config.offline)
-    pairs: dict[frozenset[str], Link] = {}
+    pairs: dict[frozenset[str], list[Link]] = {}
     for link in links(config):
-        pairs.setdefault(frozenset((link.cluster, link.remote)), link)
-    edges = [_edge(link.cluster, link.remote, marks, offline) for link in pairs.values()]
-    hub = len(nodes) > _MOST_CLUSTERS_WITH_LINES
+        pairs.setdefault(frozenset((link.cluster, link.remote)), []).append(link)
+    # What a peer sees is said in its own stack; by default it sees all.
+    edges = [
+        _edge(found[0], marks, offline, mutual=len(found) > 1 or found[0].remote in peers)
+        for found in pairs.values()
+    ]
+    complete = sum(map(len, pairs.values())) == len(config.clusters) * (len(nodes) - 1)
+    hub = len(nodes) > _MOST_CLUSTERS_WITH_LINES and complete
     drawn = [edge for edge in edges if not hub or edge.reasons]
     return Picture(mesh=config.mesh.id, nodes=tuple(nodes), edges=tuple(drawn), hub=hub)
 
@@ -123,10 +132,11 @@ def _node(name: str, below: tuple[str, ...], marks: Sequence[Mark], *, offline: 
     return Node(name=name, below=below, state=state, reasons=reasons)
 
 
-def _edge(one: str, other: str, marks: Sequence[Mark], offline: frozenset[str]) -> Edge:
+def _edge(link: Link, marks: Sequence[Mark], offline: frozenset[str], *, mutual: bool) -> Edge:
+    one, other = link.cluster, link.remote
     found = [mark for mark in marks if mark.peer is not None and {mark.cluster, mark.peer} == {one, other}]
     state, reasons = _judged(found, otherwise=State.OFFLINE if offline & {one, other} else State.PLAIN)
-    return Edge(one=one, other=other, state=state, reasons=reasons)
+    return Edge(one=one, other=other, mutual=mutual, state=state, reasons=reasons)
 
 
 def _judged(marks: Sequence[Mark], *, otherwise: State) -> tuple[State, tuple[str, ...]]:

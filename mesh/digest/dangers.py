@@ -4,7 +4,7 @@ A cluster that joins endangers nobody, and of one that leaves only that is said.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeAlias, TypeVar, cast
+from typing import TypeAlias, TypeVar
 
 from mesh.digest.authorities import trust_changes
 from mesh.digest.differences import difference, without_noise
@@ -12,15 +12,15 @@ from mesh.digest.releases import ReleaseChange, RenderedChange, restarts
 from mesh.digest.report import Danger, DangerKind
 from mesh.digest.steps import Change, Preview, Step
 from mesh.digest.words import each, listed, number, title
+from mesh.istio.hosts import NO_HOST, covers, gateway_hosts
 from mesh.istio.names import GATEWAY
 from mesh.mappings import Json, as_map, at
 from mesh.preflight.manifests import find, template
 from mesh.stacks.membership import REMOTE_SECRETS
-from mesh.stacks.state import PROVIDER, RELEASE, SECRET
+from mesh.stacks.state import ISTIO_GATEWAY, PROVIDER, RELEASE, SECRET
 
 Releases: TypeAlias = Sequence[tuple[ReleaseChange, RenderedChange]]
 
-_GATEWAY = "kubernetes:networking.istio.io/v1:Gateway"
 _DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 _Key = TypeVar("_Key")
 
@@ -59,8 +59,8 @@ def _leaving(preview: Preview) -> Iterator[Danger]:
 def _out_of_sight(preview: Preview, staying: Sequence[Step]) -> Iterator[Danger]:
     """Links between clusters that stay."""
     for change, words in (
-        (Change.DELETED, "the services of {}"),
-        (Change.REPLACED, "the services of {} until its remote secret is made again"),
+        (Change.DELETED, "the services of {seen}: calls from {readers} no longer reach {seen}"),
+        (Change.REPLACED, "the services of {seen} until its remote secret is made again"),
     ):
         links = [
             (step.cluster, seen)
@@ -72,7 +72,8 @@ def _out_of_sight(preview: Preview, staying: Sequence[Step]) -> Iterator[Danger]
             yield Danger(
                 kind=DangerKind.CUT_OFF,
                 clusters=tuple(readers),
-                message=f"{each(readers, 'no longer sees', 'no longer see')} {words.format(seen)}",
+                message=f"{each(readers, 'no longer sees', 'no longer see')} "
+                f"{words.format(seen=seen, readers=listed(readers))}",
             )
 
 
@@ -95,8 +96,10 @@ def _no_longer_exposed(staying: Sequence[Step]) -> Iterator[Danger]:
                 clusters=clusters,
                 message=f"{what} goes in {listed(clusters)}: calls from other networks {when}",
             )
-    changed = [step for step in staying if step.type == _GATEWAY and step.change is Change.CHANGED]
-    unknown = [step for step in changed if None in (_hosts(step.old_inputs), _hosts(step.new_inputs))]
+    changed = [step for step in staying if step.type == ISTIO_GATEWAY and step.change is Change.CHANGED]
+    unknown = [
+        step for step in changed if None in (gateway_hosts(step.old_inputs), gateway_hosts(step.new_inputs))
+    ]
     for _, clusters in _grouped(unknown, lambda _: None):
         yield Danger(
             kind=DangerKind.CUT_OFF,
@@ -111,40 +114,25 @@ def _no_longer_exposed(staying: Sequence[Step]) -> Iterator[Danger]:
                 kind=DangerKind.CUT_OFF,
                 clusters=clusters,
                 message=f"{each(clusters, 'no longer exposes', 'no longer expose')} {less} to other "
-                f"networks, only {left}: calls from there to other services fail",
+                f"networks, {left}",
             )
 
 
 def _is_way_in(step: Step) -> bool:
-    return step.type == _GATEWAY or (step.type == RELEASE and step.name.endswith(f"-{GATEWAY}"))
+    return step.type == ISTIO_GATEWAY or (step.type == RELEASE and step.name.endswith(f"-{GATEWAY}"))
 
 
 def _narrowed(step: Step) -> tuple[str, str]:
-    """The hosts that nothing exposes any more, and those that stay, as lists."""
-    old, new = _hosts(step.old_inputs) or [], _hosts(step.new_inputs) or []
+    """The hosts that nothing exposes any more as a list, and in words, what is left."""
+    old, new = gateway_hosts(step.old_inputs) or [], gateway_hosts(step.new_inputs) or []
     less = [host for host in old if not any(covers(other, host) for other in new)]
-    return _quoted(less), _quoted(new)
-
-
-def _hosts(gateway: Json) -> list[str] | None:
-    """The hosts of a Gateway; None where they are secret, and with them all around them may be."""
-    servers: object = at(gateway, "spec", "servers")
-    if not isinstance(servers, list):
-        return None
-    hosts = [at(as_map(server), "hosts") for server in cast(list[object], servers)]
-    if not all(isinstance(inner, list) for inner in hosts):
-        return None
-    found = [str(host) for inner in hosts for host in inner]
-    return None if any(host.startswith("[") for host in found) else found
+    if list(new) == [NO_HOST]:
+        return _quoted(less), "and nothing else: calls from there fail"
+    return _quoted(less), f"only {_quoted(new)}: calls from there to other services fail"
 
 
 def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
-
-
-def covers(host: str, other: str) -> bool:
-    """Whether a host of a Gateway, with or without a wildcard, exposes all that another one does."""
-    return host in ("*", other) or (host.startswith("*.") and other.endswith(host[1:]))
 
 
 def _replaced(staying: Sequence[Step]) -> Iterator[Danger]:

@@ -1,6 +1,6 @@
 """From the steps of a preview to its digest. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from mesh.digest.dangers import Releases, dangers, remote
 from mesh.digest.differences import difference, without_noise
@@ -58,11 +58,11 @@ def _cluster(name: str | None, preview: Preview, releases: _Rendered) -> Cluster
         change = Change.DELETED
     else:
         change = Change.CHANGED if steps else Change.UNCHANGED
-    resources = tuple(_resource(step, releases) for step in steps)
+    resources = tuple(_resource(step, releases, preview.added) for step in steps)
     return ClusterDigest(name=name or MESH, change=change, resources=resources)
 
 
-def _resource(step: Step, releases: _Rendered) -> ResourceDigest:
+def _resource(step: Step, releases: _Rendered, joining: Set[str]) -> ResourceDigest:
     release = None
     pair = releases.get((step.cluster or "", str((step.new_inputs or step.old_inputs).get("name"))))
     if step.type == RELEASE and pair is not None:
@@ -70,7 +70,7 @@ def _resource(step: Step, releases: _Rendered) -> ResourceDigest:
     return ResourceDigest(
         name=step.name,
         type=step.type,
-        title=_title(step),
+        title=_title(step, joining),
         change=step.change,
         diff=() if release else _properties(step),
         release=release,
@@ -93,10 +93,15 @@ def _properties(step: Step) -> tuple[str, ...]:
     return difference(old, new)
 
 
-def _title(step: Step) -> str:
+def _title(step: Step, joining: Set[str]) -> str:
     text = title(step)
     if seen := remote(step):
         text += f", by which it sees {seen}"
+        if step.change is Change.ADDED and not joining & {step.cluster, seen}:
+            text += (
+                f": clients in {step.cluster} can call the services of {seen}, and calls to a service that "
+                "both have go to both"
+            )
     secret = any(_is_secret_data(key, value) for key, value in step.new_inputs.items())
     return f"{text}: its data, which is secret" if secret and step.old_inputs else text
 

@@ -4,7 +4,8 @@ import ipaddress
 from collections.abc import Iterator
 
 from mesh.health.finding import PUT_BACK, Finding, Reason
-from mesh.live.facts import ClusterFacts, PairFacts, Workload
+from mesh.istio.hosts import covers, service_host
+from mesh.live.facts import ClusterFacts, Pair, PairFacts, Workload
 from mesh.samples.names import CLIENT, NAMESPACE, SERVICE
 
 
@@ -47,6 +48,35 @@ def service_missing(facts: PairFacts) -> Finding | None:
         cluster=facts.target.name,
         message=f"{facts.target.name} has no Service {NAMESPACE}/{SERVICE}",
         hint=PUT_BACK,
+    )
+
+
+def sample_not_exposed(facts: PairFacts) -> Finding | None:
+    """A target whose gateway does not pass calls to the sample through."""
+    target = facts.target
+    host = service_host(SERVICE, NAMESPACE, target.domain)
+    hosts = target.gateway.hosts
+    if facts.link is None or not hosts or any(covers(pattern, host) for pattern in hosts):
+        return None
+    return Finding(
+        reason=Reason.SAMPLE_NOT_EXPOSED,
+        cluster=target.name,
+        message=f"{target.name} does not expose {host}; it exposes: {', '.join(hosts)}",
+        hint=f"add {NAMESPACE} to exposure.namespaces; or set exposure.clusterLocal to [{host}] in the "
+        "clusters that see it, by which their calls stay inside",
+    )
+
+
+def answered_unseen(pair: Pair, *, local: bool) -> Finding:
+    """Answers of a cluster to which no call should go; `local` is whether calls should stay inside."""
+    caller, target = pair.caller, pair.target
+    why = "calls to HelloWorld stay inside" if local else f"{caller} does not see {target}"
+    return Finding(
+        reason=Reason.UNSEEN_CLUSTER_ANSWERS,
+        cluster=caller,
+        message=f"{target} answers {caller}, though {why} by the stack",
+        hint="run `pulumi up`, if the stack file has changed since the last one; then `python -m mesh "
+        f"check`, which finds remote secrets in {caller} that are not the stack's",
     )
 
 

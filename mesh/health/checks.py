@@ -76,12 +76,15 @@ def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
             on(_GATEWAYS, "the gateway has a Service and a ready pod", _facts(gateways.gateway_down)),
             on(_GATEWAYS, "the gateway has an address", _facts(gateways.gateway_without_address)),
         ),
-        (on(_GATEWAYS, "a Gateway exposes what the stack exposes", _facts(gateways.not_exposed)),),
+        (
+            on(_GATEWAYS, "a Gateway exposes what the stack exposes", _facts(gateways.not_exposed)),
+            on(_GATEWAYS, "it exposes the Services that have the labels now", gateways.exposure_outdated),
+        ),
         (on(_GATEWAYS, "istio-system has the network's label", _facts(gateways.network_label)),),
         (on(_GATEWAYS, "no Gateway is for a network that is gone", members.orphaned_gateway),),
         (on(_WORKLOADS, "proxies have this network and cluster", workloads.stale),),
         (on(_WORKLOADS, "proxies have the version that new pods get", workloads.old),),
-        (on(_DISCOVERY, "no remote secret is for a cluster that is gone", members.orphaned_secret),),
+        (on(_DISCOVERY, "no remote secret is for a cluster that is not seen", members.orphaned_secret),),
     )
 
 

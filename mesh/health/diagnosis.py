@@ -42,6 +42,7 @@ _FAULTS: tuple[tuple[Check, ...], ...] = (
 _EXPLANATIONS: tuple[tuple[Check, ...], ...] = (
     (calls.service_missing, calls.name_not_resolved),
     (
+        calls.sample_not_exposed,
         _of_target(gateways.gateway_without_address),
         gateways.port_unreachable,
         calls.endpoints_missing,

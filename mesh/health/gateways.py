@@ -1,8 +1,10 @@
 """What can be wrong with the east-west gateway of a cluster. Pure."""
 
 from mesh.health.finding import PUT_BACK, Finding, Reason, put_back_release
+from mesh.istio.hosts import NO_HOST, covers
 from mesh.istio.names import CROSS_NETWORK_GATEWAY, GATEWAY, GATEWAY_PORT, NAMESPACE, NETWORK_LABEL
 from mesh.live.facts import ClusterFacts, PairFacts
+from mesh.live.inspected import ClusterInspection
 
 
 def gateway_down(cluster: ClusterFacts) -> Finding | None:
@@ -73,6 +75,28 @@ def not_exposed(cluster: ClusterFacts) -> Finding | None:
         message=f"no Gateway in {cluster.name}/{NAMESPACE} passes TLS through on port {GATEWAY_PORT}: "
         f"expected {CROSS_NETWORK_GATEWAY} with AUTO_PASSTHROUGH",
         hint=PUT_BACK,
+    )
+
+
+def exposure_outdated(cluster: ClusterInspection) -> Finding | None:
+    """A Service that got the labels of what is exposed, or lost them, since the last update."""
+    name, gateway = cluster.facts.name, cluster.facts.gateway
+    if cluster.labelled is None:
+        return None
+    new = [h for h in cluster.labelled if not any(covers(pattern, h) for pattern in gateway.hosts)]
+    expected = {*cluster.facts.exposed, *cluster.labelled, NO_HOST}
+    old = [host for host in gateway.own_hosts if host not in expected]
+    if not new and not old:
+        return None
+    changes = [
+        *([f"does not expose {', '.join(new)} yet, by its labels"] if new else ()),
+        *([f"still exposes {', '.join(old)} without these labels"] if old else ()),
+    ]
+    return Finding(
+        reason=Reason.EXPOSURE_OUTDATED,
+        cluster=name,
+        message=f"{name} {', and '.join(changes)}",
+        hint="run `pulumi up`, which looks up the labels of Services again",
     )
 
 

@@ -7,19 +7,30 @@ from mesh.live.inspected import ClusterInspection, LinkInspection
 
 
 def orphaned_secret(cluster: ClusterInspection) -> Finding | None:
-    """A remote secret for a cluster that is not of the mesh: istiod tries to reach it for ever."""
+    """A remote secret for a cluster that this one does not see, because it is gone or not selected."""
+    name = cluster.facts.name
+    wanted = cluster.sees | {name}  # istiod ignores one for its own cluster
     for secret in cluster.facts.remote_secrets:
-        gone = sorted(secret.kubeconfigs.keys() - cluster.members)
-        if secret.labelled and gone and not secret.kubeconfigs.keys() & cluster.members:
-            name = cluster.facts.name
+        others = sorted(secret.kubeconfigs.keys() - wanted)
+        if not secret.labelled or not others or secret.kubeconfigs.keys() & wanted:
+            continue
+        if cluster.members.issuperset(others):
             return Finding(
                 reason=Reason.REMOTE_SECRET_ORPHANED,
                 cluster=name,
-                message=f"{NAMESPACE}/{secret.name} in {name} is for {', '.join(gone)}, which this mesh does "
-                "not have: istiod tries to reach it, and each of its restarts waits for it",
-                hint=f"if it is no cluster of another stack of this mesh, in {name}, run `kubectl -n "
-                f"{NAMESPACE} delete secret {secret.name}`",
+                message=f"{NAMESPACE}/{secret.name} in {name} is for {', '.join(others)}, which {name} does "
+                f"not see in the stack: clients in {name} call its services all the same",
+                hint=f"in {name}, run `kubectl -n {NAMESPACE} delete secret {secret.name}`; or add "
+                f"{', '.join(others)} to `sees`",
             )
+        return Finding(
+            reason=Reason.REMOTE_SECRET_ORPHANED,
+            cluster=name,
+            message=f"{NAMESPACE}/{secret.name} in {name} is for {', '.join(others)}, which this mesh does "
+            "not have: istiod tries to reach it, and each of its restarts waits for it",
+            hint=f"if it is no cluster of another stack of this mesh, in {name}, run `kubectl -n "
+            f"{NAMESPACE} delete secret {secret.name}`",
+        )
     return None
 
 
@@ -60,7 +71,7 @@ def ports_differ(link: LinkInspection) -> Finding | None:
     """Services of one name with different ports: istiod takes the ports of its own cluster's for all."""
     both = sorted(link.caller.services.keys() & link.target.services.keys())
     different = [name for name in both if link.caller.services[name] != link.target.services[name]]
-    if not different or link.caller.facts.name > link.target.facts.name:
+    if not different or (link.mutual and link.caller.facts.name > link.target.facts.name):
         return None
     name, here, there = different[0], link.caller, link.target
     return Finding(

@@ -1,17 +1,21 @@
 """The result of a verification: which pairs of clusters answer each other, and what is wrong. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, computed_field
 from pydantic.alias_generators import to_camel
 
 from mesh.config.resolved import StackConfig
+from mesh.health.calls import answered_unseen
 from mesh.health.diagnosis import diagnose
 from mesh.health.finding import Finding, Severity, without
+from mesh.istio.hosts import cluster_domain, covers, service_host
 from mesh.live.facts import Answers, Pair, PairFacts
-from mesh.plan import links
+from mesh.plan import callable_from
+from mesh.samples.names import NAMESPACE, SERVICE
 
 _Seconds = Annotated[float, PlainSerializer(lambda seconds: round(seconds, 1))]
 
@@ -34,10 +38,20 @@ class PairResult(BaseModel):
         return self.answers > 0 and all(f.severity is not Severity.ERROR for f in self.findings)
 
 
+class SilentPair(BaseModel):
+    """A cluster that should not be answered by another one, and was not."""
+
+    model_config = ConfigDict(frozen=True)
+
+    caller: str = Field(serialization_alias="from")
+    target: str = Field(serialization_alias="to")
+
+
 class VerificationReport(BaseModel):
     """A whole verification.
 
-    `not_verified` are the clusters without the sample, `offline` those that are away.
+    `silent` are the pairs between which no call should go, and none went; `not_verified` are the clusters
+    without the sample, `offline` those that are away.
     """
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
@@ -45,6 +59,7 @@ class VerificationReport(BaseModel):
     stack: str
     seconds: _Seconds
     pairs: tuple[PairResult, ...]
+    silent: tuple[SilentPair, ...] = ()
     not_verified: tuple[str, ...] = ()
     offline: tuple[str, ...] = ()
 
@@ -61,12 +76,47 @@ def with_sample(config: StackConfig) -> tuple[str, ...]:
 
 
 def expected_pairs(config: StackConfig) -> tuple[Pair, ...]:
-    """Which cluster should be answered by which: each by itself, and by every cluster that it sees."""
+    """Which cluster should be answered by which: each by itself, and by every cluster that it sees.
+
+    By itself alone, where its calls to HelloWorld stay inside.
+    """
     sampled = with_sample(config)
-    itself = (Pair(caller=name, target=name) for name in sampled)
-    seen = (Pair(caller=link.cluster, target=link.remote) for link in links(config))
-    pairs = [pair for pair in (*itself, *seen) if {pair.caller, pair.target} <= {*sampled}]
-    return tuple(sorted(pairs, key=lambda pair: (sampled.index(pair.caller), sampled.index(pair.target))))
+    return tuple(
+        Pair(caller=caller, target=target)
+        for caller in sampled
+        for target in sampled
+        if target in _answering(config, caller)
+    )
+
+
+def unwanted_pairs(config: StackConfig) -> tuple[Pair, ...]:
+    """Which cluster should not be answered by which, among all clusters that are known."""
+    known = dict.fromkeys((*config.clusters, *config.peers))
+    return tuple(
+        Pair(caller=caller, target=target)
+        for caller in with_sample(config)
+        for target in known
+        if target not in _answering(config, caller)
+    )
+
+
+def _answering(config: StackConfig, caller: str) -> frozenset[str]:
+    return frozenset((caller, *(() if keeps_inside(config, caller) else callable_from(config, caller))))
+
+
+def keeps_inside(config: StackConfig, caller: str) -> bool:
+    """Whether calls to HelloWorld stay inside the caller's cluster."""
+    cluster = config.clusters[caller]
+    host = service_host(SERVICE, NAMESPACE, cluster_domain(cluster))
+    return any(covers(pattern, host) for pattern in cluster.exposure.cluster_local)
+
+
+def wanted(answers: Answers, unwanted: Collection[Pair], caller: str) -> Answers:
+    """The answers to a caller without those that should not have come."""
+    return replace(
+        answers,
+        by={by: n for by, n in answers.by.items() if Pair(caller=caller, target=by) not in unwanted},
+    )
 
 
 def add(before: Answers, now: Answers) -> Answers:
@@ -79,9 +129,26 @@ def add(before: Answers, now: Answers) -> Answers:
     )
 
 
+def came(pairs: Iterable[Pair], answers: Mapping[str, Answers]) -> tuple[Pair, ...]:
+    """The pairs with an answer."""
+    return tuple(pair for pair in pairs if answers[pair.caller].by.get(pair.target))
+
+
 def unanswered(pairs: tuple[Pair, ...], answers: Mapping[str, Answers]) -> tuple[Pair, ...]:
     """The pairs without an answer."""
-    return tuple(pair for pair in pairs if not answers[pair.caller].by.get(pair.target))
+    with_answer = came(pairs, answers)
+    return tuple(pair for pair in pairs if pair not in with_answer)
+
+
+def unwanted_result(pair: Pair, answers: Answers, *, local: bool) -> PairResult:
+    """The result of a pair whose answers should not have come."""
+    return PairResult(
+        caller=pair.caller,
+        target=pair.target,
+        answers=answers.by[pair.target],
+        calls=answers.calls,
+        findings=(answered_unseen(pair, local=local),),
+    )
 
 
 def result(pair: Pair, facts: PairFacts, offline: Sequence[str] = ()) -> PairResult:

@@ -4,14 +4,14 @@ Three layers: defaults that a user may change, then the user's values, then what
 Keys are those of the charts' `values.yaml` (istio/istio, `manifests/charts/`).
 """
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, cast
 
 from mesh.config.resolved import ClusterConfig
 from mesh.config.schema import MeshSection
 from mesh.config.types import ReaderRole
 from mesh.istio.names import GATEWAY, GATEWAY_PORT
-from mesh.mappings import as_map, deep_merge
+from mesh.mappings import as_map, at, deep_merge
 
 Values: TypeAlias = dict[str, Any]
 
@@ -31,7 +31,18 @@ def base(cluster: ClusterConfig) -> Values:
 def istiod(cluster: ClusterConfig, mesh: MeshSection) -> Values:
     """Values for the chart `istiod`."""
     user = cluster.istio.values.istiod
-    return deep_merge(deep_merge(_istiod_defaults(), user), istiod_identity(cluster, mesh))
+    values = deep_merge(deep_merge(_istiod_defaults(), user), istiod_identity(cluster, mesh))
+    if cluster.exposure.cluster_local:
+        kept = {"settings": {"clusterLocal": True}, "hosts": list(cluster.exposure.cluster_local)}
+        # After the user's: a secret in theirs is known by its place in the list.
+        values["meshConfig"]["serviceSettings"] = [*service_settings(cluster), kept]
+    return values
+
+
+def service_settings(cluster: ClusterConfig) -> Sequence[Any]:
+    """The user's own `meshConfig.serviceSettings`; empty where they are no list."""
+    settings: object = at(cluster.istio.values.istiod, "meshConfig", "serviceSettings")
+    return cast(list[Any], settings) if isinstance(settings, list) else []
 
 
 def environment(cluster: ClusterConfig) -> Mapping[str, str]:

@@ -134,6 +134,18 @@ class FoundObjects:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabelledServices:
+    """The Services with some labels, each as name and namespace.
+
+    `unreachable` is no answer, and `refused` why they may not be read.
+    """
+
+    names: tuple[tuple[str, str], ...] = ()
+    unreachable: str | None = None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClusterTrust:
     """Certificates and tokens in one cluster; `unreachable` or `refused` says why nothing else is known.
 
@@ -168,7 +180,7 @@ class Gateway:
 
     `service` is the Service's type, such as `LoadBalancer`, and None where the Service does not exist;
     `requested` is the address that it asks the load balancer for. `hosts` are those of the Istio Gateways
-    that pass TLS through on the gateway's port.
+    that pass TLS through on the gateway's port, and `own_hosts` those of the stack's own among them.
     """
 
     workload: Workload = Workload()
@@ -176,6 +188,7 @@ class Gateway:
     service: str | None = None
     requested: str | None = None
     hosts: tuple[str, ...] = ()
+    own_hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,9 +209,10 @@ class ClusterFacts:
     `unreachable` is no answer; `refused` is no way in: a kubeconfig or login that is of no use, or an answer
     that refuses.
 
-    `network` is the configured network, `network_label` the label of istio-system, and `exposed` the hosts
-    that the stack exposes. `remotes` has the
-    sync status of each remote cluster, by the pod of istiod that was asked. `mesh_configs` has
+    `network` is the configured network, `network_label` the label of istio-system, `exposed` the hosts
+    that the stack exposes but for those of Services that it finds by labels, and `domain` the DNS domain of
+    the cluster's services. `remotes` has the sync status of each remote cluster, by the pod of istiod that
+    was asked. `mesh_configs` has
     the mesh configuration in istiod's ConfigMap, and those that its pods have loaded, by where each is;
     `mesh_config` is what the stack has of it.
     """
@@ -209,6 +223,7 @@ class ClusterFacts:
     refused: str | None = None
     network_label: str | None = None
     exposed: tuple[str, ...] = ()
+    domain: str = "cluster.local"
     istiod: Workload = Workload()
     remotes: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     mesh_config: Mapping[str, Any] = field(default_factory=dict[str, Any])

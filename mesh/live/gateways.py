@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from mesh.istio.addresses import gateway_addresses
-from mesh.istio.names import GATEWAY, GATEWAY_LABEL, GATEWAY_PORT, NAMESPACE
+from mesh.istio.names import CROSS_NETWORK_GATEWAY, GATEWAY, GATEWAY_LABEL, GATEWAY_PORT, NAMESPACE
 from mesh.live.facts import Gateway
 from mesh.live.istio_system import SYSTEM
 from mesh.live.kubernetes_api import KubernetesApi
@@ -18,6 +18,9 @@ def read_gateway(api: KubernetesApi) -> Gateway:
     service = api.find(f"{SYSTEM}/services/{GATEWAY}")
     ingress: Sequence[Json] = at(service, "status", "loadBalancer", "ingress") or []
     pods = read_gateway_pods(api)
+    hosts = {
+        str(gateway["metadata"]["name"]): tuple(_passed_through(gateway)) for gateway in api.list(_GATEWAYS)
+    }
     return Gateway(
         service=at(service, "spec", "type"),
         requested=at(service, "spec", "loadBalancerIP"),
@@ -26,7 +29,8 @@ def read_gateway(api: KubernetesApi) -> Gateway:
             ((entry.get("ip"), entry.get("hostname")) for entry in ingress),
             at(service, "spec", "externalIPs") or (),
         ),
-        hosts=tuple(host for gateway in api.list(_GATEWAYS) for host in _passed_through(gateway)),
+        hosts=tuple(host for of_one in hosts.values() for host in of_one),
+        own_hosts=hosts.get(CROSS_NETWORK_GATEWAY, ()),
     )
 
 

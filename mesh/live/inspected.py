@@ -53,8 +53,11 @@ class ClusterInspection:
     its clock is ahead of this machine's. `validation` says why the API server cannot have Istio's objects
     checked by istiod. `services` has the ports of each service by `namespace/name`, each such as `80/TCP`.
     `errors` has the errors of the last minutes in the logs, by pod. `remote_networks` has the network of each
-    Gateway that stands for the gateway of another cluster, by `namespace/name`. `members` and `networks` are
-    those of the mesh, these None where some clusters are in other stacks.
+    Gateway that stands for the gateway of another cluster, by `namespace/name`. `sees` are
+    the clusters that it should have remote secrets for, and `members` all of the mesh; `networks` are those
+    of the mesh, None where some clusters are in other stacks. `labelled` has the hosts of the Services that
+    have the labels of what it exposes, and None where it exposes nothing by labels. `passes` is whether the
+    gateway has a service to pass connections to.
     """
 
     facts: ClusterFacts
@@ -69,8 +72,11 @@ class ClusterInspection:
     errors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     tokens: Mapping[int, datetime] = field(default_factory=dict[int, datetime])
     remote_networks: Mapping[str, str] = field(default_factory=dict[str, str])
+    sees: frozenset[str] = frozenset()
     members: frozenset[str] = frozenset()
     networks: frozenset[str] | None = None
+    labelled: tuple[str, ...] | None = None
+    passes: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +109,7 @@ class LinkInspection:
 
     `api_server` and `gateways` are connections from inside the cluster; `handshakes` are those with services
     behind the gateway, by host name. `expires` is when the token in the remote secret does, None where it
-    does not. `caller` and `target` are the two clusters.
+    does not. `caller` and `target` are the two clusters; `mutual` is whether the target sees the caller, too.
     """
 
     pair: PairFacts
@@ -113,6 +119,7 @@ class LinkInspection:
     gateways: tuple[Reach, ...] = ()
     handshakes: Mapping[str, Handshake] = field(default_factory=dict[str, Handshake])
     expires: datetime | None = None
+    mutual: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.istio.hosts import covers, exposed_hosts, service_host
 from mesh.istio.names import (
     GATEWAY_LABEL,
     GATEWAY_PORT,
@@ -35,7 +36,7 @@ from mesh.live.pairs import Connections, read_cluster_facts, read_links
 from mesh.live.pods import containers, environment, has_proxy, runs
 from mesh.live.reach import Service, Target, reach, shake_hands
 from mesh.mappings import Json, as_map, at
-from mesh.plan import links
+from mesh.plan import links, remotes
 
 _LOG_SECONDS = 300
 _LOG_BYTES = 200_000
@@ -73,6 +74,9 @@ def _cluster(
     try:
         pods = api.list("/api/v1/pods")
         services = api.list("/api/v1/services")
+        domain = _domain(api)
+        labelled = _labelled(services, cluster.exposure.labels, domain)
+        hosts = exposed_hosts(cluster, labelled or ())
         return ClusterInspection(
             facts=facts,
             istio=cluster.istio.version,
@@ -82,10 +86,13 @@ def _cluster(
             validation=read_validation(api),
             pods=tuple(_pod(pod) for pod in pods if runs(pod) and has_proxy(pod)),
             services=dict(_ports(services)),
-            exposed=tuple(_exposed(services, pods, cluster.exposure.hosts, _domain(api))),
+            exposed=tuple(_exposed(services, pods, hosts, domain)),
+            labelled=labelled,
+            passes=any(_is_shown(service, hosts, domain) for service in services),
             errors=_errors(api),
             tokens=read_reader_tokens(api),
             remote_networks=dict(_remote_networks(api)),
+            sees=frozenset(remotes(config, cluster.name)),
             members=frozenset({*config.clusters, *config.peers}),
             networks=None if config.peers else frozenset(c.network for c in config.clusters.values()),
         )
@@ -139,19 +146,38 @@ def _exposed(
     """Services that peers reach through the gateway, and whose pods take mutual TLS."""
     ready = [pod for pod in pods if runs(pod) and at(pod, "metadata", "labels", _TLS_MODE) == "istio"]
     for service in services:
-        namespace, name = (str(service["metadata"][key]) for key in ("namespace", "name"))
+        namespace = str(service["metadata"]["namespace"])
         selector = as_map(at(service, "spec", "selector")) or {}
-        host = f"{name}.{namespace}.svc.{domain}"
         behind = any(
             pod["metadata"]["namespace"] == namespace
             and selector.items() <= (as_map(pod["metadata"].get("labels")) or {}).items()
             for pod in ready
         )
-        shown = any(host == h or (h.startswith("*") and host.endswith(h[1:])) for h in hosts)
-        ports: Sequence[Json] = at(service, "spec", "ports") or []
-        tcp = [int(port["port"]) for port in ports if port.get("protocol", "TCP") == "TCP"]
-        if selector and behind and shown and tcp:
-            yield ExposedService(host=host, port=tcp[0])
+        if selector and behind and _is_shown(service, hosts, domain):
+            yield ExposedService(host=_host(service, domain), port=_tcp_ports(service)[0])
+
+
+def _is_shown(service: Json, hosts: Iterable[str], domain: str) -> bool:
+    """Whether the gateway passes connections to a service: it has a port, and a host of the Gateway."""
+    host = _host(service, domain)
+    return bool(_tcp_ports(service)) and any(covers(pattern, host) for pattern in hosts)
+
+
+def _tcp_ports(service: Json) -> list[int]:
+    ports: Sequence[Json] = at(service, "spec", "ports") or []
+    return [int(port["port"]) for port in ports if port.get("protocol", "TCP") == "TCP"]
+
+
+def _host(service: Json, domain: str) -> str:
+    return service_host(str(service["metadata"]["name"]), str(service["metadata"]["namespace"]), domain)
+
+
+def _labelled(services: Iterable[Json], labels: Mapping[str, str], domain: str) -> tuple[str, ...] | None:
+    """The hosts of the services that have all of some labels; None where there are no labels."""
+    if not labels:
+        return None
+    found = (s for s in services if labels.items() <= (as_map(s["metadata"].get("labels")) or {}).items())
+    return tuple(sorted(_host(service, domain) for service in found))
 
 
 def _domain(api: KubernetesApi) -> str:
@@ -185,8 +211,8 @@ def _remote_networks(api: KubernetesApi) -> Iterable[tuple[str, str]]:
 
 
 def _targets(target: ClusterInspection) -> tuple[Target, ...]:
-    """The addresses of a cluster's gateway."""
-    addresses = target.facts.gateway.addresses
+    """The addresses of a cluster's gateway; none while nothing is exposed, as istiod opens no port then."""
+    addresses = target.facts.gateway.addresses if target.passes else ()
     return tuple(Target(address=_with_port(address, GATEWAY_PORT)) for address in addresses)
 
 
@@ -265,4 +291,5 @@ def _link(
         gateways=tuple(reached.targets[t] for t in _targets(target) if t in reached.targets),
         handshakes={h: reached.services[s] for h, s in services.items() if s in reached.services},
         expires=token_end(link.kubeconfig) if link.kubeconfig else None,
+        mutual=pair.caller in target.sees,
     )

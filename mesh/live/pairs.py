@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.istio.hosts import cluster_domain, selected_hosts
 from mesh.istio.names import remote_secret_name
 from mesh.istio.values import istiod, istiod_identity
 from mesh.live.answers import RefusedError, UnreachableError
@@ -164,7 +165,12 @@ def _cluster(config: StackConfig, cluster: ClusterConfig, connections: Connectio
     # What is secret must not come into a report.
     secret = config.is_secret(cluster.path("istio.values.istiod.meshConfig"))
     values = istiod_identity(cluster, config.mesh) if secret else istiod(cluster, config.mesh)
-    return replace(facts, exposed=cluster.exposure.hosts, mesh_config=values["meshConfig"])
+    return replace(
+        facts,
+        exposed=selected_hosts(cluster),
+        domain=cluster_domain(cluster),
+        mesh_config=values["meshConfig"],
+    )
 
 
 def _link(pair: Pair, caller: ClusterFacts, tokens: Mapping[str, TokenCheck]) -> LinkFacts:

@@ -60,7 +60,7 @@ class Monitoring(pulumi.ComponentResource):
                 opts=child,
             )
 
-        declare("rules", "PrometheusRule", RULES, rule_groups([cluster.name], remotes=remotes))
+        declare("rules", "PrometheusRule", RULES, rule_groups({cluster.name: remotes}))
         for monitor in monitors(cluster.name):
             declare(monitor.name, monitor.kind, monitor.name, monitor.spec)
         kubernetes.core.v1.ConfigMap(

@@ -4,7 +4,7 @@ The series are those of `mesh.observability.scrape`. Metrics of istiod: `pkg/kub
 `pilot/pkg/xds`, `pilot/pkg/util/informermetric` and `security/pkg/server/ca` in istio/istio.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from mesh.istio.names import GATEWAY, GATEWAY_PORT, NAMESPACE
 from mesh.observability.scrape import GATEWAY_JOB, ISTIOD_JOB, Document
@@ -28,12 +28,12 @@ _STATUS_IS_WRONG = r"1\\.29\\.[0-6]\\D.*"
 _STATUS_IS_OF_NO_USE = rf"1\\.2[78]\\..*|{_STATUS_IS_WRONG}"
 
 
-def rule_groups(clusters: Iterable[str], *, remotes: int, pace: float = 1) -> Document:
+def rule_groups(remotes: Mapping[str, int], *, pace: float = 1) -> Document:
     """A rule file, which is the spec of a PrometheusRule, too.
 
     Args:
-        clusters: those whose metrics the Prometheus has: what is missing there is looked for by their names.
-        remotes: how many remote clusters each of them should know.
+        remotes: how many remote clusters each of those should know whose metrics the Prometheus has, by
+            name: what is missing there is looked for by their names.
         pace: what all durations are multiplied by. Below 1, alerts fire sooner. How often something may fail
             in that time is changed with it.
     """
@@ -44,7 +44,7 @@ def rule_groups(clusters: Iterable[str], *, remotes: int, pace: float = 1) -> Do
     soon, window, hour, day = (duration(minutes) for minutes in (5, 10, 60, 1440))
     retries = f"{10 * pace * _RETRIES_PER_MINUTE:.2g}"
     rules = [
-        *_missing(clusters, soon),
+        *_missing(remotes, soon),
         *_known(remotes, soon),
         *_discovery(soon=soon, window=window, hour=hour, retries=retries),
         *_gateways(soon=soon, window=window, day=day),
@@ -71,15 +71,19 @@ def _missing(clusters: Iterable[str], soon: str) -> Iterator[Document]:
             )
 
 
-def _known(remotes: int, soon: str) -> Iterator[Document]:
-    if remotes:
+def _known(remotes: Mapping[str, int], soon: str) -> Iterator[Document]:
+    """One alert for each number of remote clusters, for the clusters that should know so many."""
+    numbers = dict.fromkeys(remotes.values())
+    for number in filter(None, numbers):
+        names = "|".join(name for name, count in remotes.items() if count == number)
+        of_them = f',cluster=~"{names}"' if len(numbers) > 1 else ""
         yield _alert(
             "IstioMeshRemoteClusterUnknown",
-            f'max by (cluster) (istiod_managed_clusters{{cluster_type="remote"}}) < {remotes}',
+            f'max by (cluster) (istiod_managed_clusters{{cluster_type="remote"{of_them}}}) < {number}',
             wait=soon,
             severity="critical",
             summary="istiod of {{ $labels.cluster }} knows {{ $value }} remote clusters, "
-            f"and the mesh has {remotes} for it.",
+            f"and the mesh has {number} for it.",
             section="a-remote-cluster-is-not-synced",
         )
 

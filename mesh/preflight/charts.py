@@ -51,7 +51,14 @@ def problems(config: StackConfig, render: Render) -> Iterator[Problem]:
     found: dict[str, _Judgement] = {}
     domains: dict[str, str] = {}
     for cluster in config.online.values():
-        alike = repr((cluster.istio, cluster.reader.role, cluster.reader.kubeconfig is None))
+        alike = repr(
+            (
+                cluster.istio,
+                cluster.reader.role,
+                cluster.reader.kubeconfig is None,
+                cluster.exposure.cluster_local,
+            )
+        )
         if alike not in found:
             found[alike] = _judge(config, cluster, render)
         judgement = found[alike]
@@ -59,10 +66,11 @@ def problems(config: StackConfig, render: Render) -> Iterator[Problem]:
             yield Problem(path=cluster.path(path), message=message)
         if judgement.domain is None:
             continue
-        if not exposes(cluster.exposure.hosts, judgement.domain):
+        hosts = cluster.exposure.listed_hosts
+        if hosts and not exposes(hosts, judgement.domain):
             yield Problem(
                 path=cluster.path("exposure.hosts"),
-                message=f"{', '.join(cluster.exposure.hosts)}: no service is below it, since services are "
+                message=f"{', '.join(hosts)}: no service is below it, since services are "
                 f"below svc.{judgement.domain}; expected a host or a wildcard there, for example "
                 f"*.{judgement.domain}",
             )

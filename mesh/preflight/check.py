@@ -27,12 +27,14 @@ class Observed:
 
     `certificates` are those that the clusters sign with now, as PEM by the cluster's name, each with its
     chain after it; `kept` has the logical names of the namespaces that were there before the stack, and
-    `recorded` the resources in its state.
+    `recorded` the resources in its state. `labelled` are the hosts of the Services that clusters expose by
+    their labels, by the cluster's name.
     """
 
     certificates: Mapping[str, str]
     kept: Set[str]
     recorded: Sequence[RecordedResource]
+    labelled: Mapping[str, Sequence[str]]
 
 
 def preflight(config: StackConfig) -> Observed:
@@ -78,6 +80,7 @@ def preflight(config: StackConfig) -> Observed:
         },
         recorded=found.recorded.resources,
         kept=found.kept,
+        labelled=found.labelled,
     )
 
 

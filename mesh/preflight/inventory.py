@@ -130,8 +130,8 @@ def _own(cluster: ClusterConfig) -> Iterator[Declared]:
         kept = KubernetesObject(address=address, words=release)
         yield Declared(type=state.RELEASE, name=f"{name}-{release}", object=kept, parts=tuple(parts))
     yield _declared(
-        "kubernetes:networking.istio.io/v1:Gateway",
-        f"{name}-cross-network-gateway",
+        state.ISTIO_GATEWAY,
+        f"{name}-{CROSS_NETWORK_GATEWAY}",
         _object("networking.istio.io/v1", "gateways", CROSS_NETWORK_GATEWAY, NAMESPACE),
     )
     if minimal:

@@ -6,10 +6,20 @@ from datetime import UTC, datetime
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import StackConfig
-from mesh.live import istio_system, objects, peers
+from mesh.live import istio_system, objects, peers, services
 from mesh.live.concurrent import for_each
 from mesh.live.facts import ObservedCluster, PeerAccess
-from mesh.preflight import access, away, definitions, identity, inventory, ownership, transitions
+from mesh.plan import read_by_others
+from mesh.preflight import (
+    access,
+    away,
+    definitions,
+    exposure,
+    identity,
+    inventory,
+    ownership,
+    transitions,
+)
 from mesh.stacks.state import RecordedState
 
 
@@ -18,13 +28,15 @@ class Look:
     """The clusters as they are, the stack's state, and what follows from both.
 
     `by_peers` is what peers would find at each API server that answers, `kept` the logical names of the
-    namespaces that were there before the stack.
+    namespaces that were there before the stack, and `labelled` the hosts of the Services that clusters
+    expose by their labels.
     """
 
     clusters: Mapping[str, ObservedCluster]
     by_peers: Mapping[str, PeerAccess]
     recorded: RecordedState
     kept: frozenset[str]
+    labelled: Mapping[str, Sequence[str]]
     problems: Sequence[Problem]
     warnings: Sequence[str]
 
@@ -38,7 +50,14 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
     """
     clusters = istio_system.read_clusters(config)
     readable = [name for name, observed in clusters.items() if not observed.refused]
-    by_peers = peers.read_peer_access(config, [name for name in readable if not clusters[name].unreachable])
+    answering = [name for name in readable if not clusters[name].unreachable]
+    by_peers = peers.read_peer_access(config, [name for name in answering if name in read_by_others(config)])
+    labelled = for_each(
+        [name for name in answering if config.clusters[name].exposure.labels],
+        lambda name: services.read_labelled(
+            config.clusters[name].connection, config.clusters[name].exposure.labels
+        ),
+    )
     recorded = state()
     gone = for_each(
         recorded.connections.keys() - config.clusters.keys(),
@@ -66,10 +85,12 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
         clusters=clusters,
         by_peers=by_peers,
         recorded=recorded,
+        labelled=exposure.hosts(config, labelled, recorded),
         kept=recorded.kept.union(*(ownership.adopted(missing[name], there[name]) for name in there)),
         problems=(
             *access.problems(clusters),
             *access.peer_problems(config, by_peers),
+            *exposure.problems(config, labelled),
             *ownership.problems(config, open_to_us, recorded),
             *ownership.leaving(gone, recorded, recorded.away - config.clusters.keys()),
             *ownership.unknown(looked_for),

@@ -10,13 +10,26 @@ from typing import TypeAlias
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import StackConfig
-from mesh.rules import api_servers, clusters, plain_text, reader, rollout, split_stacks, trust, values
+from mesh.rules import (
+    api_servers,
+    clusters,
+    exposure,
+    plain_text,
+    reader,
+    rollout,
+    sight,
+    split_stacks,
+    trust,
+    values,
+)
 
 Rule: TypeAlias = Callable[[StackConfig, datetime], Iterator[Problem]]
 
 RULES: tuple[Rule, ...] = (
     api_servers.problems,
     clusters.problems,
+    sight.problems,
+    exposure.problems,
     values.problems,
     trust.problems,
     reader.problems,

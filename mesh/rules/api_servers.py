@@ -1,12 +1,13 @@
 """The addresses at which clusters reach each other's API servers: they lead to one cluster, from anywhere."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from datetime import datetime
 from urllib.parse import urlsplit
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.kubeconfig.accepted import servers
+from mesh.plan import read_by_others
 from mesh.rules.addresses import is_loopback, is_service, misleading
 
 _EXAMPLE = "https://203.0.113.10:6443"
@@ -15,14 +16,18 @@ _SEE = "docs/troubleshooting.md#peers-cannot-use-an-address"
 
 
 def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
-    """A problem for each address that peers cannot use, or that is another cluster's."""
-    for cluster in config.online.values():
+    """A problem for each address that peers cannot use, or that is another cluster's.
+
+    What nobody outside of a cluster reads is no address for peers.
+    """
+    read = [config.online[name] for name in config.online if name in read_by_others(config)]
+    for cluster in read:
         if cluster.reader.kubeconfig is None:
             yield from _address(cluster)
             yield from _proxy(cluster)
         else:
             yield from _given(cluster, cluster.reader.kubeconfig.get_secret_value())
-    yield from _same(config)
+    yield from _same(read)
 
 
 def _address(cluster: ClusterConfig) -> Iterator[Problem]:
@@ -80,9 +85,9 @@ def _without_credentials(url: str) -> str:
     return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
-def _same(config: StackConfig) -> Iterator[Problem]:
+def _same(clusters: Iterable[ClusterConfig]) -> Iterator[Problem]:
     first: dict[Hashable, ClusterConfig] = {}
-    for cluster in config.online.values():
+    for cluster in clusters:
         server = cluster.api_server
         if is_loopback(server.server):
             continue

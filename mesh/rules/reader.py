@@ -9,6 +9,7 @@ from mesh.config.schema import ReaderSection
 from mesh.config.types import ReaderRole, version_tuple
 from mesh.istio.defects import DEFECTS
 from mesh.kubeconfig.accepted import refusals
+from mesh.plan import links
 
 # Before 1.31 istiod always watches the Secrets of other clusters. 1.31.0 crashes when this is off: its
 # `CredentialsController` is nil then, and asked whether it is in sync (`pilot/pkg/credentials/kube`).
@@ -40,10 +41,11 @@ def _tokens(cluster: ClusterConfig, config: StackConfig) -> Iterator[Problem]:
         )
     if len(generations) == 1 or cluster.reader.kubeconfig is not None or cluster.offline:
         return
+    readers = {link.cluster for link in links(config) if link.remote == cluster.name}
     for peer in config.online.values():
         version = peer.istio.version
         found = [defect for defect in DEFECTS if defect.on_rotation and defect.affects(version)]
-        if found and peer.name != cluster.name:
+        if found and peer.name in readers:
             yield Problem(
                 path=path,
                 message=f"{generations} changes the remote secrets of {cluster.name}, and istiod {version} "

@@ -39,8 +39,8 @@ def problems(name: str, stacks: Mapping[str, StackConfig]) -> Iterator[Problem]:
 def warnings(name: str, stacks: Mapping[str, StackConfig]) -> Iterator[Problem]:
     """Clusters of the other stacks that the stack's own will not see."""
     config = stacks[name]
-    if not config.clusters:
-        return
+    if all(cluster.sees is not None for cluster in config.clusters.values()):
+        return  # what they see is said by name
     for other, theirs in stacks.items():
         unseen = [cluster for cluster in theirs.clusters if cluster not in {*config.peers, *config.clusters}]
         if other != name and unseen and config.mesh == theirs.mesh:

@@ -74,9 +74,9 @@ def prometheus(
     files, folder = tmp_path_factory.mktemp("written"), tmp_path_factory.mktemp("prometheus")
     done = monitored.command("observability", f"--directory={files}")
     assert done.returncode == 0, done.stderr
-    assert yaml.safe_load((files / "rules.yaml").read_text()) == rule_groups(CLUSTERS, remotes=1)
+    assert yaml.safe_load((files / "rules.yaml").read_text()) == rule_groups(dict.fromkeys(CLUSTERS, 1))
     members = start_clusters(*CLUSTERS).values()
-    with running(members, files, folder, rule_groups(CLUSTERS, remotes=1, pace=PACE)) as found:
+    with running(members, files, folder, rule_groups(dict.fromkeys(CLUSTERS, 1), pace=PACE)) as found:
         jobs = {(job, name) for job in ("istiod", GATEWAY, "istio-proxies") for name in CLUSTERS}
         up = "count by (job, cluster) (up == 1)"
 
@@ -124,7 +124,7 @@ def test_the_operator_finds_what_it_needs(clusters: Mapping[str, Kube]) -> None:
     """Its definitions accept the objects, and the monitors select Services and pods that are there."""
     for kube in clusters.values():
         rules = kube.get("prometheusrule", "istio-mesh", f"--namespace={NAMESPACE}")
-        assert rules["spec"] == rule_groups([kube.context], remotes=1)
+        assert rules["spec"] == rule_groups({kube.context: 1})
         monitor = kube.get("servicemonitor", "istiod", f"--namespace={NAMESPACE}")["spec"]
         [(key, value)] = monitor["selector"]["matchLabels"].items()
         [service] = kube.get("services", f"--namespace={NAMESPACE}", f"--selector={key}={value}")["items"]

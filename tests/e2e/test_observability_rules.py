@@ -245,7 +245,7 @@ def _test(name: str) -> dict[str, object]:
     series = {**_healthy("east", "west", version=version), **_healthy("west", "east"), **changed}
     severity = {
         rule["alert"]: rule["labels"]["severity"]
-        for group in rule_groups(["east"], remotes=1)["groups"]
+        for group in rule_groups({"east": 1})["groups"]
         for rule in group["rules"]
     }
     fired = [
@@ -289,7 +289,7 @@ def _run(promtool: Path, *arguments: str | Path) -> None:
 
 def test_alerts_fire_when_they_should_and_only_then(promtool: Path, tmp_path: Path) -> None:
     """Each case has a mesh of two clusters with one thing different, and all that fires is named."""
-    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rule_groups(["east", "west"], remotes=1)))
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rule_groups({"east": 1, "west": 1})))
     document = {
         "rule_files": ["rules.yaml"],
         "evaluation_interval": "1m",
@@ -301,7 +301,7 @@ def test_alerts_fire_when_they_should_and_only_then(promtool: Path, tmp_path: Pa
 
 def test_every_alert_has_a_case() -> None:
     """One that never fires in a test may never fire at all."""
-    names = {rule["alert"] for group in rule_groups(["east"], remotes=1)["groups"] for rule in group["rules"]}
+    names = {rule["alert"] for group in rule_groups({"east": 1})["groups"] for rule in group["rules"]}
     assert names == {alert for _, _, _, expected in _CASES.values() for alert in expected}
 
 
@@ -309,5 +309,5 @@ def test_the_rule_file_has_nothing_to_lint(promtool: Path, tmp_path: Path) -> No
     """Also at the pace at which other tests use it."""
     for pace in (1.0, 1 / 60):
         file = tmp_path / f"{pace}.yaml"
-        file.write_text(yaml.safe_dump(rule_groups(["east", "west"], remotes=1, pace=pace)))
+        file.write_text(yaml.safe_dump(rule_groups({"east": 1, "west": 1}, pace=pace)))
         _run(promtool, "check", "rules", "--lint=all", "--lint-fatal", file)

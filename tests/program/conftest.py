@@ -8,8 +8,8 @@ import pytest
 
 from mesh.config.resolved import Connection, StackConfig
 from mesh.helm import plugin
-from mesh.live import istio_system, objects, peers
-from mesh.live.facts import FoundObjects, ObjectAddress, ObservedCluster
+from mesh.live import istio_system, objects, peers, services
+from mesh.live.facts import FoundObjects, LabelledServices, ObjectAddress, ObservedCluster
 from mesh.stacks import state
 from tests.builders.kubeconfigs import kubeconfig
 
@@ -48,6 +48,7 @@ def clusters_with_nothing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(istio_system, "read_clusters", read_clusters)
     monkeypatch.setattr(peers, "read_peer_access", lambda *_: {})
     monkeypatch.setattr(objects, "find_objects", find_objects)
+    monkeypatch.setattr(services, "read_labelled", lambda *_: LabelledServices())
 
 
 @pytest.fixture(autouse=True)

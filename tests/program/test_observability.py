@@ -60,7 +60,7 @@ def test_only_the_cluster_that_is_switched_on_is_monitored() -> None:
     assert rule.provider.endswith("::west")
     metadata = {"name": "istio-mesh", "namespace": "istio-system", "labels": labels}
     assert rule.inputs["metadata"].items() >= metadata.items()
-    assert rule.inputs["spec"] == rule_groups(["west"], remotes=1), (
+    assert rule.inputs["spec"] == rule_groups({"west": 1}), (
         "what is missing is looked for in this cluster alone"
     )
     monitors = [found for found in recording.resources if found.type in _KINDS]

@@ -2,12 +2,16 @@
 
 import functools
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from mesh.config.resolved import Connection
+from mesh.live import services
+from mesh.live.facts import LabelledServices
 from tests.program.conftest import write_kubeconfigs
 from tests.program.recording import (
     EXAMPLES,
@@ -137,11 +141,78 @@ def test_clusters_depend_on_each_other_by_links_only(stack_file: Path) -> None:
             assert others <= {place[registration.urn]}, f"{registration.name} waits for {others}"
 
 
+_LINKS = {
+    "hub-and-spokes": ["hub-sees-lyon", "hub-sees-porto", "lyon-sees-hub", "porto-sees-hub"],
+    "groups-by-label": [
+        "boston-sees-denver",
+        *(f"control-sees-{name}" for name in ("boston", "denver", "milan", "paris")),
+        "denver-sees-boston",
+        "milan-sees-paris",
+        "paris-sees-milan",
+    ],
+}
+
+
 def test_there_is_a_link_for_each_ordered_pair(stack_file: Path) -> None:
-    """Each cluster reads all others, and not itself."""
+    """Each cluster reads all others, and not itself, where the stack file selects none."""
     names = list(_clusters(stack_file))
-    links = {r.name for r in _run(stack_file).of_type("mesh:index:RemoteSecret")}
-    assert links == {f"{reader}-sees-{target}" for reader in names for target in names if reader != target}
+    links = [r.name for r in _run(stack_file).of_type("mesh:index:RemoteSecret")]
+    every = sorted(f"{reader}-sees-{target}" for reader in names for target in names if reader != target)
+    assert links == _LINKS.get(stack_file.stem, every)
+
+
+def test_the_outputs_say_who_sees_whom_where_that_is_selected() -> None:
+    """By name; the picture has an arrow where only one of two sees the other."""
+    outputs = _run(PROJECT / "examples/groups-by-label.yaml").outputs
+    assert outputs["clusters"]["paris"]["sees"] == ["milan"]
+    assert outputs["clusters"]["control"]["sees"] == ["paris", "milan", "boston", "denver"]
+    assert 'cluster_control -->|"mTLS 15443"| cluster_paris' in outputs["diagram"]
+    assert 'cluster_paris <-->|"mTLS 15443"| cluster_milan' in outputs["diagram"]
+
+
+def _exposed(recording: Recording) -> dict[str, list[str]]:
+    gateways = recording.of_type("kubernetes:networking.istio.io/v1:Gateway")
+    return {
+        gateway.name.removesuffix("-cross-network-gateway"): gateway.inputs["spec"]["servers"][0]["hosts"]
+        for gateway in gateways
+    }
+
+
+def test_what_is_exposed_is_in_the_gateway_of_each_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Services by their labels as they are now, where a cluster's entry does not select others."""
+    asked: list[str] = []
+
+    def read_labelled(connection: Connection, labels: Mapping[str, str]) -> LabelledServices:
+        assert labels == {"mesh.example.com/exposed": "true"}
+        asked.append(connection.context)
+        there = {"east": (("cart", "shop"), ("pay", "web"))}
+        return LabelledServices(names=there.get(connection.context, ()))
+
+    monkeypatch.setattr(services, "read_labelled", read_labelled)
+    stack_file = PROJECT / "examples/exposure.yaml"
+    write_kubeconfigs(_clusters(stack_file))
+    assert _exposed(run(stack_file)) == {
+        "east": ["cart.shop.svc.cluster.local", "pay.web.svc.cluster.local"],
+        "west": ["status.web.svc.cluster.local", "*.shop.svc.cluster.local"],
+        "north": ["nothing.invalid"],
+    }
+    assert sorted(asked) == ["east", "north"]
+
+
+def test_calls_that_stay_inside_are_told_to_the_istiod_of_each_cluster() -> None:
+    """But for the one whose entry keeps nothing inside; nothing else differs."""
+    recording = _run(PROJECT / "examples/exposure.yaml")
+    found = {
+        name: recording.one("kubernetes:helm.sh/v3:Release", f"{name}-istiod").inputs["values"]["meshConfig"]
+        for name in ("east", "west", "north")
+    }
+    kept = [{"settings": {"clusterLocal": True}, "hosts": ["*.payments.svc.cluster.local"]}]
+    assert {name: values.pop("serviceSettings", None) for name, values in found.items()} == {
+        "east": kept,
+        "west": kept,
+        "north": None,
+    }
+    assert found["east"] == found["north"]
 
 
 def test_root_ca_is_protected_and_nothing_else_is() -> None:

@@ -53,20 +53,16 @@ def command_key(namespace: str, pod: str, container: str, command: Sequence[str]
 
 
 class Recording:
-    """The answers of each API server by request, to be changed by a test."""
+    """The stack that was recorded, and the answers of each API server by request, to be changed by a test."""
 
     def __init__(self) -> None:
         document = expanded(json.loads(FILE.read_text(encoding="utf-8")), _with_tokens)
         self.time = datetime.fromisoformat(document["recorded"])
         self._apis: dict[str, dict[str, dict[str, Any]]] = document["apis"]
-
-    @property
-    def config(self) -> StackConfig:
-        """The stack that was recorded."""
         names = ("east", "west")
         contents = kubeconfig({name: f"https://{name}.example.com:6443" for name in names})
         clusters = {name: {"kubeconfigContents": contents} for name in names}
-        return stack_config(clusters, secret={"clusters"}, helloWorld=True)
+        self.config: StackConfig = stack_config(clusters, secret={"clusters"}, helloWorld=True)
 
     def api(self, name: str) -> "RecordedApi":
         """The API server of a cluster, or the same asked by its reader."""

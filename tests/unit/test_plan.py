@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mesh.plan import links, remotes
+from mesh.plan import callable_from, links, read_by_others, remotes
 from tests.builders.stacks import stack_config
 
 
@@ -46,3 +46,30 @@ def test_remotes_are_what_a_cluster_sees() -> None:
     """By name, in the order of the stack file."""
     config = stack_config({"a": {"sees": []}, "b": {}, "c": {}})
     assert (remotes(config, "a"), remotes(config, "b")) == ((), ("a", "c"))
+
+
+def test_a_cluster_without_a_control_plane_calls_what_the_one_that_serves_it_sees() -> None:
+    """And that one itself."""
+    config = stack_config({"a": {"sees": ["b", "w"]}, "b": {}, "c": {}, "w": {"controlPlane": "a"}})
+    assert callable_from(config, "a") == ("b", "w")
+    assert callable_from(config, "w") == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("sections", "read"),
+    [
+        ({}, {"hub", "one", "two"}),
+        ({"sees": ["hub"]}, {"hub"}),
+        ({"sees": ["hub"], "kiali": {"cluster": "one"}}, {"hub", "two"}),
+        ({"sees": [], "trust": {"shared": True}}, {"hub", "one", "two"}),
+        ({"sees": []}, set[str]()),
+    ],
+)
+def test_an_api_server_is_read_by_who_sees_the_cluster(sections: dict[str, Any], read: set[str]) -> None:
+    """And by Kiali; what other stacks see is not known here."""
+    assert read_by_others(stack_config({"hub": {}, "one": {}, "two": {}}, **sections)) == read
+
+
+def test_the_first_cluster_of_a_mesh_will_be_read() -> None:
+    """By those that come."""
+    assert read_by_others(stack_config({"a": {}})) == {"a"}

@@ -55,8 +55,8 @@ CASES = (
         mistake="an unknown section",
         written="clusterz: {}",
         message=(
-            "clusterz: unknown key; did you mean clusters? Expected one of: clusters, exposure, "
-            "helloWorld, istio, kiali, mesh, observability, peers, reader, rollout, trust"
+            "clusterz: unknown key; did you mean clusters? Expected one of: clusters, exposure, gateway, "
+            "helloWorld, istio, kiali, mesh, observability, peers, reader, rollout, sees, trust"
         ),
     ),
     Case(
@@ -68,9 +68,9 @@ CASES = (
         mistake="an unknown key of a cluster",
         written="clusters: {west: {netwrk: net-1}}",
         message=(
-            "clusters.west.netwrk: unknown key; did you mean network? Expected one of: apiServer, "
-            "context, exposure, helloWorld, istio, kubeconfig, kubeconfigContents, network, observability, "
-            "offline, reader, skipUnreachable, trust"
+            "clusters.west.netwrk: unknown key; did you mean network? Expected one of: apiServer, context, "
+            "controlPlane, exposure, gateway, helloWorld, istio, kubeconfig, kubeconfigContents, labels, "
+            "network, observability, offline, reader, sees, skipUnreachable, trust"
         ),
     ),
     Case(
@@ -576,6 +576,93 @@ CASES = (
         message=(
             "trust.root.key: is set in organization/istio-mesh/trust, which makes the roots; expected"
             " it there only"
+        ),
+    ),
+    Case(
+        mistake="a cluster to see that is not there",
+        written="clusters: {west: {sees: [easst]}}",
+        message=(
+            "clusters.west.sees.0: there is no cluster 'easst'; expected names in clusters and peers, or a "
+            "label as region=eu: east, west"
+        ),
+    ),
+    Case(
+        mistake="a label to see that no cluster has",
+        written="{sees: [region=eu], clusters: {west: {labels: {region: us}}}}",
+        message=(
+            "sees.0: no cluster of this stack has the label region=eu; expected one of "
+            "clusters.<name>.labels: region=us. Clusters of other stacks are selected by name"
+        ),
+    ),
+    Case(
+        mistake="a label to see that only the cluster itself has",
+        written="clusters: {west: {labels: {region: us}, sees: [region=us]}}",
+        message=(
+            "clusters.west.sees.0: no other cluster of this stack has the label region=us; expected one of "
+            "clusters.<name>.labels: region=us. Clusters of other stacks are selected by name"
+        ),
+    ),
+    Case(
+        mistake="a cluster that selects itself",
+        written="clusters: {west: {sees: [west]}}",
+        message="clusters.west.sees.0: a cluster sees itself in any case; expected other clusters",
+    ),
+    Case(
+        mistake="a cluster to see twice",
+        written="clusters: {west: {sees: [east, east]}}",
+        message="clusters.west.sees.1: east is there twice; expected each once",
+    ),
+    Case(
+        mistake="what is neither a cluster's name nor a label",
+        written="clusters: {west: {sees: [East]}}",
+        message=(
+            "clusters.west.sees.0: 'East' is invalid: expected a cluster's name, or a label as region=eu"
+        ),
+    ),
+    Case(
+        mistake="a view of a cluster that has none",
+        written="clusters: {west: {controlPlane: east, sees: []}}",
+        message=(
+            "clusters.west.sees: west has no control plane of its own, and sees what east sees; "
+            "expected it in clusters.east.sees"
+        ),
+    ),
+    Case(
+        mistake="a host that is exposed and kept inside",
+        written='exposure: {hosts: [a.b.svc.cluster.local], clusterLocal: ["*.b.svc.cluster.local"]}',
+        message=(
+            "exposure.hosts: exposes a.b.svc.cluster.local, and exposure.clusterLocal has "
+            "*.b.svc.cluster.local, by which no cluster calls it in another one; "
+            "expected it in one of the two"
+        ),
+    ),
+    Case(
+        mistake="a namespace that is exposed and kept inside",
+        written='exposure: {namespaces: [b], clusterLocal: ["*.b.svc.cluster.local"]}',
+        message=(
+            "exposure.namespaces: exposes *.b.svc.cluster.local, and exposure.clusterLocal has "
+            "*.b.svc.cluster.local, by which no cluster calls it in another one; "
+            "expected it in one of the two"
+        ),
+    ),
+    Case(
+        mistake="a setting of Istio's that lets out what is kept inside",
+        written="""
+            exposure: {clusterLocal: [a.b.svc.cluster.local]}
+            istio: {values: {istiod: {meshConfig: {serviceSettings: [{hosts: [a.b.svc.cluster.local]}]}}}}
+            """,
+        message=(
+            "istio.values.istiod.meshConfig.serviceSettings[0]: says that calls to "
+            "a.b.svc.cluster.local leave the cluster, and exposure.clusterLocal keeps them inside; "
+            "expected one of the two"
+        ),
+    ),
+    Case(
+        mistake="a label of Services that Kubernetes would not take",
+        written="exposure: {labels: {a b: c}}",
+        message=(
+            "exposure.labels.a b: 'a b' is invalid: expected a label's key, for example "
+            "mesh.example.com/exposed"
         ),
     ),
 )

@@ -64,3 +64,18 @@ def test_the_stacks_of_a_split_mesh_are_one_picture(
     assert drawn.count("Istio 1.31.0") == 2
     assert drawn.count("<-->") == 1
     assert checks == []
+
+
+def test_a_label_selects_in_its_own_stack_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Stacks that are drawn together do not become one."""
+    configs = {
+        "first": stack_config({"a": {"sees": ["x=y"]}, "b": {"labels": {"x": "y"}, "sees": []}}),
+        "second": stack_config({"c": {"labels": {"x": "y"}, "sees": []}}),
+    }
+    monkeypatch.setattr(stack, "workspace", SimpleNamespace)
+    monkeypatch.setattr(stack, "configuration", lambda _, name: configs[name])
+    assert command_line.main(["diagram", "--stack", "first", "--stack", "second"]) == 0
+    ways = [line for line in capsys.readouterr().out.splitlines() if "-->" in line]
+    assert ways == ['  cluster_a -->|"mTLS 15443"| cluster_b']

@@ -80,3 +80,26 @@ def test_what_is_broken_is_red_and_has_its_reason(count: int) -> None:
     assert red.count(way) == 1
     coloured = [card for card in page.findall(f"{_NAMESPACE}rect") if card.get("stroke") == "#d1242f"]
     assert len(coloured) == 1
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 9])
+def test_an_arrow_ends_at_the_card_of_the_cluster_that_is_seen(count: int) -> None:
+    """With its point on the border, and words below the picture that say what it is."""
+    spokes = {f"cluster-{number}": {} for number in range(1, count)}
+    config = stack_config({"cluster-0": {"sees": []}, **spokes}, sees=["cluster-0"])
+    page = ET.fromstring(drawing(picture(config)))  # noqa: S314 - our own drawing
+    left, top, right, bottom = _cards(page)[0]
+    heads = page.findall(f"{_NAMESPACE}polygon")
+    assert len(heads) == count - 1
+    for head in heads:
+        x, y = (float(number) for number in head.attrib["points"].split()[0].split(","))
+        on_a_side = min(abs(x - left), abs(x - right)) < 0.1 and top - 0.1 <= y <= bottom + 0.1
+        on_top_or_bottom = min(abs(y - top), abs(y - bottom)) < 0.1 and left - 0.1 <= x <= right + 0.1
+        assert on_a_side or on_top_or_bottom, (x, y)
+    assert any("An arrow leads to the cluster that is seen" in text for text in _texts(page))
+
+
+def test_clusters_that_see_nobody_are_not_said_to_be_one() -> None:
+    """There are no lines to explain."""
+    page = ET.fromstring(drawing(picture(stack_config({"a": {}, "b": {}}, sees=[]))))  # noqa: S314 - our own
+    assert "No cluster sees another" in _texts(page)

@@ -60,3 +60,10 @@ def test_many_clusters_are_drawn_around_one_statement() -> None:
     drawn = diagram(stack_config({f"c{number}": {} for number in range(50)}))
     assert drawn.count("<-->") == 50
     assert "all see all" in drawn
+
+
+def test_a_cluster_that_is_not_seen_back_has_an_arrow_at_the_other_end() -> None:
+    """From the one that sees."""
+    assert '  cluster_edge -->|"mTLS 15443"| cluster_hub' in diagram(
+        stack_config({"hub": {"sees": []}, "edge": {}})
+    )

@@ -79,3 +79,23 @@ def test_many_clusters_have_lines_only_where_something_is_wrong() -> None:
     assert picture(many).edges == ()
     (way,) = picture(many, [_Mark("c3", "c40", "token-refused")]).edges
     assert (way.one, way.other) == ("c3", "c40")
+
+
+def test_who_sees_whom_is_drawn_from_the_one_that_sees() -> None:
+    """The spokes do not see each other; what a peer sees is not known here, and by default it is all."""
+    clusters = {"hub": {"sees": []}, "one": {}, "two": {"sees": ["hub", "far"]}}
+    drawn = picture(stack_config(clusters, sees=["hub"], peers={"far": {"stack": "o/p/far"}}))
+    assert [(edge.one, edge.other, edge.mutual) for edge in drawn.edges] == [
+        ("one", "hub", False),
+        ("two", "hub", False),
+        ("two", "far", True),
+    ]
+
+
+def test_many_clusters_that_do_not_all_see_each_other_have_lines() -> None:
+    """No statement in one sentence would be true."""
+    clusters = {"hub": {"sees": [f"c{number}" for number in range(9)]}, **{f"c{n}": {} for n in range(9)}}
+    drawn = picture(stack_config(clusters, sees=["hub"]))
+    assert not drawn.hub
+    assert [(edge.one, edge.other) for edge in drawn.edges] == [("hub", f"c{n}") for n in range(9)]
+    assert all(edge.mutual for edge in drawn.edges)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mesh.digest.dangers import covers
 from mesh.digest.releases import RenderedChange
 from mesh.digest.report import DangerKind
 from mesh.digest.steps import Change, Preview, Step
+from mesh.istio.hosts import NO_HOST
 from tests.builders.previews import preview, report
 
 
@@ -101,7 +101,10 @@ def test_a_cluster_that_leaves_cuts_off_and_deletes() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (Change.DELETED, "east no longer sees the services of west"),
+        (
+            Change.DELETED,
+            "east no longer sees the services of west: calls from east no longer reach west",
+        ),
         (
             Change.REPLACED,
             "east no longer sees the services of west until its remote secret is made again",
@@ -151,23 +154,6 @@ def test_a_widened_exposure_cuts_nobody_off() -> None:
         found, steps=[turned(s) if s.name.endswith("cross-network-gateway") else s for s in found.steps]
     )
     assert _dangers(found) == []
-
-
-@pytest.mark.parametrize(
-    ("host", "other", "covered"),
-    [
-        ("*", "a.local", True),
-        ("*.local", "*.svc.cluster.local", True),
-        ("*.local", "a.local", True),
-        ("a.local", "a.local", True),
-        ("*.a.local", "*.local", False),
-        ("*.a.local", "*.ba.local", False),
-        ("a.local", "b.a.local", False),
-    ],
-)
-def test_a_wildcard_covers_what_is_below_it(host: str, other: str, covered: bool) -> None:
-    """As Istio reads hosts of a Gateway."""
-    assert covers(host, other) is covered
 
 
 @pytest.mark.parametrize(
@@ -240,3 +226,15 @@ def test_kinds_are_found_for_an_exit_code() -> None:
     found = report(preview("removed"))
     assert [d.kind for d in found.has([DangerKind.CUT_OFF, DangerKind.TRUST])] == [DangerKind.CUT_OFF]
     assert found.has([]) == ()
+
+
+def test_where_no_service_has_the_labels_any_more_nothing_is_exposed() -> None:
+    """The host that stands for that is not named."""
+
+    def nothing(step: Step) -> Step:
+        return replace(step, new={**step.new, "inputs": {"spec": {"servers": [{"hosts": [NO_HOST]}]}}})
+
+    found = _with(preview("exposure"), "east-cross-network-gateway", nothing)
+    message = next(message for _, clusters, message in _dangers(found) if "east" in clusters)
+    assert message.endswith(" to other networks, and nothing else: calls from there fail")
+    assert "invalid" not in message

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -17,7 +18,7 @@ from mesh.digest.report import (
     ReleaseDigest,
     ResourceDigest,
 )
-from mesh.digest.steps import Change
+from mesh.digest.steps import Change, Preview
 from mesh.digest.text import text
 from tests.builders.previews import preview, report
 
@@ -177,3 +178,22 @@ def test_the_report_for_programs_has_everything() -> None:
     (east,) = shown["clusters"]
     assert east["counts"] == shown["counts"]
     assert {r["change"] for r in east["resources"]} == {"added", "changed", "deleted"}
+
+
+def test_a_new_link_between_clusters_that_are_there_says_what_it_gives() -> None:
+    """For one that joins that is what joining is."""
+
+    def titles(found: Preview) -> list[str]:
+        digested = report(found)
+        return [r.title for cluster in digested.clusters for r in cluster.resources if "sees" in r.title]
+
+    assert "Secret istio-remote-secret-south, by which it sees south" in titles(preview("new"))
+    found = preview("token")
+    steps = [
+        replace(step, change=Change.ADDED, old={}) if step.name == "east-sees-west-remote-secret" else step
+        for step in found.steps
+    ]
+    assert titles(replace(found, steps=steps))[0] == (
+        "Secret istio-remote-secret-west, by which it sees west: clients in east can call the services of "
+        "west, and calls to a service that both have go to both"
+    )

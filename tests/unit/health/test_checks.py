@@ -17,6 +17,7 @@ from mesh.health.junit import junit
 from mesh.health.report import CheckReport, CheckResult, Outcome
 from mesh.live.facts import (
     ClusterFacts,
+    Gateway,
     LinkFacts,
     Pair,
     PairFacts,
@@ -54,6 +55,13 @@ def _pod(**changes: Any) -> InjectedPod:
     return dataclasses.replace(pod, **changes)
 
 
+def _by_labels(*hosts: str) -> Gateway:
+    """A gateway that exposes Services by their labels alone."""
+    return dataclasses.replace(
+        cluster_facts("east", observed_trust(_ROOT)).gateway, hosts=hosts, own_hosts=hosts
+    )
+
+
 def _cluster(name: str, *, facts: dict[str, Any] | None = None, **changes: Any) -> ClusterInspection:
     """A cluster in which everything is right."""
     trust = observed_trust(_ROOT, days=(-1, 300))
@@ -66,7 +74,8 @@ def _cluster(name: str, *, facts: dict[str, Any] | None = None, **changes: Any) 
         pods=(_pod(network=f"net-{name}", cluster_id=name),),
         services={"shop/cart": frozenset({"80/TCP"})},
         tokens={1: _NOW - timedelta(days=3)},
-        members=frozenset({"east", "west"}),
+        sees=frozenset({"east", "west"} - {name}),
+        members=frozenset({"east", "west", "north"}),
         networks=frozenset({"net-east", "net-west"}),
     )
     return dataclasses.replace(inspection, **changes)
@@ -182,6 +191,26 @@ FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
         Reason.REMOTE_SECRET_ORPHANED,
         "east",
     ),
+    "secret of a cluster that is not seen": (
+        _mesh(
+            _cluster(
+                "east",
+                facts={"remote_secrets": (RemoteSecret(name="s", labelled=True, kubeconfigs={"north": ""}),)},
+            )
+        ),
+        Reason.REMOTE_SECRET_ORPHANED,
+        "east",
+    ),
+    "Service that got the labels": (
+        _mesh(_cluster("east", facts={"gateway": _by_labels("a.svc")}, labelled=("a.svc", "b.svc"))),
+        Reason.EXPOSURE_OUTDATED,
+        "east",
+    ),
+    "Service that lost the labels": (
+        _mesh(_cluster("east", facts={"gateway": _by_labels("a.svc", "b.svc")}, labelled=("b.svc",))),
+        Reason.EXPOSURE_OUTDATED,
+        "east",
+    ),
     "no remote secret": (_mesh(found=LinkFacts()), Reason.REMOTE_SECRET_MISSING, "east"),
     "peer not reached": (
         _mesh(api_server=Reach(address="203.0.113.2:6443", failure="timed out")),
@@ -243,6 +272,35 @@ def test_what_is_right_is_not_found() -> None:
         expires=_NOW + timedelta(days=90),
     )
     assert _found(mesh) == []
+
+
+def test_services_that_are_exposed_by_labels_as_they_are_pass() -> None:
+    """Also by a wildcard of another Gateway's, by a host of the stack's, and where there are none."""
+    for hosts, exposed, labelled in (
+        (("a.shop.svc",), (), ("a.shop.svc",)),
+        (("*.shop.svc",), ("*.shop.svc",), ("a.shop.svc",)),
+        (("nothing.invalid",), (), ()),
+    ):
+        facts = {"gateway": _by_labels(*hosts), "exposed": exposed}
+        assert _found(_mesh(_cluster("east", facts=facts, labelled=labelled))) == []
+
+
+def test_other_ports_are_told_once_for_two_that_see_each_other_and_for_one_that_sees_the_other() -> None:
+    """Whichever of the two it is."""
+    west = _cluster("west", services={"shop/cart": frozenset({"8080/TCP"})})
+    mesh = _mesh(west=west)
+    (link,) = mesh.links.values()
+    back = dataclasses.replace(link, caller=link.target, target=link.caller, mutual=False)
+    (pair,) = mesh.links
+    one_way = MeshInspection(
+        clusters=mesh.clusters, links={Pair(caller=pair.target, target=pair.caller): back}
+    )
+    both_ways = MeshInspection(
+        clusters=mesh.clusters,
+        links={**mesh.links, Pair(caller="west", target="east"): dataclasses.replace(back, mutual=True)},
+    )
+    for found in (mesh, one_way, both_ways):
+        assert [f.reason for f in _found(found)] == [Reason.SERVICE_PORTS_DIFFER]
 
 
 def test_where_an_api_server_gives_no_answer_the_rest_of_the_cluster_is_skipped() -> None:
@@ -358,7 +416,7 @@ def test_the_table_has_a_line_for_each_check_and_what_is_wrong_below_it() -> Non
     assert lines[at + 2].startswith("        hint: ")
     assert lines[at + 3] == "        see: docs/troubleshooting.md#istiod-down"
     assert "east  west  203.0.113.7:15443  1.5 ms" in lines
-    assert lines[-2] == "52 checks: 47 passed, 1 failed, 4 skipped (1.2 s)"
+    assert lines[-2] == "54 checks: 49 passed, 1 failed, 4 skipped (1.2 s)"
     assert lines[-1] == "not checked, because they are offline in the stack file: north"
 
 

@@ -174,6 +174,10 @@ EXPLANATIONS = {
         ),
         ("gateway-port-unreachable", "west"),
     ),
+    "sample not exposed": (
+        _west(gateway=dataclasses.replace(_cluster("west").gateway, hosts=("*.shop.svc.cluster.local",))),
+        ("sample-not-exposed", "west"),
+    ),
     "no endpoint": (_pair(path=PathFacts(endpoints=("10.0.0.4:5000",))), ("endpoints-missing", "east")),
     "name not resolved": (
         _pair(caller=_cluster("east", sample=_CALLS_NOBODY), answers=_UNRESOLVED),

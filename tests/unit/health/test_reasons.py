@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mesh.config.resolved import Connection, StackConfig
+from mesh.config.schema import ExposureSection
 from mesh.health.diagnosis import diagnose
 from mesh.health.finding import Finding, Reason
 from mesh.health.verification import expected_pairs
@@ -51,6 +52,16 @@ def _remote_secret(recording: Recording) -> dict[str, Any]:
 
 def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
+
+
+def _expose_something_else(recording: Recording) -> None:
+    (gateway,) = recording.items("west", _GATEWAYS)
+    gateway["spec"]["servers"][0]["hosts"] = ["*.shop.svc.cluster.local"]
+    exposure = ExposureSection(namespaces=("shop",))
+    west = replace(recording.config.clusters["west"], exposure=exposure)
+    clusters = {**recording.config.clusters, "west": west}
+    recording.config = replace(recording.config, clusters=clusters)
+    recording.answer_calls("east", _BY_ITSELF)
 
 
 def _drop_mesh_config(recording: Recording) -> None:
@@ -222,6 +233,7 @@ _CASES: dict[str, tuple[Edit, Reason, str]] = {
         Reason.CROSS_NETWORK_GATEWAY_MISSING,
         "west",
     ),
+    "something else exposed": (_expose_something_else, Reason.SAMPLE_NOT_EXPOSED, "west"),
     "no definition of gateways": (
         lambda r: r.remove("west", _GATEWAYS),
         Reason.CROSS_NETWORK_GATEWAY_MISSING,

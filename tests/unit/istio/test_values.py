@@ -52,3 +52,21 @@ def test_gateway_carries_its_network_and_opens_its_ports_to_network_policies() -
     assert given["name"] == "istio-eastwestgateway"
     assert given["networkGateway"] == "net-east"
     assert {port["port"] for port in given["service"]["ports"]} == {15021, 15443, 15012, 15017}
+
+
+def _settings(
+    exposure: dict[str, Any], user: list[dict[str, Any]] | None = None
+) -> list[dict[str, Any]] | None:
+    own = {"meshConfig": {"serviceSettings": user}} if user is not None else {}
+    config = stack_config({"east": {"istio": {"values": {"istiod": own}}, "exposure": exposure}})
+    return values.istiod(config.clusters["east"], config.mesh)["meshConfig"].get("serviceSettings")
+
+
+def test_calls_that_stay_inside_are_a_setting_after_the_users_own() -> None:
+    """Where there is nothing to keep inside, what the user has is left alone."""
+    own = [{"settings": {"clusterLocal": True}, "hosts": ["a.b"]}]
+    ours = {"settings": {"clusterLocal": True}, "hosts": ["c.d", "*.e.f"]}
+    assert _settings({"clusterLocal": ["c.d", "*.e.f"]}) == [ours]
+    assert _settings({"clusterLocal": ["c.d", "*.e.f"]}, own) == [*own, ours]
+    assert _settings({}, own) == own
+    assert _settings({}) is None

@@ -23,6 +23,7 @@ def test_a_running_gateway_has_a_pod_and_an_address_and_exposes_services(recordi
         workload=Workload(pods=1, ready=1, injected=1),
         addresses=(ingress["ip"],),
         hosts=("*.local",),
+        own_hosts=("*.local",),
     )
 
 

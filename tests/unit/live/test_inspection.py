@@ -266,3 +266,31 @@ def test_a_load_balancer_shows_by_an_address_or_by_the_cloud(monkeypatch: pytest
     waiting = _ready({services: [service(90, []), service(5, [])]}, monkeypatch)
     assert waiting.waiting == ("shop/web-90",)
     assert waiting.load_balancer is None
+
+
+def test_services_with_the_labels_are_exposed_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the Gateway still has; without such a service, istiod opens no port to connect to."""
+    pods = [_pod(n, labels={"app": n, "security.istio.io/tlsMode": "istio"}) for n in ("cart", "pay")]
+    services = [_service(name, 80, selector={"app": name}) for name in ("cart", "pay")]
+    services[0]["metadata"]["labels"] = {"a": "b", "c": "d"}
+    api = _Api({"/api/v1/pods": pods, "/api/v1/services": services}, created=_pod("new"))
+    found = _inspected(api, monkeypatch, exposure={"labels": {"a": "b"}})
+    assert found.labelled == ("cart.shop.svc.cluster.local",)
+    assert [service.host for service in found.exposed] == ["cart.shop.svc.cluster.local"]
+    assert found.passes
+    nothing = _inspected(api, monkeypatch, exposure={"labels": {"a": "c"}})
+    assert (nothing.labelled, nothing.exposed, nothing.passes) == ((), (), False)
+    all_of_them = _inspected(api, monkeypatch)
+    assert (all_of_them.labelled, len(all_of_them.exposed), all_of_them.passes) == (None, 2, True)
+
+
+def test_a_cluster_that_sees_some_should_have_remote_secrets_for_these(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The others are members all the same."""
+    facts = {"east": ClusterFacts(name="east", network="net-east")}
+    monkeypatch.setattr(inspection, "read_cluster_facts", lambda *_: facts)
+    connections = Connections(apis={"east": _Api({}, created=_pod("new"))}, unreachable={}, refused={})
+    config = stack_config({"east": {"sees": ["west"]}, "west": {}, "north": {}})
+    east = inspection.inspect(config, connections).clusters["east"]
+    assert (east.sees, east.members) == (frozenset({"west"}), frozenset({"east", "west", "north"}))

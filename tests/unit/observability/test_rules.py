@@ -7,7 +7,7 @@ import pytest
 from mesh.observability.rules import rule_groups
 from tests.program.recording import PROJECT
 
-_RULES = [rule for group in rule_groups(["east"], remotes=1)["groups"] for rule in group["rules"]]
+_RULES = [rule for group in rule_groups({"east": 1})["groups"] for rule in group["rules"]]
 
 
 @pytest.mark.parametrize("rule", _RULES, ids=lambda rule: rule["alert"])
@@ -30,7 +30,24 @@ def test_a_faster_pace_changes_durations_and_counts_alone() -> None:
     """What tests see is what users get."""
 
     def without_durations(pace: float) -> str:
-        return re.sub(r"\b\d+s\b|> [\d.]+\b", "…", str(rule_groups(["east"], remotes=1, pace=pace)))
+        return re.sub(r"\b\d+s\b|> [\d.]+\b", "…", str(rule_groups({"east": 1}, pace=pace)))
 
     assert without_durations(1) == without_durations(1 / 60)
-    assert str(rule_groups(["east"], remotes=1)) != str(rule_groups(["east"], remotes=1, pace=1 / 60))
+    assert str(rule_groups({"east": 1})) != str(rule_groups({"east": 1}, pace=1 / 60))
+
+
+def _known(remotes: dict[str, int]) -> list[tuple[str, str]]:
+    (group,) = rule_groups(remotes)["groups"]
+    rules = (rule for rule in group["rules"] if rule["alert"] == "IstioMeshRemoteClusterUnknown")
+    return [(rule["expr"], rule["annotations"]["summary"].partition(", and")[2]) for rule in rules]
+
+
+def test_each_cluster_should_know_as_many_others_as_it_sees() -> None:
+    """One rule for each number; where all see as many, none of them needs a name."""
+    metric = 'max by (cluster) (istiod_managed_clusters{cluster_type="remote"'
+    assert _known({"a": 2, "b": 2, "c": 2}) == [(f"{metric}}}) < 2", " the mesh has 2 for it.")]
+    assert _known({"hub": 2, "one": 1, "two": 1, "lone": 0}) == [
+        (f'{metric},cluster=~"hub"}}) < 2', " the mesh has 2 for it."),
+        (f'{metric},cluster=~"one|two"}}) < 1', " the mesh has 1 for it."),
+    ]
+    assert _known({"a": 0}) == []

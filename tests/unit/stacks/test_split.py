@@ -83,3 +83,12 @@ def test_a_stack_whose_name_only_ends_alike_is_another() -> None:
     """`outh` is not the stack `organization/istio-mesh/south`."""
     stacks = {"east": _stack("east", "south"), "outh": _stack("north")}
     assert _problems(**stacks) == []
+
+
+def test_who_says_whom_it_sees_needs_no_entry_for_others() -> None:
+    """A spoke has an entry for the hub alone."""
+    one = _stack("one", "hub", sees=["hub"])
+    assert (
+        _warnings(one=one, two=_stack("two", "hub", "one", sees=["hub"]), hub=_stack("hub", "one", "two"))
+        == []
+    )
