@@ -1,14 +1,19 @@
 """`python -m sandbox`: local clusters from the command line."""
 
 import argparse
+import dataclasses
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import get_args
 
 from sandbox import cluster, stack
-from sandbox.cluster import environment, namespaces, status, supplies
+from sandbox.cluster import Surroundings, environment, namespaces, status, supplies
+from sandbox.cluster.surroundings import ApiServer
 from sandbox.cluster.system import check_machine
 from sandbox.errors import SandboxError
+
+_SURROUNDINGS = [field.name for field in dataclasses.fields(Surroundings)]
 
 
 def _setup(_: argparse.Namespace) -> int:
@@ -20,7 +25,8 @@ def _setup(_: argparse.Namespace) -> int:
 
 
 def _start(options: argparse.Namespace) -> int:
-    cluster.start(options.names)
+    given = {name: value for name in _SURROUNDINGS if (value := getattr(options, name)) is not None}
+    cluster.start(options.names, dict.fromkeys(options.names, Surroundings(**given)) if given else {})
     print(status.report())
     print('use them: eval "$(python -m sandbox env)"')
     return 0
@@ -74,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add("setup", _setup, "get packages, tools, images, charts and plugins")
     start = add("start", _start, "start clusters, or repair them")
     start.add_argument("names", nargs="+", metavar="NAME")
+    _add_surroundings(start)
     stop = add("stop", _stop, "stop clusters and remove them; without names all")
     stop.add_argument("names", nargs="*", metavar="NAME")
     stop.add_argument("--all", action="store_true", help="remove the Pulumi state kept beside them, too")
@@ -84,6 +91,20 @@ def _parser() -> argparse.ArgumentParser:
     inside.add_argument("name", metavar="NAME")
     inside.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
     return parser
+
+
+def _add_surroundings(start: argparse.ArgumentParser) -> None:
+    """Let a user say what is between new clusters and their peers; what is not said is None."""
+    around = start.add_argument_group(
+        "what is between the clusters and their peers",
+        "Said when a cluster is new. By default, peers reach its API server and its load balancer.",
+    )
+    around.add_argument("--network", metavar="NAME", help="route pods to those of clusters with this network")
+    around.add_argument(
+        "--api-server",
+        choices=get_args(ApiServer),
+        help="let peers reach the API server by a relay (TLS, with certificates of its own), or by a proxy",
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

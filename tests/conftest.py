@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -22,10 +23,12 @@ os.environ.setdefault("ISTIO_MESH_SANDBOX", str(_CHECKOUT / ".sandbox" / "test")
 _KEEP = os.environ.get("ISTIO_MESH_KEEP") == "1"
 
 from sandbox import cluster  # noqa: E402
-from sandbox.cluster import environment  # noqa: E402
+from sandbox.cluster import Surroundings, environment  # noqa: E402
 from sandbox.errors import SandboxError  # noqa: E402
 from sandbox.paths import state_dir  # noqa: E402
 from tests.fixtures import Start  # noqa: E402
+
+_USUAL: Mapping[str, Surroundings] = MappingProxyType({})
 
 
 @pytest.fixture(scope="session")
@@ -38,11 +41,13 @@ def keep() -> bool:
 def start_clusters() -> Iterator[Start]:
     """Start clusters by name: `start_clusters("east", "west")["east"]`; all are stopped after the last test.
 
+    `around` is what is between a cluster and its peers, as `sandbox.cluster.start` takes it.
+
     What a killed session has left is cleared first. Where no cluster can run, the test fails and says why.
     """
 
-    def start(*names: str) -> Mapping[str, cluster.Cluster]:
-        return _or_fail(lambda: cluster.start(names))
+    def start(*names: str, around: Mapping[str, Surroundings] = _USUAL) -> Mapping[str, cluster.Cluster]:
+        return _or_fail(lambda: cluster.start(names, around))
 
     with _only_session():
         if not _KEEP:

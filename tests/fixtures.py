@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sandbox.cluster import Cluster
+from sandbox.cluster import Cluster, Surroundings
 
 
 class Start(Protocol):
     """Starts clusters."""
 
-    def __call__(self, *names: str) -> Mapping[str, Cluster]:
-        """Return the clusters, running."""
+    def __call__(self, *names: str, around: Mapping[str, Surroundings] = ...) -> Mapping[str, Cluster]:
+        """Return the clusters, running, with what is `around` them where they are new."""
         ...
 
 

@@ -2,13 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 
-from sandbox.cluster.layout import DNS_ADDRESS
+from sandbox.cluster.layout import DNS_ADDRESS, HOST_NAMES
 
 _COREFILE = """\
 .:53 {
   errors
   health
   ready
+  template IN A HOST_NAMES {
+    match "[.](?P<a>[0-9]+)-(?P<b>[0-9]+)-(?P<c>[0-9]+)-(?P<d>[0-9]+)[.]HOST_NAMES[.]$"
+    answer "{{ .Name }} 5 IN A {{ .Group.a }}.{{ .Group.b }}.{{ .Group.c }}.{{ .Group.d }}"
+  }
+  template IN AAAA HOST_NAMES {
+    rcode NOERROR
+  }
   kubernetes cluster.local in-addr.arpa ip6.arpa {
     pods insecure
     ttl 5
@@ -16,7 +23,7 @@ _COREFILE = """\
   cache 5
   reload 10s
 }
-"""
+""".replace("HOST_NAMES", HOST_NAMES)
 """Nothing is forwarded: a sandbox calls nobody outside, and such a name fails at once."""
 
 

@@ -1,13 +1,16 @@
 """All clusters of the sandbox: start several at once, stop them, and what a user or a test does with one."""
 
+import datetime
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
 
 from sandbox.cluster import (
     cgroups,
@@ -22,6 +25,7 @@ from sandbox.cluster import (
 )
 from sandbox.cluster.files import lock
 from sandbox.cluster.layout import ClusterLayout, check_name
+from sandbox.cluster.surroundings import Surroundings
 from sandbox.cluster.system import check_machine, raise_inotify_limit
 from sandbox.errors import SandboxError
 from sandbox.paths import state_dir
@@ -82,6 +86,21 @@ class Cluster:
         inside = namespaces.argv_inside(self.layout, argv, network_only=True)
         return subprocess.run(inside, capture_output=True, text=True, timeout=timeout, check=False)
 
+    def cut_route(self, other: "Cluster") -> None:
+        """Take away the way to the pods of another cluster of the network; the next start puts it back.
+
+        Raises:
+            SandboxError: the cluster does not run, or there is no such way.
+        """
+        network.cut_route(self.layout, other.layout)
+
+    def issue_for_relay(self, file: Literal["server", "client"], lifetime: datetime.timedelta) -> None:
+        """Give the relay, or its users, a certificate that ends so much later, or ended so much earlier.
+
+        The next start renews one that has less than 30 days left.
+        """
+        lifecycle.issue_for_relay(self.layout, supplies.ensure(), file, lifetime)
+
     def _signal_all(self, number: signal.Signals) -> None:
         told: set[int] = set()
         while new := cgroups.members(self.layout.cgroup) - told:  # some were born meanwhile
@@ -90,19 +109,23 @@ class Cluster:
             told |= new
 
 
-def start(names: Iterable[str]) -> dict[str, Cluster]:
+def start(
+    names: Iterable[str], around: Mapping[str, Surroundings] = MappingProxyType({})
+) -> dict[str, Cluster]:
     """Start clusters, several at once, or repair them; return them when pods run in all.
+
+    `around` has what is between a cluster and its peers, by name. Without that, a cluster keeps what it has.
 
     Raises:
         SandboxError: one or more did not come up; each has its line.
     """
-    wanted = [check_name(name) for name in dict.fromkeys(names)]
+    wanted = {check_name(name): around.get(name) for name in names}
     check_machine()
     supply = supplies.ensure()
     raise_inotify_limit()
     with _in_use(shared=True):
         instance = memory.claim()
-        layouts = [memory.allot(instance, name) for name in wanted]
+        layouts = memory.allot(instance, wanted)
         chart_server.ensure(instance, supply.charts)
         try:
             _each(lambda layout: lifecycle.start(layout, supply), layouts)

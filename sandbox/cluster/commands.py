@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sandbox.cluster import settings
+from sandbox.cluster import relay, settings
 from sandbox.cluster.kubeconfig import client_file
 from sandbox.cluster.layout import ClusterLayout
 from sandbox.cluster.processes import Command
@@ -16,11 +16,14 @@ _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _LOAD_BALANCER = "sandbox.cluster.load_balancer"
 
+RELAY = "relay"
+"""What is before an API server that peers do not reach: a relay, or a proxy."""
+
 CONTROL_PLANE = ("etcd", "kube-apiserver", "containerd")
 """What is started first, and does not need an API server."""
 
-CLIENTS = ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "load-balancer")
-"""What is started once the API server answers."""
+CLIENTS = ("kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy", "load-balancer", RELAY)
+"""What is started once the API server answers, as far as the cluster has it."""
 
 
 def commands(cluster: ClusterLayout, supplies: Supplies) -> dict[str, Command]:
@@ -45,6 +48,7 @@ def commands(cluster: ClusterLayout, supplies: Supplies) -> dict[str, Command]:
         client("kubelet", settings.kubelet(cluster), written / "kubelet.yaml", pki / "kubelet-server.crt"),
         client("kube-proxy", [f"--config={proxy}"], proxy),
         _load_balancer(cluster),
+        *([_relay(cluster, supplies)] if cluster.surroundings.api_server != "direct" else []),
     ]
     return {command.name: command for command in all_commands}
 
@@ -55,6 +59,13 @@ def _load_balancer(cluster: ClusterLayout) -> Command:
     source = CHECKOUT / f"{_LOAD_BALANCER.replace('.', '/')}.py"
     watched = [source, config, cluster.pki / "load-balancer.crt"]
     return _command("load-balancer", argv, watched)
+
+
+def _relay(cluster: ClusterLayout, supplies: Supplies) -> Command:
+    config = cluster.settings / "relay.yaml"
+    argv = [str(supplies.tools["envoy"]), "--config-path", str(config), "--concurrency", "1"]
+    argv += ["--disable-hot-restart", "--log-level", "warning"]
+    return _command(RELAY, argv, [config, *(path for path in relay.files(cluster) if path.suffix == ".crt")])
 
 
 def _command(name: str, argv: Sequence[str], watched: Sequence[Path]) -> Command:

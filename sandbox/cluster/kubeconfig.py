@@ -52,6 +52,19 @@ def ensure(cluster: ClusterLayout) -> None:
             "client-key": str(cluster.pki / f"{client}.key"),
         }
         _write(client_file(cluster, client), kubeconfig(cluster.name, cluster.server, ca, user))
+    if cluster.surroundings.api_server == "relay":
+        _write(cluster.relay / "kubeconfig", _of_relay(cluster))
+
+
+def _of_relay(cluster: ClusterLayout) -> dict:
+    """Return a kubeconfig as a relay gives it to its users: all in it is the relay's."""
+    files = {"client-certificate-data": "client.crt", "client-key-data": "client.key"}
+    user = {
+        key: base64.b64encode((cluster.relay / file).read_bytes()).decode() for key, file in files.items()
+    }
+    content = kubeconfig(cluster.name, cluster.relay_server, (cluster.relay / "ca.crt").read_bytes(), user)
+    content["clusters"][0]["cluster"]["tls-server-name"] = cluster.relay_name
+    return content
 
 
 def client_file(cluster: ClusterLayout, client: str) -> Path:

@@ -2,22 +2,34 @@
 
 Every sandbox is a /24 behind a bridge of its own. Its first address is this machine; then each
 cluster has a block of four: the node, and three for Services of type LoadBalancer. Inside, all
-clusters use the same pod and service ranges, as clusters of different networks may.
+clusters use the same service range, and the same pod range, as clusters of different networks may. Those
+that share a network have a pod range each, in a range of the network.
 """
 
 import hashlib
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from pathlib import Path
 
+from sandbox.cluster.surroundings import USUAL, Surroundings
 from sandbox.errors import SandboxError
 
 POD_RANGE = "10.244.0.0/24"
+"""Pods of a cluster that shares no network."""
+
+SHARED_RANGES = IPv4Network("10.64.0.0/10")
+"""Pods of all others: a /16 for each network, and a /24 of it for each cluster."""
+
 SERVICE_RANGE = "10.96.0.0/16"
 API_SERVICE_ADDRESS = "10.96.0.1"
 DNS_ADDRESS = "10.96.0.10"
 API_PORT = 6443
+RELAY_PORT = 8443
+PROXY_PORT = 3128
+
+HOST_NAMES = "sandbox.test"
+"""Names below this one are resolved in every cluster, to the address that is a part of them."""
 
 CANDIDATE_RANGES = (IPv4Network("172.30.0.0/16"), IPv4Network("172.29.0.0/16"), IPv4Network("192.168.0.0/16"))
 """Where a free /24 is looked for: private (RFC 1918), and apart from the pod and service ranges."""
@@ -66,6 +78,10 @@ class Instance(Sandbox):
         """The address under which the clusters see this machine."""
         return str(self.subnet[1])
 
+    def address(self, index: int, offset: int) -> str:
+        """Return an address of the block that the cluster with that index has."""
+        return str(self.subnet[ADDRESSES_PER_CLUSTER * (index + 1) + offset])
+
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterLayout:
@@ -74,6 +90,9 @@ class ClusterLayout:
     instance: Instance
     name: str
     index: int
+    surroundings: Surroundings = USUAL
+    network_number: int | None = None
+    """The number of the network that it shares, if it does."""
 
     @property
     def node(self) -> str:
@@ -83,17 +102,60 @@ class ClusterLayout:
     @property
     def node_address(self) -> str:
         """The node's address, which is also the API server's."""
-        return str(self._address(0))
+        return self.instance.address(self.index, 0)
 
     @property
     def load_balancer_addresses(self) -> tuple[str, ...]:
         """The addresses for Services of type LoadBalancer."""
-        return tuple(str(self._address(offset)) for offset in range(1, ADDRESSES_PER_CLUSTER))
+        return tuple(self.instance.address(self.index, offset) for offset in range(1, ADDRESSES_PER_CLUSTER))
+
+    @property
+    def pod_range(self) -> str:
+        """The addresses of the cluster's pods."""
+        return POD_RANGE if self.network_range is None else _pods(self.network_range, self.index)
+
+    @property
+    def network_range(self) -> IPv4Network | None:
+        """The addresses of all pods of the network that the cluster shares."""
+        if self.network_number is None:
+            return None
+        return list(SHARED_RANGES.subnets(new_prefix=16))[self.network_number]
+
+    @property
+    def pod_routes(self) -> dict[str, str]:
+        """The ways to the pods of the network's other clusters: their pod range, and the node that is there.
+
+        Those that may come are among them: no cluster has to be told of another.
+        """
+        if self.network_range is None:
+            return {}
+        others = (index for index in range(MOST_CLUSTERS) if index != self.index)
+        return {_pods(self.network_range, index): self.instance.address(index, 0) for index in others}
 
     @property
     def server(self) -> str:
-        """The API server's URL, for this machine and for other clusters alike."""
+        """The API server's URL, for this machine, and for other clusters where nothing is between."""
         return f"https://{self.node_address}:{API_PORT}"
+
+    @property
+    def relay_name(self) -> str:
+        """The host name of the relay before the API server, the only one that its certificate has."""
+        return host_name("relay", self.node_address)
+
+    @property
+    def relay_server(self) -> str:
+        """The relay's URL, by its address: this machine does not resolve its name."""
+        return f"https://{self.node_address}:{RELAY_PORT}"
+
+    @property
+    def proxy_url(self) -> str:
+        """The URL of the proxy before the API server."""
+        return f"http://{self.node_address}:{PROXY_PORT}"
+
+    @property
+    def api_port(self) -> int:
+        """The port of the node by which peers reach the API server, itself or what is before it."""
+        return {"direct": API_PORT, "relay": RELAY_PORT, "proxy": PROXY_PORT}[self.surroundings.api_server]
 
     @property
     def link(self) -> str:
@@ -114,6 +176,11 @@ class ClusterLayout:
     def pki(self) -> Path:
         """Certificates and keys."""
         return self.folder / "pki"
+
+    @property
+    def relay(self) -> Path:
+        """What users of the relay need, and its own certificates."""
+        return self.folder / "relay"
 
     @property
     def settings(self) -> Path:
@@ -145,8 +212,9 @@ class ClusterLayout:
             "/var/log": self.folder / "node-logs",
         }
 
-    def _address(self, offset: int) -> IPv4Address:
-        return self.instance.subnet[ADDRESSES_PER_CLUSTER * (self.index + 1) + offset]
+
+def _pods(network: IPv4Network, index: int) -> str:
+    return str(list(network.subnets(new_prefix=24))[index])
 
 
 def check_name(name: str) -> str:
@@ -161,6 +229,11 @@ def check_name(name: str) -> str:
             "for example: east"
         )
     return name
+
+
+def host_name(kind: str, address: str) -> str:
+    """Return a host name that every cluster resolves to an address."""
+    return f"{kind}.{address.replace('.', '-')}.{HOST_NAMES}"
 
 
 def free_subnet(taken: list[IPv4Network], remembered: IPv4Network | None) -> IPv4Network:
@@ -178,7 +251,7 @@ def free_subnet(taken: list[IPv4Network], remembered: IPv4Network | None) -> IPv
 
 
 def free_index(taken: set[int]) -> int:
-    """Return the lowest number that no cluster of the sandbox has.
+    """Return the lowest number that no cluster of the sandbox has, or none of its networks.
 
     Raises:
         SandboxError: the sandbox's /24 is full.

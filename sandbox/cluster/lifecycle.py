@@ -1,10 +1,12 @@
 """Bring one cluster up, whatever state it is in, and take it away."""
 
 import base64
+import datetime
 import json
 import secrets
 import shutil
 import signal
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from sandbox.cluster import (
     network,
     pki,
     processes,
+    relay,
     settings,
 )
 from sandbox.cluster.files import lock, write_private
@@ -51,10 +54,23 @@ def start(cluster: ClusterLayout, supplies: Supplies) -> None:
         _run(cluster, supplies, commands.CONTROL_PLANE)
         _await(cluster, "kube-apiserver", api.is_ready)
         _run(cluster, supplies, commands.CLIENTS)
+        if cluster.surroundings.api_server != "direct":
+            _await(cluster, commands.RELAY, _relay_listens)
         _apply_addons(cluster, supplies)
         image_store.ensure_imported(cluster, supplies.images)
         _await(cluster, "kubelet", _node_is_ready)
         _await(cluster, "kubelet", _names_are_resolved)
+
+
+def issue_for_relay(
+    cluster: ClusterLayout, supplies: Supplies, file: str, lifetime: datetime.timedelta
+) -> None:
+    """Give the relay (`server`) or its users (`client`) another certificate, in use when this returns."""
+    with lock(_lock_file(cluster)):
+        pki.issue_for_relay(cluster, file, lifetime)
+        kubeconfig.ensure(cluster)
+        _run(cluster, supplies, [commands.RELAY])
+        _await(cluster, commands.RELAY, _relay_listens)
 
 
 def stop(cluster: ClusterLayout) -> None:
@@ -81,7 +97,8 @@ def _run(cluster: ClusterLayout, supplies: Supplies, names: Sequence[str]) -> No
     place = namespaces.place(cluster)
     wanted = commands.commands(cluster, supplies)
     for name in names:
-        processes.ensure(wanted[name], place)
+        if name in wanted:
+            processes.ensure(wanted[name], place)
 
 
 def _await(cluster: ClusterLayout, name: str, ready: Callable[[ClusterLayout], bool]) -> None:
@@ -109,6 +126,14 @@ def _node_is_ready(cluster: ClusterLayout) -> bool:
     return api.node_is_ready(cluster, since=started)
 
 
+def _relay_listens(cluster: ClusterLayout) -> bool:
+    try:
+        socket.create_connection((cluster.node_address, cluster.api_port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
 def _names_are_resolved(cluster: ClusterLayout) -> bool:
     """Ask for a name as a pod would: that takes a pod, its network, and kube-proxy's rules."""
     argv = ["busybox", "nslookup", "-type=a", "kubernetes.default.svc.cluster.local", DNS_ADDRESS]
@@ -123,6 +148,8 @@ def _write_settings(cluster: ClusterLayout) -> None:
     write_private(cluster.settings / "containerd.toml", tomli_w.dumps(settings.containerd(pause)))
     write_private(cluster.settings / "kubelet.yaml", yaml.safe_dump(settings.kubelet_file(cluster)))
     write_private(cluster.settings / "kube-proxy.yaml", yaml.safe_dump(settings.kube_proxy_file(cluster)))
+    if cluster.surroundings.api_server != "direct":
+        write_private(cluster.settings / "relay.yaml", yaml.safe_dump(relay.config(cluster)))
     encryption = cluster.settings / "encryption.yaml"
     if not encryption.exists():
         key = base64.b64encode(secrets.token_bytes(32)).decode()
@@ -130,7 +157,7 @@ def _write_settings(cluster: ClusterLayout) -> None:
     inside = {
         settings.TOKENS: f"{kubeconfig.admin_token(cluster)},admin,admin,system:masters\n",
         settings.RESOLVER: "options ndots:1\n",
-        f"{settings.CNI_SETTINGS}/10-pods.conflist": json.dumps(settings.cni()),
+        f"{settings.CNI_SETTINGS}/10-pods.conflist": json.dumps(settings.cni(cluster)),
     }
     for path, content in inside.items():
         file = namespaces.view(cluster, path)

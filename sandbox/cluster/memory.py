@@ -1,14 +1,16 @@
-"""What a sandbox remembers: its /24, and which cluster has which block of it."""
+"""What a sandbox remembers: its /24, which cluster has which block of it, and what is around each cluster."""
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from sandbox.cluster import cgroups, network, processes
 from sandbox.cluster.files import lock, write_private
 from sandbox.cluster.layout import ClusterLayout, Instance, Sandbox, check_name, free_index, free_subnet
+from sandbox.cluster.surroundings import Surroundings, surroundings
+from sandbox.errors import SandboxError
 from sandbox.paths import state_dir
 
 _MACHINE_LOCK = Path("/run/lock/istio-mesh-sandbox.lock")
@@ -50,16 +52,50 @@ def claim() -> Instance:
     return instance
 
 
-def allot(instance: Instance, name: str) -> ClusterLayout:
-    """Return the layout of a cluster, with a block of addresses that stays its own until it is forgotten."""
-    check_name(name)
+def allot(instance: Instance, wanted: Mapping[str, Surroundings | None]) -> list[ClusterLayout]:
+    """Return the layouts of clusters, each with a block of addresses that is its own until it is forgotten.
+
+    So are its surroundings. None is what it has, and the usual ones for a new cluster.
+
+    Raises:
+        SandboxError: a cluster has other surroundings; none of the new ones is remembered then.
+    """
     with locked():
         kept = _read()
-        indexes = kept.setdefault("clusters", {})
-        if name not in indexes:
-            indexes[name] = free_index(set(indexes.values()))
-            _write(kept)
-    return ClusterLayout(instance=instance, name=name, index=indexes[name])
+        for name, around in wanted.items():
+            _allot(kept, check_name(name), around)
+        _write(kept)
+    return [_layout(kept, instance, name) for name in wanted]
+
+
+def _allot(kept: dict, name: str, around: Surroundings | None) -> None:
+    indexes = kept.setdefault("clusters", {})
+    if name in indexes:
+        if around not in (None, _surroundings(kept, name)):
+            raise SandboxError(
+                f"cluster {name} was started with other options; keep them: python -m sandbox start {name}; "
+                f"or remove it first: python -m sandbox stop {name}"
+            )
+        return
+    indexes[name] = free_index(set(indexes.values()))
+    if around and (changed := around.changed()):
+        kept.setdefault("surroundings", {})[name] = changed
+    if around and around.network:
+        networks = kept.setdefault("networks", {})
+        networks.setdefault(around.network, free_index(set(networks.values())))
+
+
+def _surroundings(kept: dict, name: str) -> Surroundings:
+    return surroundings(kept.get("surroundings", {}).get(name, {}))
+
+
+def _layout(kept: dict, instance: Instance, name: str) -> ClusterLayout:
+    around = _surroundings(kept, name)
+    number = kept["networks"][around.network] if around.network else None
+    index = kept["clusters"][name]
+    return ClusterLayout(
+        instance=instance, name=name, index=index, surroundings=around, network_number=number
+    )
 
 
 def layouts() -> dict[str, ClusterLayout]:
@@ -68,15 +104,18 @@ def layouts() -> dict[str, ClusterLayout]:
     if "subnet" not in kept:
         return {}
     instance = Instance(state=state_dir(), subnet=IPv4Network(kept["subnet"]))
-    indexes = sorted(kept.get("clusters", {}).items())
-    return {name: ClusterLayout(instance=instance, name=name, index=index) for name, index in indexes}
+    return {name: _layout(kept, instance, name) for name in sorted(kept.get("clusters", {}))}
 
 
 def forget(name: str) -> None:
-    """Give back a cluster's block of addresses."""
+    """Give back a cluster's block of addresses, and its network's where it was the last one there."""
     with locked():
         kept = _read()
         kept.get("clusters", {}).pop(name, None)
+        kept.get("surroundings", {}).pop(name, None)
+        used = {around.get("network") for around in kept.get("surroundings", {}).values()}
+        for network in set(kept.get("networks", {})) - used:
+            del kept["networks"][network]
         _write(kept)
 
 

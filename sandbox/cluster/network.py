@@ -1,8 +1,8 @@
 """The sandbox's bridge, each cluster's place on it, and what may pass between clusters.
 
-Clusters reach each other's API servers and LoadBalancer addresses, and nothing else: every cluster
-refuses the rest at its own door, before kube-proxy's rules see it, so that NodePorts, kubelets and
-routes to pods are shut too. This machine may reach all of a node's ports.
+Clusters reach each other's API servers and LoadBalancer addresses, and, on a network that they share, each
+other's pods. Every cluster refuses the rest at its own door, before kube-proxy's rules see it, so that
+NodePorts, kubelets and routes to pods are shut too. This machine may reach all of a node's ports.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network
 
 from sandbox.cluster import namespaces
-from sandbox.cluster.layout import API_PORT, ClusterLayout, Instance, Sandbox
+from sandbox.cluster.layout import ClusterLayout, Instance, Sandbox
 from sandbox.cluster.system import run
 from sandbox.errors import SandboxError
 
@@ -82,6 +82,7 @@ def ensure_link(cluster: ClusterLayout) -> None:
         remove_link(cluster)
         _add_link(cluster)
     run(["ip", "link", "set", cluster.link, "master", cluster.instance.bridge, "up"])
+    run(_inside(cluster, ["ip", "-batch", "-"]), given="\n".join(routes(cluster)))
     run(_inside(cluster, ["nft", "--file", "-"]), given=rules(cluster))
 
 
@@ -112,6 +113,29 @@ def _inside(cluster: ClusterLayout, argv: Sequence[str]) -> list[str]:
     return namespaces.argv_inside(cluster, argv, network_only=True)
 
 
+def routes(cluster: ClusterLayout) -> list[str]:
+    """Return the commands of `ip` that lead to the pods of the network's other clusters. Pure.
+
+    What the node itself sends there comes from an address of the pods' range, so that it is let in.
+    """
+    if not cluster.pod_routes:
+        return []
+    own = IPv4Network(cluster.pod_range)[1]
+    ways = [f"route replace {pods} via {node} src {own}" for pods, node in cluster.pod_routes.items()]
+    return [f"address replace {own}/32 dev lo", *ways]
+
+
+def cut_route(cluster: ClusterLayout, other: ClusterLayout) -> None:
+    """Let a cluster refuse what it sends to the pods of another one, until its link is ensured again.
+
+    Raises:
+        SandboxError: the cluster does not run, or it shares no network with the other.
+    """
+    if other.pod_range not in cluster.pod_routes:
+        raise SandboxError(f"clusters {cluster.name} and {other.name} share no network: nothing to cut")
+    run(_inside(cluster, ["ip", "route", "replace", "unreachable", other.pod_range]))
+
+
 def rules(cluster: ClusterLayout) -> str:
     """Return the nftables rules of a cluster's door, replacing those that are there. Pure.
 
@@ -119,6 +143,8 @@ def rules(cluster: ClusterLayout) -> str:
     that an address is still the one that was called. Refused at once, so that nothing hangs.
     """
     own = ", ".join(cluster.load_balancer_addresses)
+    network = cluster.network_range
+    peers = f"ip saddr {network} ip daddr {cluster.pod_range} accept" if network else ""
     return f"""
 table inet sandbox
 delete table inet sandbox
@@ -129,10 +155,15 @@ table inet sandbox {{
     ct state established,related accept
     ip saddr {cluster.instance.host_address} accept
     ip daddr {{ {own} }} accept
-    ip daddr {cluster.node_address} tcp dport {API_PORT} accept
+    ip daddr {cluster.node_address} tcp dport {cluster.api_port} accept
+    {peers}
     icmp type echo-request accept
     meta l4proto tcp reject with tcp reset
     reject
+  }}
+  chain pods {{
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "eth0" ip saddr {cluster.pod_range} ip daddr != {network or cluster.pod_range} masquerade
   }}
 }}
 """

@@ -1,5 +1,7 @@
 """Certificates and keys of one cluster: its CA, and one certificate for each that has to prove who it is.
 
+A relay before the API server has a CA of its own.
+
 Names and groups are those that Kubernetes' built-in roles expect
 (https://kubernetes.io/docs/setup/best-practices/certificates/).
 """
@@ -42,7 +44,9 @@ def identities(cluster: ClusterLayout) -> list[Identity]:
         "kubernetes.default.svc",
         "kubernetes.default.svc.cluster.local",
     )
+    relay_user = Identity(file="relay-user", name="sandbox:relay-user", groups=("system:masters",))
     return [
+        *([relay_user] if cluster.surroundings.api_server == "relay" else []),
         Identity(
             file="kube-apiserver",
             name="kube-apiserver",
@@ -58,19 +62,39 @@ def identities(cluster: ClusterLayout) -> list[Identity]:
     ]
 
 
+def relay_identities(cluster: ClusterLayout) -> list[Identity]:
+    """Return the certificates by which a relay and its users know each other. Pure."""
+    return [
+        Identity(file="server", name=cluster.relay_name, hosts=(cluster.relay_name,)),
+        Identity(file="client", name="peer"),
+    ]
+
+
 def ensure(cluster: ClusterLayout) -> None:
     """Make what is missing, about to expire, or made for other addresses; keep the rest."""
-    cluster.pki.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not (cluster.pki / "ca.crt").exists():
-        key = _new_key(cluster.pki / "ca.key")
-        _write_certificate(cluster.pki / "ca.crt", _ca_certificate(f"{cluster.name}-ca", key))
+    _ensure(cluster.pki, f"{cluster.name}-ca", identities(cluster))
     if not (cluster.pki / "service-accounts.pub").exists():
         _write_public_key(
             cluster.pki / "service-accounts.pub", _new_key(cluster.pki / "service-accounts.key")
         )
-    for identity in identities(cluster):
-        if not _serves_still(cluster.pki / f"{identity.file}.crt", identity):
-            _issue(cluster.pki, identity)
+    if cluster.surroundings.api_server == "relay":
+        _ensure(cluster.relay, f"{cluster.name}-relay-ca", relay_identities(cluster))
+
+
+def issue_for_relay(cluster: ClusterLayout, file: str, lifetime: datetime.timedelta) -> None:
+    """Issue the relay's certificate (`server`), or that of its users (`client`), anew."""
+    identity = next(identity for identity in relay_identities(cluster) if identity.file == file)
+    _issue(cluster.relay, identity, lifetime)
+
+
+def _ensure(folder: Path, ca: str, wanted: Sequence[Identity]) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not (folder / "ca.crt").exists():
+        key = _new_key(folder / "ca.key")
+        _write_certificate(folder / "ca.crt", _ca_certificate(ca, key))
+    for identity in wanted:
+        if not _serves_still(folder / f"{identity.file}.crt", identity):
+            _issue(folder, identity, _LIFETIME)
 
 
 def _serves_still(file: Path, identity: Identity) -> bool:
@@ -122,7 +146,7 @@ def _subject(identity: Identity) -> x509.Name:
 
 
 def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, lifetime: datetime.timedelta
 ) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
@@ -132,19 +156,19 @@ def _builder(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _CLOCK_SKEW)
-        .not_valid_after(now + _LIFETIME)
+        .not_valid_after(now + lifetime)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
 
 
 def _ca_certificate(name: str, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    builder = _builder(subject, subject, key)
+    builder = _builder(subject, subject, key, _LIFETIME)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     return builder.add_extension(_key_usage(ca=True), critical=True).sign(key, hashes.SHA256())
 
 
-def _issue(folder: Path, identity: Identity) -> None:
+def _issue(folder: Path, identity: Identity, lifetime: datetime.timedelta) -> None:
     """Sign a certificate with a new key, as a server's when it has hosts and as a client's when not."""
     ca = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
     ca_key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), password=None)
@@ -152,7 +176,7 @@ def _issue(folder: Path, identity: Identity) -> None:
         raise SandboxError(f"{folder / 'ca.key'}: expected an elliptic curve key, as the sandbox makes it")
     key = _new_key(folder / f"{identity.file}.key")
     usage = ExtendedKeyUsageOID.SERVER_AUTH if identity.hosts else ExtendedKeyUsageOID.CLIENT_AUTH
-    builder = _builder(_subject(identity), ca.subject, key)
+    builder = _builder(_subject(identity), ca.subject, key, lifetime)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(ca=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)

@@ -7,7 +7,6 @@ from sandbox.cluster.kubeconfig import client_file
 from sandbox.cluster.layout import (
     API_PORT,
     DNS_ADDRESS,
-    POD_RANGE,
     SERVICE_RANGE,
     ClusterLayout,
 )
@@ -53,22 +52,21 @@ def containerd_store(*, root: str, state: str, socket: str) -> dict:
     }
 
 
-def cni() -> dict:
-    """Return the network of the pods: a bridge in the node, addresses masked on the way out.
+def cni(cluster: ClusterLayout) -> dict:
+    """Return the network of the pods: a bridge in the node, whose rules mask addresses on the way out.
 
     Addresses in use are kept in /run, so that those of pods that a crash took away come back.
     """
     pods = {
         "type": "host-local",
         "dataDir": "/run/cni/addresses",
-        "ranges": [[{"subnet": POD_RANGE}]],
+        "ranges": [[{"subnet": cluster.pod_range}]],
         "routes": [{"dst": "0.0.0.0/0"}],
     }
     bridge = {
         "type": "bridge",
         "bridge": "cni0",
         "isGateway": True,
-        "ipMasq": True,
         "hairpinMode": True,
         "ipam": pods,
     }
@@ -135,7 +133,7 @@ def kube_proxy_file(cluster: ClusterLayout) -> dict:
         "kind": "KubeProxyConfiguration",
         "clientConnection": {"kubeconfig": str(client_file(cluster, "kube-proxy"))},
         "mode": "iptables",
-        "clusterCIDR": POD_RANGE,
+        "clusterCIDR": cluster.pod_range,
         "hostnameOverride": cluster.node,
         "bindAddress": cluster.node_address,
         "nodePortAddresses": [f"{cluster.node_address}/32"],

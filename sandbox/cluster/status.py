@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sandbox.cluster import api
 from sandbox.cluster.clusters import Cluster, chart_repository, find
+from sandbox.cluster.layout import ClusterLayout
 from sandbox.errors import SandboxError
 from sandbox.paths import state_dir
 
@@ -11,7 +12,7 @@ _HEADER = ("CLUSTER", "STATE", "API SERVER", "LOAD BALANCER ADDRESSES", "NOTE")
 
 
 def report() -> str:
-    """Return the sandbox's clusters as a table, and where it serves charts."""
+    """Return the sandbox's clusters as a table, what is around them, and where it serves charts."""
     found = find()
     if not found:
         return f"no clusters in {state_dir()}; start some: python -m sandbox start east west"
@@ -19,7 +20,8 @@ def report() -> str:
         charts = f"charts of Istio: {chart_repository()}"
     except SandboxError as error:
         charts = str(error)
-    return f"{table(found)}\n{charts}"
+    around = [f"{name}: {line}" for name, cluster in found.items() for line in ways(cluster.layout)]
+    return "\n".join([table(found), *around, charts])
 
 
 def table(found: Mapping[str, Cluster]) -> str:
@@ -38,6 +40,20 @@ def _row(cluster: Cluster) -> Sequence[str]:
     state, note = _state(cluster)
     addresses = ", ".join(cluster.load_balancer_addresses)
     return (cluster.name, state, cluster.server, addresses, note)
+
+
+def ways(layout: ClusterLayout) -> list[str]:
+    """Return a line for each way in which peers reach a cluster that is not the usual. Pure."""
+    around = layout.surroundings
+    lines = []
+    if around.network:
+        lines.append(f"network {around.network}: pods are {layout.pod_range}")
+    if around.api_server == "relay":
+        lines.append(f"relay to the API server: {layout.relay_server}, TLS name {layout.relay_name}")
+        lines.append(f"its kubeconfig, and ca.crt, client.crt and client.key: {layout.relay}")
+    if around.api_server == "proxy":
+        lines.append(f"proxy to the API server: {layout.proxy_url}")
+    return lines
 
 
 def _state(cluster: Cluster) -> tuple[str, str]:

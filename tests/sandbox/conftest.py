@@ -3,7 +3,7 @@
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +45,31 @@ def kubectl() -> Kubectl:
 def lab(start_clusters: Start, kubectl: Kubectl) -> Mapping[str, Cluster]:
     """Return two clusters, each with a Service `hello` of type LoadBalancer and a pod `client`."""
     clusters = start_clusters("lab-a", "lab-b")
+    populate(kubectl, clusters.values())
     for cluster in clusters.values():
-        kubectl(cluster, "apply", "--server-side", "--filename=-", given=_workload(cluster.name))
-    for cluster in clusters.values():
-        kubectl(cluster, "wait", "deployment/hello", "--for=condition=Available", "--timeout=180s")
-        kubectl(cluster, "wait", "pod/client", "--for=condition=Ready", "--timeout=180s")
         address = "--for=jsonpath={.status.loadBalancer.ingress[0].ip}"
         kubectl(cluster, "wait", "service/hello", address, "--timeout=120s")
     return clusters
+
+
+def populate(kubectl: Kubectl, clusters: Collection[Cluster]) -> None:
+    """Run an echo of its own in each cluster, with its Service `hello`, and a pod `client`."""
+    for cluster in clusters:
+        kubectl(cluster, "apply", "--server-side", "--filename=-", given=_workload(cluster.name))
+    for cluster in clusters:
+        kubectl(cluster, "wait", "deployment/hello", "--for=condition=Available", "--timeout=180s")
+        kubectl(cluster, "wait", "pod/client", "--for=condition=Ready", "--timeout=180s")
+
+
+def call(kubectl: Kubectl, cluster: Cluster, address: str) -> str:
+    """Call an address from a pod; the answer, or curl's error."""
+    curl = ["curl", "--silent", "--show-error", "--max-time", "5", f"http://{address}/hello"]
+    return kubectl(cluster, "exec", "client", "--", *curl, check=False)
+
+
+def answer_of(cluster: Cluster) -> str:
+    """Return how a cluster's echo begins its answer."""
+    return f"Hello version: {cluster.name}"
 
 
 @pytest.fixture(scope="session")

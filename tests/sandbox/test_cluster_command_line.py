@@ -1,10 +1,12 @@
 """`python -m sandbox`: what it prints, and what it says to a user's mistake."""
 
+import json
 import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +39,23 @@ def test_status_shows_each_cluster_and_how_to_repair_it(lab: Mapping[str, Cluste
     assert "kube-scheduler ended; repair: python -m sandbox start lab-a" in line
 
 
+def test_status_shows_what_is_around_a_cluster(tmp_path: Path):
+    """As far as it is not the usual: what a stack file needs for a relay, and where it is."""
+    memory = {"subnet": "172.30.7.0/24", "clusters": {"far": 3, "plain": 1, "behind": 0}}
+    around = {"far": {"network": "eu", "api_server": "relay"}, "behind": {"api_server": "proxy"}}
+    content = {**memory, "surroundings": around, "networks": {"eu": 0}}
+    (tmp_path / "memory.json").write_text(json.dumps(content))
+    lines = _cli(
+        "status", environment={**os.environ, "ISTIO_MESH_SANDBOX": str(tmp_path)}
+    ).stdout.splitlines()[4:-1]
+    assert lines == [
+        "behind: proxy to the API server: http://172.30.7.4:3128",
+        "far: network eu: pods are 10.64.3.0/24",
+        "far: relay to the API server: https://172.30.7.16:8443, TLS name relay.172-30-7-16.sandbox.test",
+        f"far: its kubeconfig, and ca.crt, client.crt and client.key: {tmp_path}/clusters/far/relay",
+    ]
+
+
 def test_env_makes_a_shell_use_the_sandbox(lab: Mapping[str, Cluster]):
     """After eval, kubectl is the sandbox's and knows its clusters."""
     setting = f'eval "$({shlex.quote(sys.executable)} -m sandbox env)"'
@@ -62,6 +81,8 @@ def test_exec_runs_inside_of_the_cluster(lab: Mapping[str, Cluster]):
         (("exec", "nowhere", "--", "true"), "error: no cluster nowhere in this sandbox"),
         (("exec", "lab-a", "--"), "error: no command; for example: python -m sandbox exec east --"),
         (("start", "East"), "error: cluster name 'East': expected up to 40 lower-case letters"),
+        (("start", "new", "--network", "E U"), "error: network 'E U': expected up to 40 lower-case letters"),
+        (("start", "lab-a", "--network", "eu"), "error: cluster lab-a was started with other options"),
         (("stop", "--all", "lab-a"), "error: --all is for all clusters; leave the names away"),
     ],
 )

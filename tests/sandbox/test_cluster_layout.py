@@ -1,5 +1,6 @@
 """Names and addresses of sandboxes and clusters, without a machine."""
 
+import dataclasses
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sandbox.cluster.layout import (
     MOST_CLUSTERS,
     POD_RANGE,
     SERVICE_RANGE,
+    SHARED_RANGES,
     ClusterLayout,
     Instance,
     Sandbox,
@@ -59,6 +61,30 @@ def test_sandboxes_keep_away_from_the_ranges_inside_of_clusters():
     for candidate in CANDIDATE_RANGES:
         assert not candidate.overlaps(IPv4Network(POD_RANGE))
         assert not candidate.overlaps(IPv4Network(SERVICE_RANGE))
+        assert not candidate.overlaps(SHARED_RANGES)
+
+
+def test_clusters_have_the_same_pod_range_unless_they_share_a_network():
+    """On a network, and across networks, no two pods have one address."""
+    alone = {cluster.pod_range for cluster in _layouts()}
+    assert alone == {POD_RANGE}
+    shared = [
+        IPv4Network(dataclasses.replace(cluster, network_number=number).pod_range)
+        for cluster in _layouts()
+        for number in (0, MOST_CLUSTERS - 1)
+    ]
+    assert len(set(shared)) == 2 * MOST_CLUSTERS
+    assert not [pods for pods in shared if pods.overlaps(IPv4Network(POD_RANGE)) or pods.prefixlen != 24]
+    assert not [pods for pods in shared if pods.overlaps(IPv4Network(SERVICE_RANGE))]
+
+
+def test_each_cluster_of_a_network_knows_the_way_to_all_others():
+    """Also to those that are started later; and none leads to itself."""
+    members = [dataclasses.replace(cluster, network_number=1) for cluster in _layouts()]
+    for cluster in (members[0], members[-1]):
+        others = [other for other in members if other != cluster]
+        assert cluster.pod_routes == {other.pod_range: other.node_address for other in others}
+    assert _layouts()[0].pod_routes == {}
 
 
 def test_the_api_server_is_the_first_service_of_the_range():

@@ -14,16 +14,7 @@ import yaml
 from sandbox.cluster import Cluster, find, start
 from sandbox.cluster.settings import NODE_GRACE
 from tests.fixtures import GetService, Kubectl
-
-
-def _call(kubectl: Kubectl, cluster: Cluster, address: str) -> str:
-    """Call an address from a pod; the answer, or curl's error."""
-    curl = ["curl", "--silent", "--show-error", "--max-time", "5", f"http://{address}/hello"]
-    return kubectl(cluster, "exec", "client", "--", *curl, check=False)
-
-
-def _answer_of(cluster: Cluster) -> str:
-    return f"Hello version: {cluster.name}"
+from tests.sandbox.conftest import answer_of, call
 
 
 def _address(service: dict) -> str:
@@ -57,7 +48,7 @@ def test_pods_resolve_names_and_call_services(peers: tuple[Cluster, Cluster], ku
     """Short and full names of a Service lead to its own cluster's pod."""
     for cluster in peers:
         for name in ("hello", "hello.default.svc.cluster.local"):
-            assert _answer_of(cluster) in _call(kubectl, cluster, f"{name}:5000")
+            assert answer_of(cluster) in call(kubectl, cluster, f"{name}:5000")
 
 
 def test_load_balancer_addresses_answer_from_everywhere(
@@ -69,9 +60,9 @@ def test_load_balancer_addresses_answer_from_everywhere(
         host = subprocess.run(
             ["curl", "-sm5", f"http://{address}/hello"], capture_output=True, text=True, check=True
         )
-        assert _answer_of(cluster) in host.stdout
+        assert answer_of(cluster) in host.stdout
         for caller in peers:
-            assert _answer_of(cluster) in _call(kubectl, caller, address)
+            assert answer_of(cluster) in call(kubectl, caller, address)
 
 
 def test_an_address_is_taken_back_with_its_service(
@@ -109,16 +100,16 @@ def test_node_ports_of_another_cluster_are_refused(
         text=True,
         check=True,
     )
-    assert _answer_of(theirs) in host.stdout
+    assert answer_of(theirs) in host.stdout
     for address in (theirs.node_address, theirs.load_balancer_addresses[0]):
-        assert "Couldn't connect" in _call(kubectl, ours, f"{address}:{port}")
+        assert "Couldn't connect" in call(kubectl, ours, f"{address}:{port}")
 
 
 def test_the_kubelet_of_another_cluster_is_refused(peers: tuple[Cluster, Cluster], kubectl: Kubectl):
     """Its own cluster's pods reach it, and are asked who they are."""
     ours, theirs = peers
-    assert "Couldn't connect" in _call(kubectl, ours, f"{theirs.node_address}:10250")
-    assert "Client sent an HTTP request to an HTTPS server" in _call(
+    assert "Couldn't connect" in call(kubectl, ours, f"{theirs.node_address}:10250")
+    assert "Client sent an HTTP request to an HTTPS server" in call(
         kubectl, theirs, f"{theirs.node_address}:10250"
     )
 
@@ -134,7 +125,7 @@ def test_pods_of_another_cluster_cannot_be_routed_to(peers: tuple[Cluster, Clust
     """Not even with a route over the other node, set by hand: its door refuses that."""
     ours, theirs = peers
     pod = kubectl(theirs, "get", "pods", "--selector=app=hello", "--output=jsonpath={.items[0].status.podIP}")
-    assert theirs.run(["curl", "-sm5", f"http://{pod}:5000/hello"]).stdout.startswith(_answer_of(theirs))
+    assert theirs.run(["curl", "-sm5", f"http://{pod}:5000/hello"]).stdout.startswith(answer_of(theirs))
     ours.run(["ip", "route", "add", f"{pod}/32", "via", theirs.node_address])
     try:
         refused = ours.run(["curl", "-sSm5", f"http://{pod}:5000/hello"])
@@ -253,10 +244,10 @@ def test_a_paused_cluster_does_not_answer_and_goes_on_afterwards(
     address = f"{_address(service(theirs, 'hello'))}:5000"
     theirs.pause()
     try:
-        assert "timed out" in _call(kubectl, ours, address)
+        assert "timed out" in call(kubectl, ours, address)
     finally:
         theirs.resume()
-    assert _eventually(lambda: _answer_of(theirs) in _call(kubectl, ours, address), 30)
+    assert _eventually(lambda: answer_of(theirs) in call(kubectl, ours, address), 30)
 
 
 def test_a_node_without_kubelet_is_noticed(peers: tuple[Cluster, Cluster], kubectl: Kubectl):

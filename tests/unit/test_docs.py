@@ -18,8 +18,11 @@ from mesh.config.schema import StackSections
 from mesh.diagram.drawing import drawing
 from mesh.diagram.picture import picture
 from mesh.health.discovery import token_refused
+from mesh.health.finding import Reason
 from mesh.health.verification import PairResult, VerificationReport
 from mesh.live.facts import ClusterFacts, LinkFacts, PairFacts, TokenCheck
+from mesh.load import load
+from tests.builders.kubeconfigs import kubeconfig
 from tests.builders.stacks import stack_config
 from tests.program.recording import PROJECT
 
@@ -163,6 +166,52 @@ def test_every_setting_that_a_page_names_exists(page: str) -> None:
     paths = re.findall(r"--path '?(?:istio-mesh:)?([^\s'`]+)", text)
     unknown = [key for key in [*named, *paths] if not _is_setting(StackSections, key.split("."))]
     assert unknown == [], f"{page} names settings that do not exist"
+
+
+def _stack_files(page: str) -> Iterator[dict[str, Any]]:
+    """The parts of stack files on a page: blocks of YAML with keys such as `istio-mesh:clusters`."""
+    blocks = re.findall(r"^( *)```yaml\n(.*?)^ *```", _text(page), flags=re.DOTALL | re.MULTILINE)
+    for indent, block in blocks:
+        document = yaml.safe_load(re.sub(rf"^{indent}", "", block, flags=re.MULTILINE))
+        settings = document.get("config", document)
+        sections = {key.removeprefix("istio-mesh:"): value for key, value in settings.items()}
+        if any(key.startswith("istio-mesh:") for key in settings):
+            yield sections
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(_stack_files(page))])
+def test_the_lines_that_a_page_shows_are_a_stack_file(page: str) -> None:
+    """A reader copies them: each part by itself has no mistake, in a mesh with the clusters that it names."""
+    for sections in _stack_files(page):
+        clusters = sections.pop("clusters", {name: {"context": name} for name in ("canary", "eu", "us")})
+        servers = {name: f"https://{name}.example.com:6443" for name in clusters}
+        text = kubeconfig(servers, current=next(iter(servers)))
+        load(
+            {"mesh": {"id": "dev"}, **sections, "clusters": clusters}, read=lambda _, text=text: text
+        ).valid()
+
+
+_RELAYS = [page for page in PAGES if page.startswith("docs/relays/") and not page.endswith("README.md")]
+
+
+@pytest.mark.parametrize("page", _RELAYS)
+def test_a_page_about_a_relay_says_that_it_was_not_run(page: str) -> None:
+    """With the sources and their date, and in the table of all relays."""
+    begin = _text(page).split("\n\n")[1]
+    assert "**not run by this project**" in begin
+    assert re.search(r"Read on \d{4}-\d\d-\d\d", begin)
+    assert begin.count("](https://") >= 2
+    assert f"]({Path(page).name})" in _text("docs/relays/README.md")
+
+
+@pytest.mark.parametrize("page", _RELAYS)
+def test_what_goes_wrong_with_a_relay_has_names_that_check_knows(page: str) -> None:
+    """A reader looks them up in the troubleshooting."""
+    section = _text(page).split("## What goes wrong\n")[1].split("\n## ")[0]
+    rows = [row.rstrip(" |").rpartition(" | ")[2] for row in section.splitlines() if row.startswith("| ")]
+    named = {name for cell in rows[1:] for name in re.findall(r"`([^`]+)`", cell)}
+    assert named, f"{page} names no finding"
+    assert named <= {reason.value for reason in Reason}
 
 
 def test_the_report_on_the_page_is_what_the_command_prints() -> None:

@@ -1,0 +1,54 @@
+"""What is between a cluster and its peers. Pure.
+
+By default a cluster is on a network of its own, and peers reach its API server and the addresses of its
+load balancer, as between two clusters of a cloud. Everything else is asked for, when the cluster is started
+for the first time, and stays until it is stopped.
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sandbox.errors import SandboxError
+
+ApiServer = Literal["direct", "relay", "proxy"]
+
+_NETWORK = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """How peers reach a cluster.
+
+    `network`: pods are routed to and from those of the clusters that have the same one.
+    `api_server`: peers reach it by its own address, by a relay that asks for a client certificate, or by an
+    HTTP proxy (`CONNECT`).
+
+    Raises:
+        SandboxError: a value cannot be used, with what was expected.
+    """
+
+    network: str | None = None
+    api_server: ApiServer = "direct"
+
+    def __post_init__(self) -> None:
+        if self.network is not None and not _NETWORK.fullmatch(self.network):
+            raise SandboxError(
+                f"network {self.network!r}: expected up to 40 lower-case letters, digits and inner hyphens, "
+                "for example: eu"
+            )
+
+    def changed(self) -> dict[str, Any]:
+        """Return what differs from the defaults, as JSON can have it."""
+        everything, usual = dataclasses.asdict(self), dataclasses.asdict(USUAL)
+        return {name: value for name, value in everything.items() if value != usual[name]}
+
+
+USUAL = Surroundings()
+
+
+def surroundings(changed: Mapping[str, Any]) -> Surroundings:
+    """Return the surroundings of which `Surroundings.changed` gave this."""
+    return Surroundings(**changed)

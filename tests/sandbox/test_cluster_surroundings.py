@@ -1,0 +1,210 @@
+"""What is between a cluster and its peers, where that is not the usual."""
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from sandbox.cluster import Cluster, Surroundings, start, supplies
+from tests.fixtures import Kubectl, Start
+from tests.sandbox.conftest import answer_of, call, populate
+
+_CURL = ("curl", "--silent", "--show-error", "--max-time", "5")
+_REFUSED_AT_ONCE = ("--tls-max", "1.2")
+"""From TLS 1.3 on, a client may send its request before it hears that its certificate will not do."""
+
+Through = Callable[..., str]
+
+_AROUND = {
+    "flat-a": Surroundings(network="eu", api_server="relay"),
+    "flat-b": Surroundings(network="eu", api_server="proxy"),
+}
+
+
+@pytest.fixture(scope="module")
+def members(start_clusters: Start, kubectl: Kubectl) -> Mapping[str, Cluster]:
+    """Return clusters with other surroundings than the usual, populated as those of the lab."""
+    clusters = start_clusters(*_AROUND, around=_AROUND)
+    populate(kubectl, clusters.values())
+    return clusters
+
+
+def _pod_address(kubectl: Kubectl, cluster: Cluster, pod: str) -> str:
+    """Return the IP of the first pod with a label `app`, or of that name."""
+    selected = ["--selector=app=hello"] if pod == "hello" else [f"--field-selector=metadata.name={pod}"]
+    return kubectl(cluster, "get", "pods", *selected, "--output=jsonpath={.items[0].status.podIP}")
+
+
+def test_pods_of_one_network_reach_each_other_by_their_own_addresses(
+    members: Mapping[str, Cluster], kubectl: Kubectl
+):
+    """Both ways, and nothing is translated on the way: each sees the address of the pod that calls."""
+    for ours, theirs in ((members["flat-a"], members["flat-b"]), (members["flat-b"], members["flat-a"])):
+        pod = _pod_address(kubectl, theirs, "hello")
+        assert answer_of(theirs) in call(kubectl, ours, f"{pod}:5000")
+        caller = _pod_address(kubectl, ours, "client")
+        count = theirs.run(["conntrack", "--dump", f"--src={caller}", f"--dst={pod}"]).stdout
+        assert f"src={pod} dst={caller}" in count
+
+
+def test_a_node_reaches_the_pods_of_its_network(members: Mapping[str, Cluster], kubectl: Kubectl):
+    """As an API server does that calls a webhook in another cluster."""
+    ours, theirs = members["flat-a"], members["flat-b"]
+    pod = _pod_address(kubectl, theirs, "hello")
+    assert answer_of(theirs) in ours.run(["curl", "-sSm5", f"http://{pod}:5000/hello"]).stdout
+
+
+def test_a_network_keeps_the_others_out(
+    members: Mapping[str, Cluster], lab: Mapping[str, Cluster], kubectl: Kubectl
+):
+    """A route that somebody sets by hand is refused at the door; NodePorts are shut to members, too."""
+    stranger, member = lab["lab-a"], members["flat-a"]
+    pod = _pod_address(kubectl, member, "hello")
+    route = [f"{pod}/32", "via", member.node_address]
+    stranger.run(["ip", "route", "add", *route])
+    try:
+        assert "Couldn't connect" in call(kubectl, stranger, f"{pod}:5000")
+    finally:
+        stranger.run(["ip", "route", "delete", *route])
+    port = kubectl(member, "get", "service/hello", "--output=jsonpath={.spec.ports[0].nodePort}")
+    assert "Couldn't connect" in call(kubectl, members["flat-b"], f"{member.node_address}:{port}")
+
+
+def test_pods_of_a_network_still_call_what_is_outside_of_it(
+    members: Mapping[str, Cluster], lab: Mapping[str, Cluster], kubectl: Kubectl
+):
+    """Under their node's address: nobody else has a way back to theirs."""
+    outside = lab["lab-a"]
+    address = kubectl(
+        outside, "get", "service/hello", "--output=jsonpath={.status.loadBalancer.ingress[0].ip}"
+    )
+    assert answer_of(outside) in call(kubectl, members["flat-a"], f"{address}:5000")
+
+
+def test_a_route_that_is_gone_comes_back_with_a_start(members: Mapping[str, Cluster], kubectl: Kubectl):
+    """One side's route, that is, whose pods then get no answer any more."""
+    ours, theirs = members["flat-a"], members["flat-b"]
+    pod = _pod_address(kubectl, theirs, "hello")
+    ours.cut_route(theirs)
+    try:
+        assert answer_of(theirs) not in call(kubectl, ours, f"{pod}:5000")
+    finally:
+        start([ours.name])
+    assert answer_of(theirs) in call(kubectl, ours, f"{pod}:5000")
+
+
+@pytest.fixture
+def through_relay(members: Mapping[str, Cluster], lab: Mapping[str, Cluster]) -> Iterator[Through]:
+    """Run kubectl as a peer with the relay's own kubeconfig; what it says, errors too."""
+    relay = members["flat-a"].layout.relay
+
+    def run(*arguments: str) -> str:
+        argv = [str(supplies.bin_dir() / "kubectl"), f"--kubeconfig={relay / 'kubeconfig'}", *arguments]
+        done = lab["lab-a"].run(argv)
+        return done.stdout + done.stderr
+
+    yield run
+    start(["flat-a"])
+
+
+@pytest.mark.parametrize("name", ["flat-a", "flat-b"])
+def test_an_api_server_behind_a_relay_or_a_proxy_is_reached_by_nothing_else(
+    members: Mapping[str, Cluster], lab: Mapping[str, Cluster], kubectl: Kubectl, name: str
+):
+    """Neither by pods nor by nodes of a peer; its own pods, and this machine, reach it."""
+    member, peer = members[name], lab["lab-a"]
+    url = [*_CURL, "--insecure", f"{member.server}/version"]
+    assert "Couldn't connect" in kubectl(peer, "exec", "client", "--", *url, check=False)
+    assert peer.run(url).returncode == 7
+    assert "gitVersion" in kubectl(member, "exec", "client", "--", *url)
+
+
+def test_a_relay_is_known_by_its_own_name_and_ca_and_knows_its_users(
+    members: Mapping[str, Cluster], lab: Mapping[str, Cluster], kubectl: Kubectl, through_relay: Through
+):
+    """Pods of a peer resolve the name; no CA but the relay's will do, and nobody without a certificate."""
+    layout, peer = members["flat-a"].layout, lab["lab-a"]
+    by_name = layout.relay_server.replace(layout.node_address, layout.relay_name)
+    url = [*_CURL, *_REFUSED_AT_ONCE, "--insecure", f"{by_name}/version"]
+    assert "alert handshake failure" in kubectl(peer, "exec", "client", "--", *url, check=False)
+    assert "certificate is valid for relay." in through_relay("get", "nodes", "--tls-server-name=kubernetes")
+    wrong_ca = f"--certificate-authority={layout.pki / 'ca.crt'}"
+    assert "certificate signed by unknown authority" in through_relay("get", "nodes", wrong_ca)
+    assert not [file for file in layout.relay.iterdir() if file.stat().st_mode & 0o077]
+
+
+def test_a_relay_hands_a_token_on_and_has_a_user_of_its_own(
+    members: Mapping[str, Cluster], kubectl: Kubectl, through_relay: Through
+):
+    """So a reader stays who it is, and the relay's kubeconfig is enough for a person."""
+    token = kubectl(members["flat-a"], "create", "token", "default").strip()
+    assert "system:serviceaccount:default:default" in through_relay("auth", "whoami", f"--token={token}")
+    assert "sandbox:relay-user" in through_relay("auth", "whoami")
+    assert "Unauthorized" in through_relay("auth", "whoami", "--token=none")
+
+
+def test_a_relay_lets_streams_through(
+    members: Mapping[str, Cluster], lab: Mapping[str, Cluster], kubectl: Kubectl, through_relay: Through
+):
+    """A watch tells what happens while it lasts, and a command in a pod is an upgrade of the connection."""
+    member = members["flat-a"]
+    kubectl(member, "delete", "configmap", "late", "--ignore-not-found")
+    with ThreadPoolExecutor() as pool:
+        watch = pool.submit(through_relay, "wait", "--for=create", "configmap/late", "--timeout=20s")
+        time.sleep(1)
+        assert not watch.done()
+        kubectl(member, "create", "configmap", "late")
+        assert "condition met" in watch.result()
+    assert through_relay("exec", "client", "--", "cat", "/etc/hostname") == "client\n"
+
+
+def test_certificates_of_a_relay_expire_and_a_start_renews_them(
+    members: Mapping[str, Cluster], through_relay: Through
+):
+    """Its own, which clients refuse, and that of its users, which it refuses."""
+    member = members["flat-a"]
+    member.issue_for_relay("server", timedelta(minutes=-1))
+    assert "certificate has expired" in through_relay("get", "nodes")
+    start([member.name])
+    assert "Ready" in through_relay("get", "nodes")
+    member.issue_for_relay("client", timedelta(minutes=-1))
+    with pytest.raises(ssl.SSLError, match="ALERT_CERTIFICATE_EXPIRED"):
+        _shake_hands(member)
+    assert "Ready" not in through_relay("get", "nodes")
+    start([member.name])
+    assert "Ready" in through_relay("get", "nodes")
+
+
+def test_a_killed_relay_comes_back(members: Mapping[str, Cluster], through_relay: Through):
+    """As every part of a cluster; meanwhile, peers are refused."""
+    member = members["flat-a"]
+    member.stop_process("relay")
+    assert "refused" in through_relay("get", "nodes")
+    start([member.name])
+    assert "Ready" in through_relay("get", "nodes")
+
+
+def _shake_hands(cluster: Cluster) -> None:
+    """Connect to a relay as its user, and no further."""
+    layout = cluster.layout
+    context = ssl.create_default_context(cafile=str(layout.relay / "ca.crt"))
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(layout.relay / "client.crt", layout.relay / "client.key")
+    connection = socket.create_connection((layout.node_address, layout.api_port), 5)
+    with connection, context.wrap_socket(connection, server_hostname=layout.relay_name):
+        pass
+
+
+def test_a_proxy_connects_to_its_api_server_and_to_nothing_else(
+    members: Mapping[str, Cluster], lab: Mapping[str, Cluster]
+):
+    """Its TLS is the API server's own."""
+    member, peer = members["flat-b"], lab["lab-a"]
+    curl = [*_CURL, "--proxy", member.layout.proxy_url]
+    trust = ["--cacert", str(member.layout.pki / "ca.crt")]
+    assert "gitVersion" in peer.run([*curl, *trust, f"{member.server}/version"]).stdout
+    assert "404" in peer.run([*curl, *trust, f"https://{member.node_address}:10250"]).stderr
