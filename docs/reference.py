@@ -74,7 +74,10 @@ def _rows(model: type[BaseModel], path: str, documented: dict[type[BaseModel], s
         if inner is not None and field.default is not None:
             yield from _rows(inner, key, documented)
             continue
+        first = inner is not None and inner not in documented
         yield _row(key, field, documented)
+        if inner is not None and first:
+            yield from _rows(inner, key, documented)
 
 
 def _row(key: str, field: FieldInfo, documented: Mapping[type[BaseModel], str]) -> str:
@@ -113,6 +116,8 @@ def _type(key: str, annotation: Any, documented: Mapping[type[BaseModel], str]) 
     if annotation in documented:
         path = documented[annotation]
         return f"same as [`{path}`](#{path.partition('.')[0].lower()})"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "map"
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return ", ".join(f"`{member.value}`" for member in annotation)
     if annotation not in _TYPES:

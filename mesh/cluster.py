@@ -47,13 +47,15 @@ class Cluster(pulumi.ComponentResource):
         kept: Set[str],
         remotes: int,
         labelled: Iterable[str],
+        kubeconfig: pulumi.Output[str] | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the cluster.
 
         `certificate` is what it signs with now, as PEM, empty where that is not known; `kept` has the logical
         names of the namespaces that were there before the stack, `remotes` is how many clusters it reads, and
-        `labelled` the hosts of the Services that it exposes by their labels.
+        `labelled` the hosts of the Services that it exposes by their labels. `kubeconfig` is the one for
+        peers, where the configuration gives it.
         """
         super().__init__("mesh:index:Cluster", name, None, opts)
         self.name = name
@@ -101,6 +103,7 @@ class Cluster(pulumi.ComponentResource):
             config,
             namespace=self.namespace,
             control_plane=self.control_plane,
+            given=kubeconfig,
             opts=child,
         )
         if config.hello_world.enabled:
@@ -109,14 +112,15 @@ class Cluster(pulumi.ComponentResource):
             Monitoring(f"{name}-monitoring", config, namespace=self.namespace, remotes=remotes, opts=child)
         self.register_outputs({"gatewayAddresses": self.gateway.addresses})
 
-    def as_remote(self) -> RemoteCluster:
-        """What other clusters need of it.
+    def as_remote(self, reader: str) -> RemoteCluster:
+        """What one other cluster needs of it.
 
         Its gateway must be ready, too: a call that is sent there earlier, or after it is gone, fails.
         """
+        kubeconfig = self.reader.kubeconfigs_from.get(reader, self.reader.kubeconfig)
         return RemoteCluster(
             name=self.name,
-            kubeconfigs={self.name: self.reader.kubeconfig},
+            kubeconfigs={self.name: kubeconfig} if kubeconfig else {},
             ready=(*self.reader.ready, self.gateway.release, self.exposure),
         )
 

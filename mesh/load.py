@@ -12,10 +12,25 @@ import pulumi
 from pydantic import TypeAdapter, ValidationError
 
 from mesh.config.problems import ConfigurationError, Problem, explain
-from mesh.config.resolved import ApiServer, ClusterConfig, Connection, StackConfig
-from mesh.config.schema import ApiServerSection, ClusterSection, StackSections, overridden
+from mesh.config.resolved import (
+    ApiServer,
+    ClusterConfig,
+    Connection,
+    PeersKubeconfig,
+    SecretEntry,
+    StackConfig,
+    StackOutput,
+)
+from mesh.config.schema import (
+    ApiServerAddressSection,
+    ClusterSection,
+    PeersKubeconfigSection,
+    StackSections,
+    overridden,
+)
 from mesh.config.secrets import Secrets, find, plain
 from mesh.config.types import PUBLIC, DnsLabel
+from mesh.istio.kubeconfig_folder import kubeconfig_folders
 from mesh.kubeconfig.read import (
     DEFAULT_FILE,
     Endpoint,
@@ -31,6 +46,9 @@ from mesh.stack_file import settings as stack_settings
 from mesh.stack_file import stack_file
 
 _LABEL: TypeAdapter[str] = TypeAdapter(DnsLabel)
+_NO_ENVIRONMENT: Mapping[str, str] = {}
+_RELAY_KEY = "kubeconfig.yaml"
+"""The key that Teleport's tbot writes, and the name that a relay's kubeconfig mostly has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +107,7 @@ def load_values(
         kubeconfigs=default_files(os.environ),
         secret=secret,
         written={key.removeprefix(prefix): value for key, value in file.items()},
+        environment=os.environ,
         path_prefix=prefix,
     )
 
@@ -112,6 +131,7 @@ def load(
     kubeconfigs: Sequence[str] = (DEFAULT_FILE,),
     secret: Set[str] = frozenset(),
     written: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] = _NO_ENVIRONMENT,
     path_prefix: str = "",
 ) -> Loaded:
     """Check the sections in `raw` and resolve them.
@@ -125,6 +145,7 @@ def load(
         secret: names of the sections that hold secrets; no secret is ever repeated in a message.
         written: the sections as they stand in the stack file, where each secret is a map with the key
             `secure`; without it, all values of a section with secrets count as secret.
+        environment: the variables of which one may have a kubeconfig for peers.
         path_prefix: what comes before a section's name in the stack file, such as `istio-mesh:`.
     """
     problems: list[Problem] = []
@@ -145,11 +166,13 @@ def load(
         connection = _connection(name, section, read, kubeconfigs, [] if unneeded else problems)
         if connection is None:
             path = section.kubeconfig or ""
-            connection = Connection(context=section.context, path=path), ApiServer(server="")
+            nothing: dict[str, ApiServer] = {}
+            connection = Connection(context=section.context, path=path), ApiServer(server=""), nothing
             if not unneeded:
                 unconnected.add(name)
         own = _settings(as_map(value) or {})
-        clusters[name] = _cluster(name, section, sections, *connection, own, secrets)
+        given = _peers_kubeconfig(name, section, read, environment, problems)
+        clusters[name] = _cluster(name, section, sections, *connection, given, own, secrets)
     config = StackConfig(
         mesh=sections.mesh,
         trust=sections.trust,
@@ -162,10 +185,17 @@ def load(
         secrets=secrets,
         plain=dict(plain(raw, secrets)),
     )
+    config = replace(
+        config,
+        clusters={
+            name: replace(clusters[name], kubeconfig_folder=folder)
+            for name, folder in kubeconfig_folders(config).items()
+        },
+    )
     now = datetime.now(UTC)
     refused = {problem.path for problem in problems}  # of which the rules have nothing to add
     # What has no kubeconfig has no address that a rule could look at.
-    connected = replace(config, clusters={n: c for n, c in clusters.items() if n not in unconnected})
+    connected = replace(config, clusters={n: c for n, c in config.clusters.items() if n not in unconnected})
     problems += (p for rule in RULES for p in rule(connected, now) if p.path not in refused)
     unique = dict.fromkeys(problems)  # a setting of all clusters is invalid once, not once for each
     return Loaded(
@@ -241,8 +271,8 @@ def _connection(
     read: Callable[[str], str],
     kubeconfigs: Sequence[str],
     problems: list[Problem],
-) -> tuple[Connection, ApiServer] | None:
-    """How the program and how peers reach a cluster; None where that is a problem."""
+) -> tuple[Connection, ApiServer, dict[str, ApiServer]] | None:
+    """How the program and how peers reach a cluster, all and single ones; None where that is a problem."""
     contents = section.kubeconfig_contents.get_secret_value() if section.kubeconfig_contents else None
     if contents is not None and section.kubeconfig is not None:
         problems.append(
@@ -258,13 +288,17 @@ def _connection(
             path, text = _kubeconfig(section, read, kubeconfigs)
         found = endpoint(text, section.context)
         _refuse_relative_paths(text, section.context, path if contents is None else None)
-        authority = _authority(found, section.api_server, read)
+        addresses: dict[str, ApiServerAddressSection] = {
+            "": section.api_server,
+            **{peer: overridden(section.api_server, own) for peer, own in section.api_server.from_.items()},
+        }
+        servers = {peer: _for_peers(of, found, _authority(found, of, read)) for peer, of in addresses.items()}
     except ValueError as error:
         key = "kubeconfig" if contents is None else "kubeconfigContents"
         problems.append(Problem(path=f"clusters.{name}.{key}", message=str(error)))
         return None
     connection = Connection(context=section.context, path=path, contents=contents, proxy_url=found.proxy_url)
-    return connection, _for_peers(section.api_server, found, authority)
+    return connection, servers.pop(""), servers
 
 
 def _refuse_relative_paths(text: str, context: str, path: str | None) -> None:
@@ -283,7 +317,7 @@ def _refuse_relative_paths(text: str, context: str, path: str | None) -> None:
         )
 
 
-def _authority(found: Endpoint, peers: ApiServerSection, read: Callable[[str], str]) -> str | None:
+def _authority(found: Endpoint, peers: ApiServerAddressSection, read: Callable[[str], str]) -> str | None:
     """The CA for peers: PEM, `public`, or None for the cluster's own.
 
     What the kubeconfig says belongs to the address there.
@@ -310,14 +344,60 @@ def _authority(found: Endpoint, peers: ApiServerSection, read: Callable[[str], s
     return authority or PUBLIC
 
 
-def _for_peers(peers: ApiServerSection, found: Endpoint, authority: str | None) -> ApiServer:
+def _for_peers(peers: ApiServerAddressSection, found: Endpoint, authority: str | None) -> ApiServer:
     return ApiServer(
         server=peers.server or found.server,
         certificate_authority=authority,
         # The name in the kubeconfig belongs to the address there.
         tls_server_name=peers.tls_server_name or (None if peers.server else found.tls_server_name),
         proxy_url=peers.proxy_url,
+        client_certificate=peers.client_certificate,
+        client_key=peers.client_key.get_secret_value() if peers.client_key else None,
     )
+
+
+def _peers_kubeconfig(
+    name: str,
+    section: ClusterSection,
+    read: Callable[[str], str],
+    environment: Mapping[str, str],
+    problems: list[Problem],
+) -> PeersKubeconfig | None:
+    """The kubeconfig for peers that a cluster's entry gives, empty where it cannot be read."""
+    given = section.reader.kubeconfig if section.reader else None
+    if given is None:
+        return None
+    if given.stack is not None and given.output is not None:
+        return PeersKubeconfig(output=StackOutput(stack=given.stack, output=given.output))
+    if given.secret is not None:
+        return PeersKubeconfig(secret=SecretEntry(name=given.secret, key=given.key or _RELAY_KEY))
+    try:
+        return PeersKubeconfig(text=_contents(given, read, environment))
+    except ValueError as error:
+        problems.append(Problem(path=f"clusters.{name}.reader.kubeconfig", message=str(error)))
+        return PeersKubeconfig(text="")
+
+
+def _contents(
+    given: PeersKubeconfigSection, read: Callable[[str], str], environment: Mapping[str, str]
+) -> str:
+    if given.contents is not None:
+        return given.contents.get_secret_value()
+    if given.environment is not None:
+        if not (text := environment.get(given.environment)):
+            raise ValueError(
+                f"the environment variable {given.environment} is not set; expected it with a kubeconfig "
+                f'for peers, for example {given.environment}="$(cat relay.yaml)"'
+            )
+        return text
+    path = given.file or ""
+    try:
+        return read(path)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not a text"
+        raise ValueError(
+            f"cannot read {path}: {reason}; expected a file with the kubeconfig for peers"
+        ) from error
 
 
 def _kubeconfig(
@@ -350,6 +430,8 @@ def _cluster(
     sections: StackSections,
     connection: Connection,
     api_server: ApiServer,
+    api_servers_from: Mapping[str, ApiServer],
+    kubeconfig: PeersKubeconfig | None,
     settings: frozenset[str],
     secrets: Secrets,
 ) -> ClusterConfig:
@@ -361,6 +443,8 @@ def _cluster(
         control_plane=section.control_plane,
         connection=connection,
         api_server=api_server,
+        api_servers_from=api_servers_from,
+        kubeconfig=kubeconfig,
         skip_unreachable=section.skip_unreachable,
         offline=section.offline,
         istio=overridden(sections.istio, section.istio),

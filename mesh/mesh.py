@@ -6,6 +6,7 @@ import pulumi
 
 from mesh.cluster import Cluster
 from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.discovery.reader import Reader
 from mesh.discovery.remote_secret import RemoteSecret
 from mesh.field_conflicts import take_back
 from mesh.istio.names import NAMESPACE
@@ -13,7 +14,7 @@ from mesh.observability.kiali import READER, KialiReader, kiali_secret
 from mesh.offline import OfflineCluster, declare, providers_to_nowhere
 from mesh.pki.certificates import earliest, fingerprint
 from mesh.pki.rotation import plan_roots
-from mesh.plan import links, remotes
+from mesh.plan import remote_secrets, remotes
 from mesh.provider import kubernetes_provider
 from mesh.secret_values import transformation
 from mesh.stacks import contract
@@ -74,6 +75,7 @@ class Mesh(pulumi.ComponentResource):
             **{name: kubernetes_provider(cluster, child) for name, cluster in config.online.items()},
             **providers_to_nowhere(recorded, offline, child),
         }
+        given = _given(config, others)
         self.clusters = {
             cluster.name: Cluster(
                 cluster.name,
@@ -84,30 +86,31 @@ class Mesh(pulumi.ComponentResource):
                 kept=kept,
                 remotes=len(remotes(config, cluster.name)),
                 labelled=labelled.get(cluster.name, ()),
+                kubeconfig=given.get(cluster.name),
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
             )
             for cluster in config.online.values()
         }
         self.offline = {
-            name: OfflineCluster(config.clusters[name], resources, self, providers)
+            name: OfflineCluster(config.clusters[name], resources, self, providers, given.get(name))
             for name, resources in offline.items()
         }
-        wanted = links(config)
-        seen = {link.remote for link in wanted}
-        readable = {
-            **{name: cluster.as_remote() for name, cluster in self.clusters.items()},
-            **{name: others.remote_cluster(name) for name in config.peers if name in seen},
-        }
-        for link in wanted:
+        for link in remote_secrets(config):
             if link.cluster in offline:
                 continue  # among what is recorded of that cluster
             if link.remote in offline:
                 declare(remote_secret(recorded, link.name), self, providers)
                 continue
+            cluster = self.clusters.get(link.remote)
+            remote = (
+                cluster.as_remote(link.cluster)
+                if cluster
+                else others.remote_cluster(link.remote, link.cluster)
+            )
             RemoteSecret(
                 link.name,
                 namespace=self.clusters[link.cluster].namespace,
-                remote=readable[link.remote],
+                remote=remote,
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[link.cluster]]),
             )
         self._declare_kiali()
@@ -123,12 +126,13 @@ class Mesh(pulumi.ComponentResource):
                 f"{name}-{READER}",
                 self._config.clusters[name],
                 namespace=cluster.namespace,
+                home=kiali.cluster,
                 opts=pulumi.ResourceOptions(parent=cluster),
             ).kubeconfig
             for name, cluster in self.clusters.items()
             if name != kiali.cluster
         }
-        away = {name: cluster.kiali_kubeconfig for name, cluster in self.offline.items()}
+        away = {name: cluster.kiali_kubeconfig(kiali.cluster) for name, cluster in self.offline.items()}
         if (home := self.clusters.get(kiali.cluster)) is not None:
             kiali_secret(
                 f"{kiali.cluster}-kiali-secret",
@@ -170,8 +174,13 @@ class Mesh(pulumi.ComponentResource):
                     if self._config.trust.shared
                 },
                 "clusters": {
-                    name: {"network": self._config.clusters[name].network, "kubeconfig": kubeconfig}
-                    for name, kubeconfig in self._kubeconfigs().items()
+                    name: {
+                        "network": self._config.clusters[name].network,
+                        "kubeconfig": cluster.kubeconfig,
+                        **({"kubeconfigsFrom": found} if (found := cluster.kubeconfigs_from) else {}),
+                    }
+                    for name, cluster in self._readable().items()
+                    if cluster.kubeconfig is not None
                 },
             }
         )
@@ -204,10 +213,19 @@ class Mesh(pulumi.ComponentResource):
             "gatewayAddresses": self.clusters[cluster.name].gateway.addresses,
         }
 
-    def _kubeconfigs(self) -> dict[str, pulumi.Output[str]]:
-        """Those for peers, by the cluster's name."""
-        offline = ((name, cluster.kubeconfig) for name, cluster in self.offline.items())
-        return {
-            **{name: cluster.reader.kubeconfig for name, cluster in self.clusters.items()},
-            **{name: kubeconfig for name, kubeconfig in offline if kubeconfig is not None},
-        }
+    def _readable(self) -> dict[str, Reader | OfflineCluster]:
+        """Who has the kubeconfigs of each cluster for its peers."""
+        return {**{name: cluster.reader for name, cluster in self.clusters.items()}, **self.offline}
+
+
+def _given(config: StackConfig, others: StackReferences) -> dict[str, pulumi.Output[str]]:
+    """The kubeconfigs for peers that the configuration gives, by cluster."""
+    found: dict[str, pulumi.Output[str]] = {}
+    for name, cluster in config.clusters.items():
+        if (given := cluster.kubeconfig) is None:
+            continue
+        if given.text is not None:
+            found[name] = pulumi.Output.secret(given.text)
+        elif given.output is not None:
+            found[name] = others.kubeconfig(cluster, given.output)
+    return found

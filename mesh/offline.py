@@ -45,8 +45,13 @@ class OfflineCluster:
         recorded: Sequence[RecordedResource],
         mesh: pulumi.Resource,
         providers: Mapping[str, pulumi.ProviderResource],
+        given: pulumi.Output[str] | None,
     ) -> None:
-        """Declare what is recorded of the cluster; what its components have stated is taken from there."""
+        """Declare what is recorded of the cluster; what its components have stated is taken from there.
+
+        `given` is the kubeconfig for peers that the configuration gives.
+        """
+        self._given = given
         self._cluster = cluster
         self._declared = declare(recorded, mesh, providers)
         stated = {resource.name: _plain(resource.outputs) for resource in recorded if not resource.custom}
@@ -57,22 +62,33 @@ class OfflineCluster:
     @property
     def kubeconfig(self) -> pulumi.Output[str] | None:
         """The kubeconfig for peers, with the newest token; None where there is no token yet."""
-        given = self._cluster.reader.kubeconfig
-        if given is not None:
-            return pulumi.Output.secret(given.get_secret_value())
+        token = self._token()
+        return token_kubeconfig(self._cluster.name, self._cluster.api_server, token) if token else self._given
+
+    @property
+    def kubeconfigs_from(self) -> Mapping[str, pulumi.Output[str]]:
+        """Those for single reading clusters."""
+        token, servers = self._token(), self._cluster.api_servers_from
+        return (
+            {n: token_kubeconfig(self._cluster.name, s, token) for n, s in servers.items()} if token else {}
+        )
+
+    def _token(self) -> pulumi.Output[Any] | None:
+        """The data of the Secret with the newest token of the reader."""
         prefix = f"{self._cluster.name}-reader-token-g"
         tokens = {
             int(name.removeprefix(prefix)): resource
             for name, resource in self._declared.items()
             if name.startswith(prefix) and isinstance(resource, _Recorded)
         }
-        return token_kubeconfig(self._cluster, tokens[max(tokens)].data) if tokens else None
+        return tokens[max(tokens)].data if tokens and self._cluster.kubeconfig is None else None
 
-    @property
-    def kiali_kubeconfig(self) -> pulumi.Output[str] | None:
-        """The kubeconfig for Kiali; None where there is no token yet."""
+    def kiali_kubeconfig(self, home: str) -> pulumi.Output[str] | None:
+        """The kubeconfig for a Kiali in the cluster `home`; None where there is no token yet."""
         token = self._declared.get(f"{self._cluster.name}-{READER}-token")
-        return token_kubeconfig(self._cluster, token.data) if isinstance(token, _Recorded) else None
+        if not isinstance(token, _Recorded):
+            return None
+        return token_kubeconfig(self._cluster.name, self._cluster.api_server_for(home), token.data)
 
 
 def providers_to_nowhere(

@@ -7,7 +7,7 @@ The decisions of one cluster are still taken by `mesh.config.resolved`, `mesh.pk
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.config.resolved import ClusterConfig, SecretEntry, StackConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,17 @@ def read_by_others(config: StackConfig) -> frozenset[str]:
     home = config.kiali.cluster
     by_kiali = config.clusters.keys() - {home} if home is not None else set[str]()
     return frozenset((*(link.remote for link in links(config)), *by_kiali)) & config.clusters.keys()
+
+
+def remote_secrets(config: StackConfig) -> tuple[Link, ...]:
+    """The links for which the program makes a remote secret; for the others something else has one."""
+    return tuple(link for link in links(config) if not secret_entry(config, link.remote))
+
+
+def secret_entry(config: StackConfig, remote: str) -> SecretEntry | None:
+    """Where each reading cluster has a kubeconfig for a cluster that something else writes."""
+    cluster = config.clusters.get(remote)
+    return cluster.kubeconfig.secret if cluster and cluster.kubeconfig else None
 
 
 def _selected(sees: tuple[str, ...] | None, remote: str, clusters: Mapping[str, ClusterConfig]) -> bool:

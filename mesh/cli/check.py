@@ -86,7 +86,7 @@ def _ready(config: StackConfig, stack: str) -> CheckReport:
     begin = time.monotonic()
     found = look(config, lambda: recorded(stacks.state(stack)))
     unchecked = {
-        name: why for name, access in found.by_peers.items() for why in access_unchecked({name: access})
+        way.cluster: why for way, access in found.by_peers.items() for why in access_unchecked({way: access})
     }
     return CheckReport(
         stack=stack,

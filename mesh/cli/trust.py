@@ -9,7 +9,7 @@ import typer
 
 from mesh.cli import stack as stacks
 from mesh.cli.output import OutputFormat, columns, print_report
-from mesh.health.certificates import CertificateRow, TrustReport, trust_report
+from mesh.health.certificates import AccessRow, CertificateRow, TrustReport, trust_report
 from mesh.health.declared import declared_certificates
 from mesh.live.trust import read_cluster_trust
 
@@ -22,7 +22,9 @@ def trust(
     output: Annotated[OutputFormat, typer.Option(help="Form of the report.")] = OutputFormat.TABLE,
     fail_within: Annotated[
         int | None,
-        typer.Option(metavar="DAYS", help="Exit with 1 if a certificate has fewer days left than this."),
+        typer.Option(
+            metavar="DAYS", help="Exit with 1 if a certificate or token has fewer days left than this."
+        ),
     ] = None,
     workloads: Annotated[
         bool, typer.Option("--workloads", help="Ask every proxy for the issuer of its certificate, too.")
@@ -44,7 +46,7 @@ def trust(
     print_report(report, table(report), output, config.secrets)
     expiring = report.expiring_within(fail_within) if fail_within is not None else ()
     for row in expiring:
-        print(f"{row.what} ({row.subject}) has {row.days_left} days left", file=sys.stderr)
+        print(f"{_what(row)} has {row.days_left} days left", file=sys.stderr)
     if config.offline:
         names = ", ".join(config.offline)
         print(f"not read, because they are offline in the stack file: {names}", file=sys.stderr)
@@ -68,6 +70,10 @@ def table(report: TrustReport) -> str:
                 ],
             )
         ),
+        [
+            f"{_what(row)}: {row.days_left} days left, expires {row.expires:%Y-%m-%d %H:%M} UTC"
+            for row in report.access
+        ],
         list(
             columns(
                 ("CLUSTER", "PROXIES", "INTERMEDIATE", "ROOT"),
@@ -77,6 +83,12 @@ def table(report: TrustReport) -> str:
         [f"differs: {finding}" for finding in report.findings] or ["the clusters match the stack"],
     ]
     return "\n\n".join("\n".join(section) for section in sections if section)
+
+
+def _what(row: CertificateRow | AccessRow) -> str:
+    subject = f" ({row.subject})" if row.subject else ""
+    of = f" by which {row.reader} reads {row.cluster}" if isinstance(row, AccessRow) else ""
+    return f"{row.what}{of}{subject}"
 
 
 def _certificate(row: CertificateRow) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """`python -m mesh validate`: all that can be known of a stack without its clusters."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ from mesh.config.secrets import Secrets
 from mesh.health.finding import Severity
 from mesh.load import Loaded
 from mesh.preflight import charts, encryption
-from mesh.rules import versions
+from mesh.rules import expiry, versions
 from mesh.stack_file import settings, stack_file
 from mesh.stacks import split
 
@@ -93,6 +94,7 @@ def _findings(prefix: str, loaded: Mapping[str, Loaded]) -> Iterator[ValidationF
         warnings = [
             *warnings,
             *_prefixed(prefix, _versions(name, loaded)),
+            *_prefixed(prefix, expiry.warnings(one.config, datetime.now(UTC))),
             *(_prefixed(prefix, split.warnings(name, comparable)) if name in comparable else ()),
         ]
         for severity, problems in ((Severity.ERROR, errors), (Severity.WARNING, warnings)):

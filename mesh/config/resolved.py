@@ -38,13 +38,40 @@ class ApiServer:
     """How the other clusters reach a cluster's API server.
 
     `certificate_authority` is PEM, or `public` for the CAs that everybody knows; without one, it is the
-    cluster's own CA.
+    cluster's own CA. `client_certificate` and `client_key` are PEM, for what wants them of its clients.
     """
 
     server: str
     certificate_authority: str | None = None
     tls_server_name: str | None = None
     proxy_url: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackOutput:
+    """An output of another stack, which only the engine reads; `stack` is its full name."""
+
+    stack: str
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretEntry:
+    """A Secret in Istio's namespace of a reading cluster, and the key in it that has a kubeconfig."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeersKubeconfig:
+    """A kubeconfig for peers that is not made here: its text, or who has it."""
+
+    text: str | None = field(default=None, repr=False)
+    output: StackOutput | None = None
+    secret: SecretEntry | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +80,10 @@ class ClusterConfig:
 
     `settings` are the paths of what the cluster's own entry sets, such as `istio.version`; `secrets` are
     those of the whole stack. `sees` selects the clusters that it discovers, and is None for all of them;
-    `control_plane` is the cluster whose control plane serves it, None for its own.
+    `control_plane` is the cluster whose control plane serves it, None for its own. `api_servers_from` has
+    what differs for single reading clusters. `kubeconfig` is the one for peers where it is not made here, and
+    `kubeconfig_folder` has, by remote cluster, where the kubeconfigs are that istiod reads from a folder; it
+    is empty where istiod reads remote secrets.
     """
 
     name: str
@@ -63,6 +93,9 @@ class ClusterConfig:
     control_plane: str | None = None
     connection: Connection
     api_server: ApiServer
+    api_servers_from: Mapping[str, ApiServer] = field(default_factory=dict[str, ApiServer])
+    kubeconfig: PeersKubeconfig | None = None
+    kubeconfig_folder: Mapping[str, SecretEntry] = field(default_factory=dict[str, SecretEntry])
     skip_unreachable: bool
     offline: bool
     istio: IstioSection
@@ -74,6 +107,17 @@ class ClusterConfig:
     observability: ObservabilitySection
     settings: frozenset[str] = frozenset()
     secrets: Secrets = _NOTHING
+
+    def api_server_for(self, reader: str) -> ApiServer:
+        """How one other cluster reaches the API server."""
+        return self.api_servers_from.get(reader, self.api_server)
+
+    def access_setting(self, reader: str | None) -> str:
+        """Where the stack file says how a cluster, or every other one, gets into the API server."""
+        if self.kubeconfig is not None:
+            return f"{self.path('reader')}.kubeconfig"
+        server = f"clusters.{self.name}.apiServer"
+        return f"{server}.from.{reader}" if reader in self.api_servers_from else server
 
     def sets(self, setting: str) -> bool:
         """Whether the cluster's own entry has this setting, something below it, or a value in its place."""

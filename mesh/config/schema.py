@@ -7,7 +7,7 @@ is set for all.
 
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_camel
 
 from mesh import versions
@@ -33,6 +33,7 @@ from mesh.config.types import (
     PrivateKeyPem,
     ProxyUrl,
     ReaderRole,
+    SecretKey,
     ServiceType,
     StackName,
 )
@@ -62,7 +63,7 @@ def overridden(base: S, override: S | None) -> S:
     update: dict[str, Any] = {}
     for name in override.model_fields_set:
         below, above = getattr(base, name), getattr(override, name)
-        if isinstance(above, Section):
+        if isinstance(above, Section) and isinstance(below, Section):
             update[name] = overridden(below, above)
         elif (above_map := as_map(above)) is not None:
             update[name] = deep_merge(below, above_map)
@@ -319,6 +320,62 @@ class GatewaySection(Section):
     )
 
 
+class PeersKubeconfigSection(Section):
+    """Where the kubeconfig for the other clusters comes from: one place."""
+
+    contents: SecretStr | None = Field(
+        default=None,
+        description="The kubeconfig itself. A text in place of this map means the same. Set it with "
+        "`--secret`.",
+        examples=["{secure: …}"],
+    )
+    file: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="Path of a file with it, absolute or relative to the project's folder.",
+        examples=["~/.kube/relay-west"],
+    )
+    environment: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="Environment variable that has it.", examples=["WEST_KUBECONFIG"]
+    )
+    stack: StackName | None = Field(
+        default=None,
+        description="Full name of a stack that has it as an output.",
+        examples=["organization/relay/prod"],
+    )
+    output: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="Name of that output: the text of a kubeconfig, or a map.",
+        examples=["kubeconfig"],
+    )
+    secret: DnsName | None = Field(
+        default=None,
+        description="Secret in `istio-system` of every reading cluster that has it, and that something else "
+        "writes, such as a relay's agent. istiod reads it from a folder (Istio 1.30 and later).",
+        examples=["tbot-west"],
+    )
+    key: SecretKey | None = Field(
+        default=None,
+        description="Key in that Secret. Default: `kubeconfig.yaml`.",
+        examples=["kubeconfig.yaml"],
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "PeersKubeconfigSection":
+        places = ("contents", "file", "environment", "stack", "secret")
+        if sum(getattr(self, place) is not None for place in places) != 1:
+            raise ValueError(f"expected one of {', '.join(places)}, for example {{file: ~/.kube/relay-west}}")
+        for name, of in (("output", "stack"), ("key", "secret")):
+            if getattr(self, name) is not None and getattr(self, of) is None:
+                raise ValueError(f"has {name} without {of}; expected both")
+        if self.stack is not None and self.output is None:
+            raise ValueError("has stack without output; expected both")
+        return self
+
+
+def _kubeconfig(value: object) -> object:
+    return {"contents": value} if isinstance(value, str | SecretStr) else value
+
+
 class ReaderSection(Section):
     """The account by which the other clusters' control planes read this cluster's services."""
 
@@ -333,11 +390,14 @@ class ReaderSection(Section):
         "cluster; `minimal` can read none (Istio 1.31.1 and later).",
         examples=["minimal"],
     )
-    kubeconfig: SecretStr | None = Field(
+    kubeconfig: Annotated[
+        PeersKubeconfigSection | None,
+        BeforeValidator(_kubeconfig, json_schema_input_type=SecretStr | PeersKubeconfigSection | None),
+    ] = Field(
         default=None,
         description="Kubeconfig for the other clusters, instead of one with a generated token. For one "
-        "cluster only. Set it with `--secret`.",
-        examples=["{secure: …}"],
+        "cluster only. A text, which is set with `--secret`, or a map that says where it is.",
+        examples=["{file: ~/.kube/relay-west}"],
     )
 
 
@@ -393,8 +453,8 @@ class KialiSection(Section):
     )
 
 
-class ApiServerSection(Section):
-    """How the other clusters reach this cluster's API server, where that differs from the kubeconfig."""
+class ApiServerAddressSection(Section):
+    """An address of an API server, and what it wants."""
 
     server: ApiServerUrl | None = Field(
         default=None,
@@ -416,6 +476,29 @@ class ApiServerSection(Section):
         default=None,
         description="Proxy through which other clusters reach the API server.",
         examples=["http://proxy.example.com:3128"],
+    )
+    client_certificate: CertificatePem | None = Field(
+        default=None,
+        description="PEM certificate that what is in front of the API server wants of its clients, with its "
+        "chain. It is shown beside the reader's token.",
+        examples=["-----BEGIN CERTIFICATE-----…"],
+    )
+    client_key: PrivateKeyPem | None = Field(
+        default=None,
+        description="PEM private key of that certificate. Set it with `--secret`.",
+        examples=["{secure: …}"],
+    )
+
+
+class ApiServerSection(ApiServerAddressSection):
+    """How the other clusters reach this cluster's API server, where that differs from the kubeconfig."""
+
+    from_: dict[DnsLabel, ApiServerAddressSection] = Field(
+        default={},
+        alias="from",
+        description="What differs for one reading cluster, by its name: the same keys. `null` takes one "
+        "away.",
+        examples=["{east: {server: https://10.0.0.10:6443}}"],
     )
 
 

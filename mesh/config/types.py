@@ -165,6 +165,13 @@ _LABELS_VALUE = "a label's value: letters, digits, -, _ and ., at most 63, for e
 LabelValue = Annotated[
     str, AfterValidator(_matching(_VALUE, _LABELS_VALUE)), _shown(_VALUE.pattern, _LABELS_VALUE)
 ]
+_DATA_KEY = "a key of a Secret: letters, digits, -, _ and ., for example kubeconfig.yaml"
+_DATA_KEY_PATTERN = r"[-._A-Za-z0-9]{1,253}"
+SecretKey = Annotated[
+    str,
+    AfterValidator(_matching(re.compile(_DATA_KEY_PATTERN), _DATA_KEY)),
+    _shown(_DATA_KEY_PATTERN, _DATA_KEY),
+]
 _FULL_NAME = "a stack's full name, <organization>/<project>/<stack>, for example organization/istio-mesh/west"
 StackName = Annotated[str, AfterValidator(_matching(_STACK, _FULL_NAME)), _shown(_STACK.pattern, _FULL_NAME)]
 IstioVersion = Annotated[

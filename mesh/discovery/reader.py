@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_kubernetes as kubernetes
 
-from mesh.config.resolved import ClusterConfig
+from mesh.config.resolved import ApiServer, ClusterConfig
 from mesh.config.types import ReaderRole
 from mesh.discovery.reader_role import minimal_role
 from mesh.istio.control_plane import ControlPlane
@@ -16,14 +16,16 @@ from mesh.pki.certificates import authority_for_peers
 
 
 class Reader(pulumi.ComponentResource):
-    """The tokens of the reader's account, one for each generation, and a kubeconfig with the newest.
+    """The tokens of the reader's account, one for each generation, and kubeconfigs with the newest.
 
-    Where the configuration gives a kubeconfig for peers, there are no tokens. `ready` are the resources that
-    must exist before the kubeconfig works. The account itself belongs to the chart `base`, and the remote
-    secrets that carry the kubeconfig belong to the clusters that read.
+    `kubeconfig` is for every peer but those in `kubeconfigs_from`. Where the configuration gives one, there
+    are no tokens; it is None where something else writes it into the reading clusters. `ready` are the
+    resources that must exist before the kubeconfig works. The account itself belongs to the chart `base`, and
+    the remote secrets that carry the kubeconfig belong to the clusters that read.
     """
 
-    kubeconfig: pulumi.Output[str]
+    kubeconfig: pulumi.Output[str] | None
+    kubeconfigs_from: Mapping[str, pulumi.Output[str]]
     ready: list[pulumi.Resource]
 
     def __init__(
@@ -33,28 +35,35 @@ class Reader(pulumi.ComponentResource):
         *,
         namespace: pulumi.Input[str],
         control_plane: ControlPlane,
+        given: pulumi.Output[str] | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Declare the tokens, or take the kubeconfig that is `given`."""
         super().__init__("mesh:index:Reader", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         # The chart `istiod` gives the account its rights: a request before that is refused.
         self.ready = [*control_plane.ready]
         if cluster.reader.role == ReaderRole.MINIMAL:
             self.ready.append(minimal_role(name, account=READER_ACCOUNT, namespace=namespace, opts=child))
-        if (given := cluster.reader.kubeconfig) is not None:
-            self.kubeconfig = pulumi.Output.secret(given.get_secret_value())
-        else:
-            self.kubeconfig = _with_token(name, cluster, namespace, control_plane, child)
+        self.kubeconfig, self.kubeconfigs_from = given, {}
+        if cluster.kubeconfig is None:
+            token = _token(name, cluster, namespace, control_plane, child)
+            self.kubeconfig = token_kubeconfig(cluster.name, cluster.api_server, token)
+            self.kubeconfigs_from = {
+                reader: token_kubeconfig(cluster.name, server, token)
+                for reader, server in cluster.api_servers_from.items()
+            }
         self.register_outputs({})
 
 
-def _with_token(
+def _token(
     name: str,
     cluster: ClusterConfig,
     namespace: pulumi.Input[str],
     control_plane: ControlPlane,
     opts: pulumi.ResourceOptions,
-) -> pulumi.Output[str]:
+) -> pulumi.Output[Mapping[str, str]]:
+    """The data of the Secret with the newest token."""
     tokens = [
         kubernetes.core.v1.Secret(
             f"{name}-token-g{generation}",
@@ -69,19 +78,21 @@ def _with_token(
         )
         for generation in cluster.reader.token_generations
     ]
-    return token_kubeconfig(cluster, tokens[-1].data)
+    return tokens[-1].data
 
 
-def token_kubeconfig(cluster: ClusterConfig, data: pulumi.Output[Mapping[str, str]]) -> pulumi.Output[str]:
-    """The kubeconfig for peers with the token that is in a Secret's `data`."""
+def token_kubeconfig(
+    cluster: str, server: ApiServer, data: pulumi.Output[Mapping[str, str]]
+) -> pulumi.Output[str]:
+    """A kubeconfig for peers that reach a cluster's API server so, with the token in a Secret's `data`."""
 
     def kubeconfig(data: Mapping[str, str]) -> str:
         return remote_kubeconfig(
-            cluster.name,
-            cluster.api_server,
+            cluster,
+            server,
             token=base64.b64decode(data["token"]).decode(),
             certificate_authority=authority_for_peers(
-                cluster.api_server.certificate_authority, base64.b64decode(data["ca.crt"]).decode()
+                server.certificate_authority, base64.b64decode(data["ca.crt"]).decode()
             ),
         )
 

@@ -11,7 +11,7 @@ from mesh.istio.names import REMOTE_SECRET_ANNOTATION, REMOTE_SECRET_LABEL, remo
 
 @dataclass(frozen=True, kw_only=True)
 class RemoteCluster:
-    """A cluster that others read.
+    """A cluster that another one reads.
 
     `kubeconfigs` has its kubeconfig by its cluster ID, or is empty as long as there is none. `ready` are the
     resources that must exist before a control plane uses the kubeconfig, and until none does any more.

@@ -46,6 +46,20 @@ class TokenRow(_Row):
     used_by: tuple[str, ...]
 
 
+class AccessRow(_Row):
+    """A client certificate or a token that ends, by which a cluster reads another one.
+
+    `subject` is the name in a certificate.
+    """
+
+    reader: str
+    cluster: str
+    what: str
+    subject: str
+    expires: datetime
+    days_left: int
+
+
 class WorkloadRow(_Row):
     """How many proxies of a cluster have a certificate of an intermediate, under a root."""
 
@@ -62,12 +76,13 @@ class TrustReport(_Row):
     phase: str | None
     certificates: tuple[CertificateRow, ...]
     tokens: tuple[TokenRow, ...]
+    access: tuple[AccessRow, ...] = ()
     workloads: tuple[WorkloadRow, ...]
     findings: tuple[str, ...]
 
-    def expiring_within(self, days: int) -> tuple[CertificateRow, ...]:
-        """The certificates that have fewer days left than that."""
-        return tuple(row for row in self.certificates if row.days_left < days)
+    def expiring_within(self, days: int) -> tuple[CertificateRow | AccessRow, ...]:
+        """The certificates and tokens that have fewer days left than that."""
+        return tuple(row for row in (*self.certificates, *self.access) if row.days_left < days)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +119,18 @@ def trust_report(
         phase=config.trust.phase,
         certificates=tuple(rows),
         tokens=tuple(_tokens(facts, now)),
+        access=tuple(
+            AccessRow(
+                reader=cluster,
+                cluster=end.remote,
+                what="client certificate" if end.subject else "token",
+                subject=end.subject,
+                expires=end.expires,
+                days_left=(end.expires - now).days,
+            )
+            for cluster, found in facts.items()
+            for end in found.ends
+        ),
         workloads=tuple(
             WorkloadRow(cluster=cluster, intermediate=intermediate, root=root, proxies=proxies)
             for cluster, found in facts.items()
@@ -208,7 +235,7 @@ def _findings(
 def _token_findings(config: StackConfig, cluster: str, clusters: Mapping[str, _Cluster]) -> Iterator[str]:
     """Generations that differ between configuration and cluster, and tokens in use that were deleted."""
     section = config.clusters[cluster].reader
-    if section.kubeconfig is not None:
+    if config.clusters[cluster].kubeconfig is not None:
         return
     tokens = clusters[cluster].facts.reader_tokens
     if set(section.token_generations) != set(tokens):

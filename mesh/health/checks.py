@@ -100,11 +100,23 @@ def link_chains(now: datetime) -> tuple[Chain[LinkInspection], ...]:
         (
             on(_DISCOVERY, "there is a remote secret", _pair(discovery.remote_secret_missing)),
             on(_DISCOVERY, "istiod finds the remote secret", _pair(discovery.remote_secret_ignored)),
+            on(
+                _DISCOVERY,
+                "its client certificate is valid",
+                _pair(lambda facts: discovery.client_certificate_invalid(facts, now)),
+            ),
             on(_DISCOVERY, "it leads to the peer's API server", _pair(discovery.peer_api_server_refuses)),
             on(_DISCOVERY, "the peer takes its token", _pair(discovery.token_refused)),
             on(_DISCOVERY, "its token may read what istiod needs", _pair(discovery.reader_denied)),
             on(_DISCOVERY, "the peer's API server is reached from inside", inside.api_server_unreachable),
             on(_DISCOVERY, "every istiod is in sync with the peer", _pair(discovery.remote_not_synced)),
+        ),
+        (
+            on(
+                _DISCOVERY,
+                "its client certificate is far from its end",
+                _pair(lambda facts: discovery.client_certificate_expires(facts, now)),
+            ),
         ),
         (on(_DISCOVERY, "its token is far from its end", lambda link: tokens.expires(link, now)),),
         (

@@ -24,21 +24,25 @@ def _of_target(check: Callable[[ClusterFacts], Finding | None]) -> Check:
     return lambda facts: check(facts.target) if facts.link else None
 
 
-_FAULTS: tuple[tuple[Check, ...], ...] = (
-    (_of_both(control_plane.istiod_down), _of_both(mesh_config.not_loaded)),
-    (calls.sidecar_missing, calls.sample_not_running),
-    (
-        discovery.remote_secret_missing,
-        discovery.remote_secret_ignored,
-        discovery.peer_api_server_refuses,
-        discovery.token_refused,
-        discovery.reader_denied,
-        discovery.remote_not_synced,
-    ),
-    (_of_target(gateways.gateway_down), _of_target(gateways.gateway_pending)),
-    (_of_target(gateways.not_exposed),),
-    (_of_target(gateways.network_label),),
-)
+def _faults(now: datetime) -> tuple[tuple[Check, ...], ...]:
+    return (
+        (_of_both(control_plane.istiod_down), _of_both(mesh_config.not_loaded)),
+        (calls.sidecar_missing, calls.sample_not_running),
+        (
+            discovery.remote_secret_missing,
+            discovery.remote_secret_ignored,
+            lambda facts: discovery.client_certificate_invalid(facts, now),
+            discovery.peer_api_server_refuses,
+            discovery.token_refused,
+            discovery.reader_denied,
+            discovery.remote_not_synced,
+        ),
+        (_of_target(gateways.gateway_down), _of_target(gateways.gateway_pending)),
+        (_of_target(gateways.not_exposed),),
+        (_of_target(gateways.network_label),),
+    )
+
+
 _EXPLANATIONS: tuple[tuple[Check, ...], ...] = (
     (calls.service_missing, calls.name_not_resolved),
     (
@@ -61,7 +65,7 @@ def diagnose(facts: PairFacts, *, answered: bool, now: datetime | None = None) -
     if unreachable := _of_both(control_plane.api_server_unreachable)(facts):
         return (unreachable,)
     moment = now or datetime.now(UTC)
-    findings = list(_findings(_FAULTS, facts))
+    findings = list(_findings(_faults(moment), facts))
     unusable = _of_both(lambda cluster: trust.unusable(cluster, moment))
     if distrust := unusable(facts) or trust.different_roots(facts):
         findings.append(distrust)

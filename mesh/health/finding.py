@@ -65,6 +65,7 @@ class Reason(StrEnum):
     REMOTE_SECRET_LABEL = "remote-secret-label"  # noqa: S105 - the name of a reason
     REMOTE_SECRET_KEY = "remote-secret-key"  # noqa: S105 - the name of a reason
     PEER_API_SERVER_REFUSES = "peer-api-server-refuses"
+    CLIENT_CERTIFICATE_INVALID = "client-certificate-invalid"
     TOKEN_REFUSED = "token-refused"  # noqa: S105 - the name of a reason
     READER_DENIED = "reader-denied"
     REMOTE_CLUSTER_NOT_SYNCED = "remote-cluster-not-synced"

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from mesh.health import discovery
 from mesh.health.finding import Finding, Reason, Severity
 from mesh.live.inspected import ClusterInspection, LinkInspection
 
@@ -36,6 +37,7 @@ def expires(link: LinkInspection, now: datetime) -> Finding | None:
         cluster=here,
         peer=there,
         message=f"the token by which {here} reads {there} expires at {link.expires:%Y-%m-%d %H:%M} UTC",
-        hint=f"set a new one in clusters.{there}.reader.kubeconfig, then run `pulumi up`: "
-        "docs/runbooks/short-lived-tokens.md",
+        hint=discovery.renew(link.pair.link) + ": docs/runbooks/short-lived-tokens.md"
+        if link.pair.link
+        else "",
     )

@@ -49,7 +49,7 @@ def _reader_is_older(remotes: Remotes) -> bool:
 
 def _token_changes(remotes: Remotes) -> bool:
     return any(
-        remote is not None and remote.reader.kubeconfig is None and len(remote.reader.token_generations) > 1
+        remote is not None and remote.kubeconfig is None and len(remote.reader.token_generations) > 1
         for remote in remotes.values()
     )
 

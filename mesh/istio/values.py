@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, cast
 from mesh.config.resolved import ClusterConfig
 from mesh.config.schema import MeshSection
 from mesh.config.types import ReaderRole
+from mesh.istio import kubeconfig_folder
 from mesh.istio.names import GATEWAY, GATEWAY_PORT
 from mesh.mappings import as_map, at, deep_merge
 
@@ -36,6 +37,12 @@ def istiod(cluster: ClusterConfig, mesh: MeshSection) -> Values:
         kept = {"settings": {"clusterLocal": True}, "hosts": list(cluster.exposure.cluster_local)}
         # After the user's: a secret in theirs is known by its place in the list.
         values["meshConfig"]["serviceSettings"] = [*service_settings(cluster), kept]
+    for key, ours in (
+        ("volumes", kubeconfig_folder.volumes(cluster)),
+        ("volumeMounts", kubeconfig_folder.volume_mounts(cluster)),
+    ):
+        if ours:
+            values[key] = [*(values.get(key) or ()), *ours]
     return values
 
 
@@ -70,7 +77,11 @@ def istiod_identity(cluster: ClusterConfig, mesh: MeshSection) -> Values:
         },
         "meshConfig": {"trustDomain": mesh.trust_domain},
     }
-    return deep_merge(identity, _minimal_reader()) if cluster.reader.role == ReaderRole.MINIMAL else identity
+    if cluster.reader.role == ReaderRole.MINIMAL:
+        identity = deep_merge(identity, _minimal_reader())
+    if cluster.kubeconfig_folder:
+        identity = deep_merge(identity, {"env": {kubeconfig_folder.VARIABLE: kubeconfig_folder.FOLDER}})
+    return identity
 
 
 def _minimal_reader() -> Values:

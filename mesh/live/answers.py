@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 import urllib3
 
-from mesh.live.facts import CertificateFault
+from mesh.live.facts import AccessFault
 from mesh.mappings import Json, as_map
 
 _CREDENTIALS = "docs/troubleshooting.md#the-api-server-refuses-the-credentials"
 _NO_API_SERVER = "docs/troubleshooting.md#something-else-than-an-api-server-answers"
 _CERTIFICATE = "docs/troubleshooting.md#the-api-servers-certificate-is-not-accepted"
+_CLIENT = "docs/api-servers.md#a-client-certificate"
 _PROXY = "docs/troubleshooting.md#a-proxy-is-in-between"
 # From what stands in front of an API server while there is none behind it; the server itself says so, too.
 _NOBODY_BEHIND = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
@@ -21,6 +22,8 @@ _NOBODY_BEHIND = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPSt
 _NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64
 # The connection ends in the middle of the handshake: a load balancer without a server behind it does that.
 _CUT_OFF = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+# Alerts by which a server refuses a client (RFC 8446, section 6.2); OpenSSL has two forms of their names.
+_CLIENT_ALERT = re.compile(r"ALERT_(\w*CERTIFICATE\w*|UNKNOWN_CA|ACCESS_DENIED)")
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3}) ?(.*)")
 
 
@@ -32,10 +35,10 @@ class RefusedError(Exception):
     """
 
 
-class CertificateError(RefusedError):
-    """The server's certificate is not accepted."""
+class AccessError(RefusedError):
+    """There is no way in for a reason that is known: a certificate is not accepted, or a proxy refuses."""
 
-    def __init__(self, message: str, fault: CertificateFault) -> None:
+    def __init__(self, message: str, fault: AccessFault) -> None:
         self.fault = fault
         super().__init__(message)
 
@@ -50,6 +53,10 @@ class ApiError(RefusedError):
 
 class UnreachableError(Exception):
     """The API server gave no answer; the message never repeats credentials."""
+
+
+class CutOffError(UnreachableError):
+    """The server ends the connection in the middle, without a word, or its last word has been lost."""
 
 
 def failure(error: Exception, server: str, proxy: str | None) -> RefusedError | UnreachableError:
@@ -69,7 +76,7 @@ def failure(error: Exception, server: str, proxy: str | None) -> RefusedError | 
         return UnreachableError(f"no answer from {server}: timed out")
     if isinstance(reason, urllib3.exceptions.SSLError) and not _is_one_of(reason, _CUT_OFF):
         return _tls_failure(reason, server)
-    return UnreachableError(f"no answer from {server}: the connection was cut off")
+    return CutOffError(f"no answer from {server}: the connection was cut off")
 
 
 def answered(
@@ -121,6 +128,8 @@ def _no_api_server(server: str, what: str) -> RefusedError:
 
 
 def _tls_failure(error: Exception, server: str) -> RefusedError:
+    if refused := client_refused(error, server):
+        return refused
     found = _inner(error, ssl.SSLCertVerificationError)
     if not isinstance(found, ssl.SSLCertVerificationError):
         return RefusedError(
@@ -129,15 +138,26 @@ def _tls_failure(error: Exception, server: str) -> RefusedError:
         )
     code = found.verify_code
     if code in (_OTHER_HOST, _OTHER_ADDRESS):
-        fault, why = CertificateFault.NAMES, "is for other names"
+        fault, why = AccessFault.NAMES, "is for other names"
     elif code == _EXPIRED:
-        fault, why = CertificateFault.TIME, "has expired"
+        fault, why = AccessFault.TIME, "has expired"
     elif code == _NOT_YET_VALID:
-        fault, why = CertificateFault.TIME, "is not valid yet: check the clock of this machine"
+        fault, why = AccessFault.TIME, "is not valid yet: check the clock of this machine"
     else:
-        fault = CertificateFault.AUTHORITY
+        fault = AccessFault.AUTHORITY
         why = f"is not signed by the CA that is expected there ({found.verify_message})"
-    return CertificateError(f"the certificate of {server} {why}: {_CERTIFICATE}", fault)
+    return AccessError(f"the certificate of {server} {why}: {_CERTIFICATE}", fault)
+
+
+def client_refused(error: Exception, server: str) -> AccessError | None:
+    """The error for an alert by which a server refuses the client's certificate, or that there is none."""
+    alert = _CLIENT_ALERT.search(str(getattr(_inner(error, ssl.SSLError), "reason", "")))
+    if alert is None:
+        return None
+    return AccessError(
+        f"{server} does not take the client certificate, or wants one ({_words(alert[1])}): {_CLIENT}",
+        AccessFault.CLIENT,
+    )
 
 
 def _proxy_failure(
@@ -150,8 +170,9 @@ def _proxy_failure(
         return UnreachableError(f"no answer from {server}: the proxy {shown} cannot be used")
     if int(refused[1]) in _NOBODY_BEHIND:
         return UnreachableError(f"no answer from {server}: the proxy {shown} says HTTP {refused[1]}")
-    return RefusedError(
-        f"the proxy {shown} refuses to connect to {server} (HTTP {refused[1]} {refused[2]}): {_PROXY}"
+    return AccessError(
+        f"the proxy {shown} refuses to connect to {server} (HTTP {refused[1]} {refused[2]}): {_PROXY}",
+        AccessFault.PROXY,
     )
 
 
@@ -170,7 +191,11 @@ def _inner(error: BaseException, kind: type[Exception]) -> BaseException | None:
 def _last_words(error: Exception) -> str:
     inner = _inner(error, ssl.SSLError)
     reason = getattr(inner, "reason", None)
-    return str(reason or error).replace("_", " ").lower()
+    return _words(str(reason or error))
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").lower()
 
 
 def json_object(text: bytes) -> Json | None:

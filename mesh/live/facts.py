@@ -6,6 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from mesh.config.resolved import SecretEntry
+from mesh.pki.client_certificate import ClientCertificate
+
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
@@ -62,26 +65,36 @@ class ObservedControlPlane:
     xds_agent: bool = False
 
 
-class CertificateFault(StrEnum):
-    """Why a server's certificate is not accepted."""
+class AccessFault(StrEnum):
+    """Why there is no way in to an API server: its certificate, that of the client, or a proxy."""
 
     AUTHORITY = "another CA"
     NAMES = "other names"
     TIME = "not valid now"
+    CLIENT = "client certificate"
+    PROXY = "proxy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How peers get into the API server of a cluster: one reader, or with None all that have no other way."""
+
+    cluster: str
+    reader: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeerAccess:
     """What a peer would find at the address of an API server.
 
-    `unreachable` says why this machine got no answer, `refused` why no peer gets in. Where that is for the
-    certificate, `names` are those that it has, as far as they are known, and `public` is whether public roots
-    would do.
+    `unreachable` says why this machine got no answer, `refused` why no peer gets in, and `fault` what that
+    is, as far as it is known. Where it is the server's certificate, `names` are those that it has, as far as
+    they are known, and `public` is whether public roots would do.
     """
 
     unreachable: str | None = None
     refused: str | None = None
-    certificate: CertificateFault | None = None
+    fault: AccessFault | None = None
     names: tuple[str, ...] = ()
     public: bool = False
 
@@ -146,6 +159,18 @@ class LabelledServices:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CredentialEnd:
+    """A client certificate or a token by which a cluster reads a remote one, and when it expires.
+
+    `subject` is the name in a certificate, empty for a token.
+    """
+
+    remote: str
+    subject: str
+    expires: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClusterTrust:
     """Certificates and tokens in one cluster; `unreachable` or `refused` says why nothing else is known.
 
@@ -153,7 +178,8 @@ class ClusterTrust:
     that refuses.
 
     `reader_tokens` has the creation time of each generation of the reader's token, `remote_tokens` the
-    generation with which this cluster reads each remote cluster. `proxies` counts proxies by the common names
+    generation with which this cluster reads each remote cluster. `ends` has the credentials that end by which
+    it reads remote clusters. `proxies` counts proxies by the common names
     of the intermediate and the root of their certificate.
     """
 
@@ -162,6 +188,7 @@ class ClusterTrust:
     trust: ObservedTrust = ObservedTrust()
     reader_tokens: Mapping[int, datetime] = field(default_factory=dict[int, datetime])
     remote_tokens: Mapping[str, int] = field(default_factory=dict[str, int])
+    ends: tuple[CredentialEnd, ...] = ()
     proxies: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
 
 
@@ -214,7 +241,9 @@ class ClusterFacts:
     the cluster's services. `remotes` has the sync status of each remote cluster, by the pod of istiod that
     was asked. `mesh_configs` has
     the mesh configuration in istiod's ConfigMap, and those that its pods have loaded, by where each is;
-    `mesh_config` is what the stack has of it.
+    `mesh_config` is what the stack has of it. `written_secrets` has, by remote cluster, the Secret that
+    something else writes in place of a remote secret, with its kubeconfig by the cluster that istiod takes it
+    for, or none where it lacks the key.
     """
 
     name: str
@@ -231,6 +260,7 @@ class ClusterFacts:
     gateway: Gateway = Gateway()
     trust: ObservedTrust = ObservedTrust()
     remote_secrets: tuple[RemoteSecret, ...] = ()
+    written_secrets: Mapping[str, RemoteSecret] = field(default_factory=dict[str, RemoteSecret])
     sample: Sample = Sample()
 
 
@@ -239,12 +269,13 @@ class TokenCheck:
     """What the remote API server answered to the token of a remote secret.
 
     `refused` is HTTP 401. `wrong_server` says why what answers there is not the API server, for example its
-    certificate. `denied` lists what the token may not do, such as `list services`. `problem` says why the
-    server could not be asked from here.
+    certificate, and `fault` what that is, as far as it is known. `denied` lists what the token may not do,
+    such as `list services`. `problem` says why the server could not be asked from here.
     """
 
     refused: bool = False
     wrong_server: str | None = None
+    fault: AccessFault | None = None
     denied: tuple[str, ...] = ()
     problem: str | None = None
 
@@ -253,12 +284,18 @@ class TokenCheck:
 class LinkFacts:
     """What a cluster has to find a remote one: the remote secrets for it, and what their token may do.
 
-    `kubeconfig` is the one in them, with the token.
+    `kubeconfig` is the one in them, with the token, and `certificate` the client's in it. `setting` is where
+    the stack file says how the cluster gets in there, `own` whether the token is one of the program's.
+    `written` is the Secret that something else writes in place of a remote secret.
     """
 
     secrets: tuple[RemoteSecret, ...] = ()
     token: TokenCheck | None = None
     kubeconfig: str | None = field(default=None, repr=False)
+    certificate: ClientCertificate | None = None
+    setting: str = ""
+    own: bool = True
+    written: SecretEntry | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

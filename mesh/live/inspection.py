@@ -16,6 +16,7 @@ from mesh.istio.names import (
     PROXY_CONTAINER,
 )
 from mesh.kubeconfig.accepted import accepted
+from mesh.kubeconfig.credentials import token_end
 from mesh.kubeconfig.read import entries
 from mesh.live.admission import read_injection, read_validation
 from mesh.live.answers import RefusedError, UnreachableError
@@ -30,7 +31,7 @@ from mesh.live.inspected import (
     MeshInspection,
     Reach,
 )
-from mesh.live.istio_system import SYSTEM, read_istiod_pods, read_reader_tokens, token_end
+from mesh.live.istio_system import SYSTEM, read_istiod_pods, read_reader_tokens
 from mesh.live.kubernetes_api import ExecError, KubernetesApi
 from mesh.live.pairs import Connections, read_cluster_facts, read_links
 from mesh.live.pods import containers, environment, has_proxy, runs
@@ -57,7 +58,7 @@ def inspect(config: StackConfig, connections: Connections) -> MeshInspection:
     clusters = for_each(facts, lambda name: _cluster(config, config.clusters[name], facts[name], connections))
     readable = {name for name, found in facts.items() if not (found.unreachable or found.refused)}
     pairs = [Pair(caller=link.cluster, target=link.remote) for link in links(config)]
-    found = read_links([pair for pair in pairs if {pair.caller, pair.target} <= readable], facts)
+    found = read_links(config, [pair for pair in pairs if {pair.caller, pair.target} <= readable], facts)
     reached = for_each(readable, lambda name: _reached(connections.apis[name], name, found, clusters))
     return MeshInspection(
         clusters=clusters,

@@ -1,16 +1,15 @@
 """Reads what is in `istio-system`: the control plane, its CA, remote secrets and reader tokens."""
 
-import base64
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Any
 
 import yaml
 
-from mesh.config.resolved import Connection, StackConfig
+from mesh.config.resolved import Connection, SecretEntry, StackConfig
 from mesh.istio.names import (
     CACERTS,
     INJECTOR,
@@ -25,7 +24,9 @@ from mesh.istio.names import (
     is_remote_secret_name,
     token_generation,
 )
-from mesh.live.answers import ApiError, RefusedError, UnreachableError
+from mesh.kubeconfig.credentials import claims, cluster_id, has_token
+from mesh.kubeconfig.credentials import client_certificate as certificate_in
+from mesh.live.answers import AccessError, ApiError, RefusedError, UnreachableError
 from mesh.live.concurrent import for_each
 from mesh.live.facts import (
     Cacerts,
@@ -38,6 +39,7 @@ from mesh.live.facts import (
 from mesh.live.kubernetes_api import ExecError, KubernetesApi, secret_texts
 from mesh.live.pods import runs
 from mesh.mappings import Json, as_map, at
+from mesh.pki.client_certificate import ClientCertificate, client_certificate
 
 SYSTEM = f"/api/v1/namespaces/{NAMESPACE}"
 _DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{ISTIOD}"
@@ -189,6 +191,23 @@ def read_remote_secrets(api: KubernetesApi) -> tuple[RemoteSecret, ...]:
     return tuple(found)
 
 
+def read_written_secrets(api: KubernetesApi, entries: Mapping[str, SecretEntry]) -> dict[str, RemoteSecret]:
+    """The Secrets that something else writes in place of remote secrets, by remote cluster."""
+    found: dict[str, RemoteSecret] = {}
+    for remote, entry in entries.items():
+        secret = api.find(f"{SYSTEM}/secrets/{entry.name}")
+        if secret is not None:
+            text = secret_texts(secret).get(entry.key)
+            kubeconfigs = {cluster_id(text) or "": text} if text else {}
+            found[remote] = RemoteSecret(name=entry.name, labelled=True, kubeconfigs=kubeconfigs)
+    return found
+
+
+def read_client_certificate(kubeconfig: str) -> ClientCertificate | None:
+    """The client certificate in a kubeconfig for peers. Pure."""
+    return client_certificate(certificate_in(kubeconfig), alone=not has_token(kubeconfig))
+
+
 def token_secrets(secrets: Iterable[RemoteSecret]) -> dict[str, str]:
     """For each remote cluster the Secret that the token in its remote secret comes from. Pure.
 
@@ -197,12 +216,6 @@ def token_secrets(secrets: Iterable[RemoteSecret]) -> dict[str, str]:
     kubeconfigs = {key: text for s in secrets if s.labelled for key, text in s.kubeconfigs.items()}
     named = {cluster: _token_secret(text) for cluster, text in kubeconfigs.items()}
     return {cluster: name for cluster, name in named.items() if name}
-
-
-def token_end(kubeconfig: str) -> datetime | None:
-    """When the token in a remote secret's kubeconfig expires; None where it does not. Pure."""
-    end = _claims(kubeconfig).get("exp")
-    return datetime.fromtimestamp(end, UTC) if isinstance(end, int) else None
 
 
 def read_reader_tokens(api: KubernetesApi) -> dict[int, datetime]:
@@ -222,6 +235,8 @@ def check_token(kubeconfig: str) -> TokenCheck:
         return TokenCheck(denied=tuple(_denied(api)))
     except ApiError as error:
         return TokenCheck(refused=True) if error.status == 401 else TokenCheck(problem=str(error))
+    except AccessError as error:
+        return TokenCheck(wrong_server=str(error), fault=error.fault)
     except RefusedError as error:
         return TokenCheck(wrong_server=str(error))
     except (ValueError, UnreachableError) as error:
@@ -286,19 +301,8 @@ def _mesh_config(config_map: Json | None) -> Mapping[str, Any]:
 
 
 def _token_secret(kubeconfig: str) -> str | None:
-    name = _claims(kubeconfig).get("kubernetes.io/serviceaccount/secret.name")
+    name = claims(kubeconfig).get("kubernetes.io/serviceaccount/secret.name")
     return str(name) if name else None
-
-
-def _claims(kubeconfig: str) -> Json:
-    """What the token in a remote secret's kubeconfig states of itself; nothing where it states nothing."""
-    try:
-        document = as_map(yaml.safe_load(kubeconfig)) or {}
-        token = str(document["users"][0]["user"]["token"])
-        body = token.split(".")[1]
-        return as_map(json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))) or {}
-    except (yaml.YAMLError, LookupError, TypeError, ValueError):
-        return {}
 
 
 def _denied(api: KubernetesApi) -> Iterable[str]:

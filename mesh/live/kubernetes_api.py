@@ -5,13 +5,17 @@ It does not know Istio. Only `delete` changes something in the cluster.
 
 import base64
 import binascii
+import os
+import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
+from urllib.parse import urlsplit
 
 import certifi
 import urllib3
@@ -28,7 +32,16 @@ from mesh.config.types import PUBLIC
 from mesh.kubeconfig.accepted import accepted
 from mesh.kubeconfig.read import entries, narrowed
 from mesh.kubeconfig.write import remote_kubeconfig
-from mesh.live.answers import ApiError, RefusedError, answered, failure, json_object
+from mesh.live.answers import (
+    AccessError,
+    ApiError,
+    CutOffError,
+    RefusedError,
+    answered,
+    client_refused,
+    failure,
+    json_object,
+)
 from mesh.live.login import LoginError, logged_in
 from mesh.mappings import Json, as_map, at
 
@@ -54,6 +67,10 @@ config: Any = _config
 stream: Any = _stream
 
 
+_Certificate: TypeAlias = tuple[bytes, bytes]
+"""A client certificate and its key, as PEM."""
+
+
 class ExecError(Exception):
     """A command could not run in a pod."""
 
@@ -69,9 +86,13 @@ class CommandOutput:
 class KubernetesApi:
     """One API server; several threads may use it at once."""
 
-    def __init__(self, configuration: Configuration) -> None:
+    def __init__(self, configuration: Configuration, tls: ssl.SSLContext | None = None) -> None:
+        """A client that speaks TLS as the configuration says, or as `tls` does."""
         self._configuration = configuration
         self._client: Any = ApiClient(configuration)
+        self._tls = tls
+        if tls is not None:
+            self._client.rest_client.pool_manager.connection_pool_kw["ssl_context"] = tls
 
     @classmethod
     def connect(cls, connection: Connection) -> "KubernetesApi":
@@ -111,16 +132,17 @@ class KubernetesApi:
         document = accepted(text)
         configuration = _configuration()
         try:
+            certificate = _without_client_certificate(document)
             config.load_kube_config_from_dict(
                 document, client_configuration=configuration, persist_config=False
             )
-            return cls(_resolving_there(configuration))
+            return cls(_resolving_there(configuration), _context(configuration, certificate))
         except (ConfigException, *_CLIENT_ERRORS) as error:
             raise ValueError(_CLIENT_PROBLEM) from error
 
     @classmethod
     def as_peer(cls, name: str, server: ApiServer) -> "KubernetesApi":
-        """A client without credentials for the API server of a cluster, as its peers reach it.
+        """A client without a token for the API server of a cluster, as its peers reach it.
 
         Args:
             name: of the cluster.
@@ -133,12 +155,14 @@ class KubernetesApi:
         text = remote_kubeconfig(name, server, token="", certificate_authority=authority)
         configuration = _configuration()
         try:
+            document = yaml.safe_load(text)
+            certificate = _without_client_certificate(document)
             config.load_kube_config_from_dict(
-                yaml.safe_load(text), client_configuration=configuration, persist_config=False
+                document, client_configuration=configuration, persist_config=False
             )
             if authority is None:
                 cast(Any, configuration).ssl_ca_cert = certifi.where()
-            return cls(_resolving_there(configuration))
+            return cls(_resolving_there(configuration), _context(configuration, certificate))
         except (ConfigException, *_CLIENT_ERRORS) as error:
             raise RefusedError(_CLIENT_PROBLEM) from error
 
@@ -282,7 +306,29 @@ class KubernetesApi:
             answer = self._client.call_api(*prepared, _request_timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS))
             return answer, answer.read()
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise failure(error, self.server, self._configuration.proxy) from error
+            why = failure(error, self.server, self._configuration.proxy)
+            raise (self._refused_in_tls() if isinstance(why, CutOffError) else None) or why from error
+
+    def _refused_in_tls(self) -> AccessError | None:
+        """Why the server does not take the client's certificate, where that is why it ends connections.
+
+        It says so after the handshake (TLS 1.3), and to whom has sent a request by then its word may get
+        lost: this client sends nothing and listens.
+        """
+        settings: Any = self._configuration
+        if self._tls is None or settings.proxy:
+            return None
+        server = urlsplit(self.server)
+        name = settings.tls_server_name or server.hostname
+        try:
+            with (
+                socket.create_connection((server.hostname, server.port or 443), _CONNECT_SECONDS) as plain,
+                self._tls.wrap_socket(plain, server_hostname=name) as connection,
+            ):
+                connection.recv(1)
+        except OSError as error:
+            return client_refused(error, self.server)
+        return None
 
 
 def secret_texts(secret: Json | None) -> dict[str, str]:
@@ -302,6 +348,55 @@ def _configuration() -> Configuration:
     # A redirect is an answer: to follow it would send the token to a login page.
     configuration.retries = urllib3.Retry(total=0, redirect=False)
     return configuration
+
+
+def _without_client_certificate(document: Json) -> _Certificate | None:
+    """Take the client certificate and its key out of a kubeconfig with one user.
+
+    The Kubernetes client would write both to files, for OpenSSL takes a key from a file only.
+    """
+    user = cast(dict[str, Any], entries(document, "users")[0]["user"])
+    data = (user.pop("client-certificate-data", None), user.pop("client-key-data", None))
+    return (base64.b64decode(data[0]), base64.b64decode(data[1])) if all(data) else None
+
+
+def _context(configuration: Configuration, certificate: _Certificate | None) -> ssl.SSLContext:
+    """TLS, with a client certificate that goes to OpenSSL by pipes if there is one.
+
+    Raises:
+        ValueError: certificate and key cannot be used.
+    """
+    settings: Any = configuration
+    context = ssl.create_default_context(cafile=settings.ssl_ca_cert)
+    if not settings.verify_ssl:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if certificate is None:
+        return context
+    ends = [_pipe(part) for part in certificate]
+    try:
+        context.load_cert_chain(*(f"/dev/fd/{end}" for end in ends))
+    except ssl.SSLError as error:
+        raise ValueError("its client certificate and key cannot be used") from error
+    finally:
+        for end in ends:
+            os.close(end)
+    return context
+
+
+def _pipe(data: bytes) -> int:
+    """A file descriptor from which a text that fits into a pipe can be read once."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    try:
+        written = os.write(writing, data)
+    except BlockingIOError:
+        written = 0
+    finally:
+        os.close(writing)
+    if written < len(data):
+        os.close(reading)
+        raise ValueError("its client certificate or key is too long")
+    return reading
 
 
 def _resolving_there(configuration: Configuration) -> Configuration:

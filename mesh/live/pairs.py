@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio.hosts import cluster_domain, selected_hosts
+from mesh.istio.kubeconfig_folder import written_by_others
 from mesh.istio.names import remote_secret_name
 from mesh.istio.values import istiod, istiod_identity
 from mesh.live.answers import RefusedError, UnreachableError
@@ -23,11 +24,13 @@ from mesh.live.istio_system import (
     SYSTEM,
     check_token,
     network_label,
+    read_client_certificate,
     read_istiod_pods,
     read_mesh_configs,
     read_remote_secrets,
     read_sync_statuses,
     read_trust,
+    read_written_secrets,
 )
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.pods import workload
@@ -84,7 +87,7 @@ def read_pairs(
         connections: of all clusters in the pairs.
     """
     clusters = read_cluster_facts(config, {pair.caller for pair in pairs}, connections)
-    found = read_links(pairs, clusters)
+    found = read_links(config, pairs, clusters)
     unanswered = [
         pair
         for pair in pairs
@@ -122,14 +125,19 @@ def read_cluster_facts(
     return for_each(names, lambda name: _cluster(config, config.clusters[name], connections))
 
 
-def read_links(pairs: Iterable[Pair], clusters: Mapping[str, ClusterFacts]) -> dict[Pair, LinkFacts]:
+def read_links(
+    config: StackConfig, pairs: Iterable[Pair], clusters: Mapping[str, ClusterFacts]
+) -> dict[Pair, LinkFacts]:
     """What callers have to find targets, for pairs of two clusters; each token is tried once."""
     kubeconfigs = {
-        text for facts in clusters.values() for s in facts.remote_secrets for text in s.kubeconfigs.values()
+        text
+        for facts in clusters.values()
+        for s in (*facts.remote_secrets, *facts.written_secrets.values())
+        for text in s.kubeconfigs.values()
     }
     tokens = for_each(kubeconfigs, check_token)
     links = (pair for pair in pairs if pair.caller != pair.target)
-    return {pair: _link(pair, clusters[pair.caller], tokens) for pair in links}
+    return {pair: _link(config, pair, clusters[pair.caller], tokens) for pair in links}
 
 
 def _read(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFacts:
@@ -145,6 +153,7 @@ def _read(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFacts:
             gateway=read_gateway(api),
             trust=read_trust(api),
             remote_secrets=read_remote_secrets(api),
+            written_secrets=read_written_secrets(api, written_by_others(cluster)),
             sample=read_sample(api),
         )
     except UnreachableError as error:
@@ -173,11 +182,24 @@ def _cluster(config: StackConfig, cluster: ClusterConfig, connections: Connectio
     )
 
 
-def _link(pair: Pair, caller: ClusterFacts, tokens: Mapping[str, TokenCheck]) -> LinkFacts:
-    secrets = tuple(s for s in caller.remote_secrets if _is_for(s, pair.target))
+def _link(
+    config: StackConfig, pair: Pair, caller: ClusterFacts, tokens: Mapping[str, TokenCheck]
+) -> LinkFacts:
+    target = config.clusters[pair.target]
+    if written := written_by_others(config.clusters[pair.caller]).get(pair.target):
+        there = caller.written_secrets.get(pair.target)
+        secrets = (there,) if there else ()
+    else:
+        secrets = tuple(s for s in caller.remote_secrets if _is_for(s, pair.target))
     kubeconfig = next((s.kubeconfigs[pair.target] for s in secrets if pair.target in s.kubeconfigs), None)
     return LinkFacts(
-        secrets=secrets, token=tokens.get(kubeconfig) if kubeconfig else None, kubeconfig=kubeconfig
+        secrets=secrets,
+        token=tokens.get(kubeconfig) if kubeconfig else None,
+        kubeconfig=kubeconfig,
+        certificate=read_client_certificate(kubeconfig) if kubeconfig else None,
+        setting=target.access_setting(pair.caller),
+        own=target.kubeconfig is None,
+        written=written,
     )
 
 

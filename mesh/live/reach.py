@@ -152,7 +152,8 @@ def _failure(code: int, message: str, target: Target) -> str | None:
         return None if "SSL" in message or "Operation timed out" in message else "timed out"
     if code == _REFUSED:
         return "connection refused" if "refused" in message or not message else message
-    return message if code == _TUNNEL and target.proxy else None
+    # What else ends with this code has come through the proxy, such as an alert for want of a certificate.
+    return message if code == _TUNNEL and target.proxy and "CONNECT" in message.upper() else None
 
 
 def _by_agent(api: KubernetesApi, pod: str, target: Target) -> Reach:

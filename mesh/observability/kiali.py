@@ -71,8 +71,10 @@ class KialiReader(pulumi.ComponentResource):
         cluster: ClusterConfig,
         *,
         namespace: pulumi.Input[str],
+        home: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Declare it in `cluster`, for a Kiali that runs in the cluster `home`."""
         super().__init__("mesh:index:KialiReader", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         account = kubernetes.core.v1.ServiceAccount(
@@ -123,7 +125,7 @@ class KialiReader(pulumi.ComponentResource):
             },
             opts=child,
         )
-        self.kubeconfig = token_kubeconfig(cluster, token.data)
+        self.kubeconfig = token_kubeconfig(cluster.name, cluster.api_server_for(home), token.data)
         self.register_outputs({})
 
 

@@ -55,8 +55,9 @@ def problems(config: StackConfig, render: Render) -> Iterator[Problem]:
             (
                 cluster.istio,
                 cluster.reader.role,
-                cluster.reader.kubeconfig is None,
+                cluster.kubeconfig is None,
                 cluster.exposure.cluster_local,
+                sorted(cluster.kubeconfig_folder),
             )
         )
         if alike not in found:
@@ -98,8 +99,9 @@ def _judge(config: StackConfig, cluster: ClusterConfig, render: Render) -> _Judg
         network=cluster.network,
         mesh_id=config.mesh.id,
         trust_domain=config.mesh.trust_domain,
-        reader=cluster.reader.kubeconfig is None,
+        reader=cluster.kubeconfig is None,
         reader_role=cluster.reader.role == ReaderRole.CHART,
+        kubeconfig_folder=frozenset(cluster.kubeconfig_folder),
     )
     istiod = _Chart(name="istiod", release=ISTIOD, values=lambda c: values.istiod(c, config.mesh))
     charts = (

@@ -6,6 +6,7 @@ It changes nothing, and it does not check the configuration by itself: `mesh.loa
 from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pulumi
@@ -15,7 +16,7 @@ from mesh.config.resolved import StackConfig
 from mesh.pki.certificates import join, parse_readable
 from mesh.preflight import charts, encryption
 from mesh.preflight.look import look
-from mesh.rules import versions
+from mesh.rules import expiry, versions
 from mesh.stack_file import settings, stack_file
 from mesh.stacks import state
 from mesh.stacks.state import RecordedResource
@@ -61,6 +62,7 @@ def preflight(config: StackConfig) -> Observed:
     warnings = (
         *filter(None, [unavailable]),
         *(str(problem) for problem in _prefixed(prefix, list(versions.warnings(config)))),
+        *(str(problem) for problem in _prefixed(prefix, list(expiry.warnings(config, datetime.now(UTC))))),
         *found.warnings,
     )
     for warning in warnings:

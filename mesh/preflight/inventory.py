@@ -26,7 +26,7 @@ from mesh.istio.names import (
 from mesh.live.facts import ObjectAddress
 from mesh.observability import kiali, monitoring
 from mesh.observability.scrape import MONITORS_API, monitors
-from mesh.plan import links
+from mesh.plan import remote_secrets
 from mesh.samples import names as sample
 from mesh.stacks import state
 from mesh.stacks.state import RecordedState
@@ -77,7 +77,7 @@ class Declared:
 def inventory(config: StackConfig) -> dict[str, tuple[Declared, ...]]:
     """For each cluster, by name, all that the program declares in it."""
     remotes: dict[str, list[Declared]] = {name: [] for name in config.clusters}
-    for link in links(config):
+    for link in remote_secrets(config):
         secret = _object("v1", "secrets", remote_secret_name(link.remote), NAMESPACE)
         remotes[link.cluster].append(_declared(state.SECRET, f"{link.name}-remote-secret", secret))
     return {
@@ -139,7 +139,7 @@ def _own(cluster: ClusterConfig) -> Iterator[Declared]:
         for kind, suffix in kinds.items():
             role = _object(_RBAC, f"{kind.lower()}s", ROLE)
             yield _declared(f"kubernetes:{_RBAC}:{kind}", f"{name}-reader-{suffix}", role)
-    if cluster.reader.kubeconfig is None:
+    if cluster.kubeconfig is None:
         for generation in cluster.reader.token_generations:
             token = _object("v1", "secrets", token_name(generation), NAMESPACE)
             yield _declared(state.SECRET, f"{name}-reader-token-g{generation}", token)

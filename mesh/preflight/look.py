@@ -8,7 +8,7 @@ from mesh.config.problems import Problem
 from mesh.config.resolved import StackConfig
 from mesh.live import istio_system, objects, peers, services
 from mesh.live.concurrent import for_each
-from mesh.live.facts import ObservedCluster, PeerAccess
+from mesh.live.facts import ObservedCluster, PeerAccess, Way
 from mesh.plan import read_by_others
 from mesh.preflight import (
     access,
@@ -33,7 +33,7 @@ class Look:
     """
 
     clusters: Mapping[str, ObservedCluster]
-    by_peers: Mapping[str, PeerAccess]
+    by_peers: Mapping[Way, PeerAccess]
     recorded: RecordedState
     kept: frozenset[str]
     labelled: Mapping[str, Sequence[str]]

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import yaml
 
+from mesh.istio.kubeconfig_folder import VARIABLE
 from mesh.istio.mesh_config import mistakes
 from mesh.istio.names import (
     CACERTS,
@@ -53,7 +54,8 @@ class Expected:
     """What a cluster's charts must come to.
 
     `reader` is whether the chart makes the account by which others read the cluster, `reader_role` whether it
-    makes its role too.
+    makes its role too. `kubeconfig_folder` are the clusters whose kubeconfigs istiod reads from its folder,
+    none where it reads remote secrets.
     """
 
     cluster: str
@@ -62,6 +64,7 @@ class Expected:
     trust_domain: str
     reader: bool = True
     reader_role: bool = True
+    kubeconfig_folder: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +172,25 @@ def _istiod_identity(manifests: Manifests, expected: Expected) -> str | None:
     if not isinstance(variables.get("POD_NAMESPACE"), Mapping):
         return f"tells istiod that it runs in {variables.get('POD_NAMESPACE')!r}, and it runs in {NAMESPACE}"
     return None
+
+
+def _remote_clusters(manifests: Manifests, expected: Expected) -> str | None:
+    """Whether istiod looks for other clusters where the mesh has them."""
+    if not (pod := _istiod(manifests)):
+        return None
+    discovery = container(pod, ISTIOD_CONTAINER)
+    folder = environment(discovery).get(VARIABLE)
+    if not expected.kubeconfig_folder:
+        return f"lets istiod read {folder}, and no remote secrets" if folder else None
+    mounts: Sequence[Json] = discovery.get("volumeMounts") or []
+    volumes: Sequence[Json] = at(pod, "spec", "volumes") or []
+    mounted = [m.get("name") for m in mounts if m.get("mountPath") == folder]
+    projected = [at(v, "projected", "sources") for v in volumes if v.get("name") in mounted]
+    sources = cast(Sequence[Json], [source for listed in projected for source in listed or ()])
+    items = cast(Sequence[Json], [i for s in sources for i in at(s, "secret", "items") or ()])
+    files = {item.get("path") for item in items}
+    missing = sorted(c for c in expected.kubeconfig_folder if f"{c}.yaml" not in files)
+    return f"keeps the kubeconfigs of {', '.join(missing)} from istiod" if missing else None
 
 
 def _signs(manifests: Manifests, _: Expected) -> str | None:
@@ -403,6 +425,7 @@ _CHECKS: Mapping[str, tuple[Check, ...]] = {
         _istiod_runs,
         _istiod_service,
         _istiod_identity,
+        _remote_clusters,
         _signs,
         _mesh_config,
         _injection,

@@ -272,7 +272,7 @@ def _tokens(
     gets all of a rotation in one update.
     """
     for remote, cluster in config.online.items():
-        if remote in recorded.away or cluster.reader.kubeconfig is not None:
+        if remote in recorded.away or cluster.kubeconfig is not None:
             continue
         configured = list(cluster.reader.token_generations)
         for other, found in clusters.items():

@@ -10,13 +10,14 @@ from mesh.rules.credentials import credential
 
 _PLAIN = "docs/troubleshooting.md#a-credential-is-in-the-stack-file-in-plain-text"
 _NAME = "docs/troubleshooting.md#a-secret-is-a-part-of-a-name"
+_KEYS = (("privateKey",), ("clientKey",))
 _PARTS_OF_NAMES = ("generation", "tokenGenerations", "stack")
 
 
 def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
     """A problem for each credential that Pulumi does not encrypt, and each secret that names something."""
     for path, value in config.plain.items():
-        kind = "a private key" if path[-1:] == ("privateKey",) and value else credential(path, config.plain)
+        kind = "a private key" if path[-1:] in _KEYS and value else credential(path, config.plain)
         if kind is not None:
             place = dotted(path)
             yield Problem(

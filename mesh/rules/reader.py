@@ -9,14 +9,18 @@ from mesh.config.schema import ReaderSection
 from mesh.config.types import ReaderRole, version_tuple
 from mesh.istio.defects import DEFECTS
 from mesh.kubeconfig.accepted import refusals
+from mesh.kubeconfig.credentials import client_certificate as certificate_in
+from mesh.kubeconfig.credentials import has_token, token_end
+from mesh.pki.client_certificate import client_certificate
 from mesh.plan import links
 
 # Before 1.31 istiod always watches the Secrets of other clusters. 1.31.0 crashes when this is off: its
 # `CredentialsController` is nil then, and asked whether it is in sync (`pilot/pkg/credentials/kube`).
 _MINIMAL_SINCE = (1, 31, 1)
+_FOLDER_SINCE = (1, 30, 0)
 
 
-def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
+def problems(config: StackConfig, now: datetime) -> Iterator[Problem]:
     """All problems of the section `reader`, and of what clusters override of it."""
     if config.reader.kubeconfig is not None:
         yield Problem(
@@ -26,9 +30,50 @@ def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
     for cluster in config.clusters.values():
         yield from _tokens(cluster, config)
         yield from _role(cluster, config.reader)
-        if config.reader.kubeconfig is None and cluster.reader.kubeconfig is not None:
-            for refusal in refusals(cluster.reader.kubeconfig.get_secret_value()):
-                yield Problem(path=f"{cluster.path('reader')}.kubeconfig", message=refusal)
+        yield from _kubeconfig(cluster, config, now)
+
+
+def _kubeconfig(cluster: ClusterConfig, config: StackConfig, now: datetime) -> Iterator[Problem]:
+    given, path = cluster.kubeconfig, cluster.access_setting(None)
+    if given is None:
+        return
+    if given.text:
+        for refusal in refusals(given.text):
+            yield Problem(path=path, message=refusal)
+        shown = client_certificate(certificate_in(given.text), alone=not has_token(given.text))
+        if shown is not None and (why := shown.invalid(now)):
+            yield Problem(
+                path=path,
+                message=f"its client certificate {shown.subject!r} {why}; expected a kubeconfig with one "
+                "that is valid",
+            )
+        end = token_end(given.text)
+        if end is not None and end <= now:
+            yield Problem(
+                path=path,
+                message=f"its token has expired at {end:%Y-%m-%d %H:%M} UTC; expected a kubeconfig with one "
+                "that is valid",
+            )
+    if given.secret is not None:
+        yield from _folder(cluster, path, config)
+
+
+def _folder(cluster: ClusterConfig, path: str, config: StackConfig) -> Iterator[Problem]:
+    """What keeps istiod of the reading clusters from a kubeconfig that something else writes."""
+    if config.split:
+        yield Problem(
+            path=path,
+            message=f"is a Secret in the clusters that read {cluster.name}, and those of other stacks would "
+            "not know; expected all clusters in one stack, or another kind of kubeconfig",
+        )
+    for reader in config.online.values():
+        if cluster.name in reader.kubeconfig_folder and version_tuple(reader.istio.version) < _FOLDER_SINCE:
+            yield Problem(
+                path=path,
+                message=f"is a Secret, which istiod reads from a folder in Istio 1.30 and later, and "
+                f"{reader.name} has {reader.istio.version}; expected a newer version there, or another kind "
+                "of kubeconfig",
+            )
 
 
 def _tokens(cluster: ClusterConfig, config: StackConfig) -> Iterator[Problem]:
@@ -39,7 +84,7 @@ def _tokens(cluster: ClusterConfig, config: StackConfig) -> Iterator[Problem]:
             path=path,
             message=f"{generations} has a generation twice; expected each once, for example [1, 2]",
         )
-    if len(generations) == 1 or cluster.reader.kubeconfig is not None or cluster.offline:
+    if len(generations) == 1 or cluster.kubeconfig is not None or cluster.offline:
         return
     readers = {link.cluster for link in links(config) if link.remote == cluster.name}
     for peer in config.online.values():

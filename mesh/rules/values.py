@@ -19,6 +19,7 @@ _INSTEAD = {
     "meshConfig.trustDomain": "or change mesh.trustDomain",
     "global.enableReaderRBAC": "or change reader.role",
     "env.PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER": "or change reader.role",
+    "env.PILOT_MULTICLUSTER_KUBECONFIG_PATH": "because istiod reads the kubeconfigs of other clusters there",
     "name": "because peers find the gateway by this name",
     "networkGateway": "or change the cluster's network",
 }

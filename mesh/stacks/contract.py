@@ -46,10 +46,15 @@ class StatedRoot(_Part):
 
 
 class StatedCluster(_Part):
-    """A cluster of the stack, and the kubeconfig by which peers read it."""
+    """A cluster of the stack, and the kubeconfig by which peers read it; some may have one of their own."""
 
     network: str
     kubeconfig: str = Field(repr=False)
+    kubeconfigs_from: Mapping[str, str] = Field(default={}, repr=False)
+
+    def kubeconfig_for(self, reader: str) -> str:
+        """The kubeconfig for one reading cluster."""
+        return self.kubeconfigs_from.get(reader, self.kubeconfig)
 
 
 class Contract(_Part):

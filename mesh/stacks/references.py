@@ -1,12 +1,15 @@
-"""The other stacks of the same mesh: the roots and the clusters that they declare."""
+"""Other stacks: the roots and clusters of those of the same mesh, and kubeconfigs that any may have."""
 
+import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import pulumi
 
-from mesh.config.resolved import StackConfig
+from mesh.config.resolved import ClusterConfig, StackConfig, StackOutput
 from mesh.discovery.remote_secret import RemoteCluster
+from mesh.kubeconfig.accepted import refusals
+from mesh.mappings import as_map
 from mesh.stacks import contract
 from mesh.stacks.contract import Contract
 from mesh.trust.certificate_authority import CertificateAuthority
@@ -18,7 +21,10 @@ class StackReferences:
     def __init__(self, config: StackConfig, opts: pulumi.ResourceOptions) -> None:
         self._config = config
         names = dict.fromkeys((*filter(None, [config.trust.stack]), *config.peers.values()))
-        self._contracts = {name: self._read(name, opts) for name in names}
+        given = (c.kubeconfig.output for c in config.clusters.values() if c.kubeconfig)
+        stacks = dict.fromkeys((*names, *(output.stack for output in given if output)))
+        self._references = {name: pulumi.StackReference(name, opts=opts) for name in stacks}
+        self._contracts = {name: self._read(name) for name in names}
 
     def root(self, generation: int) -> CertificateAuthority:
         """A root that the stack in `trust.stack` has generated."""
@@ -44,8 +50,29 @@ class StackReferences:
             expires=pulumi.Output.unsecret(stated["expires"]),
         )
 
-    def remote_cluster(self, name: str) -> RemoteCluster:
-        """A cluster of another stack; it has no kubeconfig before that stack's first update."""
+    def kubeconfig(self, cluster: ClusterConfig, given: StackOutput) -> pulumi.Output[str]:
+        """A kubeconfig for the peers of a cluster that is an output of another stack, as a secret."""
+        path = cluster.access_setting(None)
+
+        def accepted(output: object) -> str:
+            if output is None:
+                raise pulumi.RunError(
+                    f"{path}: {given.stack} has no output {given.output!r}; expected one with a kubeconfig, "
+                    "and `pulumi up` there before this one"
+                )
+            text = json.dumps(found) if (found := as_map(output)) else str(output)
+            for refusal in refusals(text):
+                raise pulumi.RunError(f"{path}: the output {given.output!r} of {given.stack}: {refusal}")
+            return text
+
+        output = cast(pulumi.Output[object], self._references[given.stack].get_output(given.output))
+        return pulumi.Output.secret(output).apply(accepted)
+
+    def remote_cluster(self, name: str, reader: str) -> RemoteCluster:
+        """A cluster of another stack, as one cluster reads it.
+
+        It has no kubeconfig before that stack's first update.
+        """
         stack = self._config.peers[name]
 
         def kubeconfigs(found: Contract | None) -> dict[str, str]:
@@ -56,13 +83,13 @@ class StackReferences:
                     "up` there, and then here again."
                 )
                 return {}
-            return {name: stated.kubeconfig}
+            return {name: stated.kubeconfig_for(reader)}
 
         return RemoteCluster(
             name=name, kubeconfigs=pulumi.Output.secret(self._contracts[stack].apply(kubeconfigs))
         )
 
-    def _read(self, stack: str, opts: pulumi.ResourceOptions) -> pulumi.Output[Contract | None]:
+    def _read(self, stack: str) -> pulumi.Output[Contract | None]:
         def parsed(output: Mapping[str, Any] | None) -> Contract | None:
             if output is None:
                 return None
@@ -74,4 +101,4 @@ class StackReferences:
                 raise pulumi.RunError(self._config.secrets.masked(str(problem)))
             return found
 
-        return pulumi.StackReference(stack, opts=opts).get_output(contract.OUTPUT).apply(parsed)
+        return self._references[stack].get_output(contract.OUTPUT).apply(parsed)

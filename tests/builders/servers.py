@@ -23,21 +23,26 @@ S = TypeVar("S", bound=http.server.HTTPServer)
 class Server(http.server.ThreadingHTTPServer):
     """Answers each path in `answers` with its status and body; a redirect leads to `location`.
 
-    `asked` has the headers of each request. With `certificate`, a file with its key too, it speaks TLS.
+    `asked` has the headers of each request. With `certificate`, a file with its key too, it speaks TLS, and
+    with `clients`, a file with a CA, it wants a client certificate of that. `shown` has their subjects.
     """
 
     daemon_threads = True
 
-    def __init__(self, certificate: Path | None = None) -> None:
+    def __init__(self, certificate: Path | None = None, clients: Path | None = None) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: dict[str, tuple[int, bytes]] = {}
         self.location = "/login"
         self.asked: list[dict[str, str]] = []
+        self.shown: list[object] = []
         self._scheme = "http"
         if certificate is not None:
             self._scheme = "https"
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             context.load_cert_chain(certificate)
+            if clients is not None:
+                context.load_verify_locations(clients)
+                context.verify_mode = ssl.CERT_REQUIRED
             self.socket = context.wrap_socket(self.socket, server_side=True)
 
     @property
@@ -61,6 +66,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Server)
         self.server.asked.append(dict(self.headers))
+        if isinstance(self.connection, ssl.SSLSocket):
+            self.server.shown.append((self.connection.getpeercert() or {}).get("subject"))
         answers = self.server.answers
         status, body = answers.get(self.path) or answers[self.path.partition("?")[0]]
         self.send_response(status)

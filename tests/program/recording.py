@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pulumi
-import yaml
 from google.protobuf import json_format
 from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import ROOT
 from pulumi.runtime.stack import Stack
 
 from tests.builders.certificates import authority
+from tests.builders.stack_files import decrypted, secrets
 
 PROJECT = Path(__file__).resolve().parents[2]
 # Those that are a whole mesh by themselves.
@@ -199,9 +199,9 @@ def run(
     stack_file: Path, *, preview: bool = False, stacks: Mapping[str, Mapping[str, Any]] | None = None
 ) -> Recording:
     """Run `__main__.py` with a stack file's configuration and wait until all is registered."""
-    document = yaml.safe_load(stack_file.read_text(encoding="utf-8"))
-    config = {key: v if isinstance(v, str) else json.dumps(v) for key, v in document["config"].items()}
-    return run_config(config, preview=preview, stacks=stacks)
+    values = decrypted(stack_file)
+    config = {key: v if isinstance(v, str) else json.dumps(v) for key, v in values.items()}
+    return run_config(config, preview=preview, secret=secrets(stack_file), stacks=stacks)
 
 
 def run_config(

@@ -7,7 +7,6 @@ from typing import Any
 
 import pulumi
 import pytest
-import yaml
 
 from mesh.config.resolved import Connection
 from mesh.live import objects
@@ -15,6 +14,7 @@ from mesh.live.facts import FoundObject, FoundObjects, ObjectAddress
 from mesh.load import load_values
 from mesh.preflight import definitions, inventory
 from mesh.stacks import state
+from tests.builders.stack_files import decrypted, secrets
 from tests.program.conftest import write_kubeconfigs
 from tests.program.recording import PROJECT, Recording, run_config
 
@@ -27,7 +27,7 @@ _NAMESPACES = ("east-istio-system", "east-hello-world-namespace")
 
 def _flat(stack_file: Path, **sections: Any) -> dict[str, str]:
     """The configuration of an example, with its kubeconfigs written."""
-    values = yaml.safe_load(stack_file.read_text(encoding="utf-8"))["config"] | sections
+    values = decrypted(stack_file) | sections
     write_kubeconfigs(values["istio-mesh:clusters"])
     return {key: json.dumps(value) for key, value in values.items()}
 
@@ -46,9 +46,10 @@ def test_the_inventory_is_what_the_program_makes_in_the_clusters(
 ) -> None:
     """Else something would be taken over without a word, or make an update fail half way."""
     flat = _flat(stack_file, **sections)
-    config = load_values("istio-mesh", flat, stack="dev", is_secret=lambda _: False).valid()
+    secret = secrets(stack_file)
+    config = load_values("istio-mesh", flat, stack="dev", is_secret=secret.__contains__).valid()
     declared = {(d.type, d.name) for own in inventory.inventory(config).values() for d in own}
-    assert declared == _made(run_config(flat))
+    assert declared == _made(run_config(flat, secret=secret))
 
 
 @pytest.fixture(autouse=True)

@@ -113,6 +113,10 @@ class Recording:
         """Let an object, or the kind of a list, not exist."""
         self._apis[name][get_key(path, query)] = {"status": 404, "message": f"{path} not found"}
 
+    def answer(self, name: str, path: str, answer: dict[str, Any]) -> None:
+        """Let an API server answer a request that was not recorded."""
+        self._apis[name][get_key(path, {})] = answer
+
     def refuse(self, name: str, status: int, message: str, *, only: str = "") -> None:
         """Let an API server refuse all requests, or those whose path contains a text."""
         requests = [key for key in self._apis[name] if key.startswith(("GET", "POST")) and only in key]

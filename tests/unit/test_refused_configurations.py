@@ -563,6 +563,52 @@ CASES = (
         ),
     ),
     Case(
+        mistake="a kubeconfig for peers from two places",
+        written="clusters: {west: {reader: {kubeconfig: {file: a, environment: B}}}}",
+        message=(
+            "clusters.west.reader.kubeconfig: expected one of contents, file, environment, stack, secret, "
+            "for example {file: ~/.kube/relay-west}"
+        ),
+    ),
+    Case(
+        mistake="a kubeconfig for peers that a stack has, without the output",
+        written="clusters: {west: {reader: {kubeconfig: {stack: o/p/s}}}}",
+        message="clusters.west.reader.kubeconfig: has stack without output; expected both",
+    ),
+    Case(
+        mistake="an output of no stack",
+        written="clusters: {west: {reader: {kubeconfig: {file: a, output: k}}}}",
+        message="clusters.west.reader.kubeconfig: has output without stack; expected both",
+    ),
+    Case(
+        mistake="a key of no Secret",
+        written="clusters: {west: {reader: {kubeconfig: {file: a, key: k}}}}",
+        message="clusters.west.reader.kubeconfig: has key without secret; expected both",
+    ),
+    Case(
+        mistake="a kubeconfig for peers in a file that is not there",
+        written="clusters: {west: {reader: {kubeconfig: {file: gone}}}}",
+        message=(
+            "clusters.west.reader.kubeconfig: cannot read gone: No such file or directory; expected a file "
+            "with the kubeconfig for peers"
+        ),
+    ),
+    Case(
+        mistake="a kubeconfig for the peers of all clusters",
+        written="reader: {kubeconfig: {file: third}}",
+        message=(
+            "reader.kubeconfig: is that of one cluster; expected it in clusters.<name>.reader.kubeconfig"
+        ),
+    ),
+    Case(
+        mistake="a way in for a cluster that is not there",
+        written="clusters: {west: {apiServer: {from: {nrth: {server: 'https://10.0.0.1:6443'}}}}}",
+        message=(
+            "clusters.west.apiServer.from.nrth: 'nrth' is no other cluster of the mesh; expected one of "
+            "those that read west: east"
+        ),
+    ),
+    Case(
         mistake="roots that are made here and elsewhere",
         written="trust: {shared: true, stack: organization/istio-mesh/trust}",
         message=(

@@ -7,7 +7,7 @@ from typing import Any
 from mesh.cli.trust import table
 from mesh.health.certificates import TrustReport, trust_report
 from mesh.health.declared import DeclaredCertificate, declared_certificates
-from mesh.live.facts import Cacerts, ClusterTrust, ObservedTrust
+from mesh.live.facts import Cacerts, ClusterTrust, CredentialEnd, ObservedTrust
 from mesh.live.proxies import WorkloadTrust
 from tests.builders.certificates import Authority, authority
 from tests.builders.stacks import stack_config
@@ -50,6 +50,21 @@ def test_a_mesh_as_the_stack_says_has_no_findings() -> None:
         ("east", 40, ("west",)),
         ("west", 40, ()),
     ]
+
+
+def test_credentials_that_end_are_listed_with_who_uses_them() -> None:
+    """They count for --fail-within, too."""
+    ends = (
+        CredentialEnd(remote="west", subject="peer", expires=NOW + timedelta(days=20, hours=1)),
+        CredentialEnd(remote="west", subject="", expires=NOW + timedelta(days=3, hours=1)),
+    )
+    found = report(east=cluster(ends=ends))
+    assert [row.days_left for row in found.expiring_within(21)] == [20, 3]
+    lines = table(found).splitlines()
+    assert any(
+        line.startswith("client certificate by which east reads west (peer): 20 days") for line in lines
+    )
+    assert any(line.startswith("token by which east reads west: 3 days left") for line in lines)
 
 
 def test_certificates_that_end_soon_are_told() -> None:

@@ -10,12 +10,14 @@ import pytest
 
 from mesh.cli.check import table
 from mesh.config.problems import Problem
+from mesh.config.resolved import SecretEntry
 from mesh.health import readiness
 from mesh.health.checks import connections, results
 from mesh.health.finding import Finding, Reason, Severity
 from mesh.health.junit import junit
 from mesh.health.report import CheckReport, CheckResult, Outcome
 from mesh.live.facts import (
+    AccessFault,
     ClusterFacts,
     Gateway,
     LinkFacts,
@@ -35,6 +37,7 @@ from mesh.live.inspected import (
     Reach,
     Readiness,
 )
+from mesh.pki.client_certificate import ClientCertificate
 from tests.builders.certificates import authority
 from tests.builders.facts import cluster_facts, observed_trust
 
@@ -102,6 +105,55 @@ def _mesh(
 
 def _found(mesh: MeshInspection) -> list[Finding]:
     return [result.finding for result in results(mesh, (), _NOW) if result.finding]
+
+
+_WRITTEN = SecretEntry(name="tbot", key="kubeconfig.yaml")
+
+
+def _link(**changes: Any) -> LinkFacts:
+    link = LinkFacts(secrets=(_SECRET,), token=TokenCheck(), setting="clusters.west.apiServer")
+    return dataclasses.replace(link, **changes)
+
+
+def _certificate(days: int) -> ClientCertificate:
+    return ClientCertificate(
+        subject="peer", begins=_NOW - timedelta(days=90), expires=_NOW + timedelta(days=days)
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "hint"),
+    [
+        ({"fault": AccessFault.TIME}, "give what answers there a certificate that is valid"),
+        ({"fault": AccessFault.NAMES}, "set clusters.west.apiServer.tlsServerName to"),
+        ({"fault": AccessFault.AUTHORITY}, "set clusters.west.apiServer.certificateAuthority to"),
+        ({"fault": AccessFault.CLIENT}, "set clusters.west.apiServer.clientCertificate and clientKey to"),
+        ({"fault": AccessFault.PROXY}, "or set clusters.west.apiServer.proxyUrl to another proxy"),
+        ({}, "set clusters.west.apiServer.server to"),
+    ],
+)
+def test_what_keeps_a_cluster_out_has_a_hint_with_the_setting(changes: dict[str, Any], hint: str) -> None:
+    """Where the program writes the kubeconfig; else it is the kubeconfig that has to change."""
+    token = TokenCheck(wrong_server="why", **changes)
+    (finding,) = _found(_mesh(found=_link(token=token)))
+    assert finding.reason is Reason.PEER_API_SERVER_REFUSES
+    assert hint in finding.hint
+    given = _link(token=token, own=False, setting="clusters.west.reader.kubeconfig")
+    (finding,) = _found(_mesh(found=given))
+    assert "apiServer." not in finding.hint
+    (finding,) = _found(_mesh(found=dataclasses.replace(given, written=_WRITTEN, secrets=(_SECRET,))))
+    assert "apiServer." not in finding.hint
+
+
+def test_credentials_of_somebody_else_are_replaced_by_somebody_else() -> None:
+    """No update of this program makes a new token, or gives rights to one that it does not know."""
+    setting = "clusters.west.reader.kubeconfig"
+    for token, hint in (
+        (TokenCheck(refused=True), f"set a new one in {setting}, then run `pulumi up`"),
+        (TokenCheck(denied=("list pods",)), f"give whoever the credentials in {setting} belong to"),
+    ):
+        (finding,) = _found(_mesh(found=_link(token=token, own=False, setting=setting)))
+        assert hint in finding.hint
 
 
 FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
@@ -217,6 +269,31 @@ FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
         Reason.PEER_API_SERVER_UNREACHABLE,
         "east",
     ),
+    "client certificate that has ended": (
+        _mesh(found=_link(certificate=_certificate(-1))),
+        Reason.CLIENT_CERTIFICATE_INVALID,
+        "east",
+    ),
+    "end of a client certificate": (
+        _mesh(found=_link(certificate=_certificate(20))),
+        Reason.CERTIFICATE_EXPIRES,
+        "east",
+    ),
+    "Secret that nobody has written": (
+        _mesh(found=_link(secrets=(), written=_WRITTEN)),
+        Reason.REMOTE_SECRET_MISSING,
+        "east",
+    ),
+    "Secret for another cluster": (
+        _mesh(
+            found=_link(
+                secrets=(RemoteSecret(name="tbot", labelled=True, kubeconfigs={"relay": ""}),),
+                written=_WRITTEN,
+            )
+        ),
+        Reason.REMOTE_SECRET_KEY,
+        "east",
+    ),
     "token that ends": (_mesh(expires=_NOW + timedelta(days=2)), Reason.TOKEN_EXPIRES, "east"),
     "gateway not reached": (
         _mesh(
@@ -317,7 +394,7 @@ def test_after_an_error_the_effects_are_skipped_and_after_a_warning_they_are_not
     """A missing secret has no token to be tried; but gateways have nothing to do with it."""
     found = [r for r in results(FAULTS["no remote secret"][0], (), _NOW) if r.peer]
     discovery = [r.outcome for r in found if r.subject == "Discovery"]
-    assert discovery == [Outcome.FAILED, *[Outcome.SKIPPED] * 6, Outcome.PASSED]
+    assert discovery == [Outcome.FAILED, *[Outcome.SKIPPED] * 7, *[Outcome.PASSED] * 2]
     assert {r.outcome for r in found if r.subject == "Peers"} == {Outcome.PASSED}
     warned = [r.outcome for r in results(FAULTS["injector not asked"][0], (), _NOW)]
     assert Outcome.SKIPPED not in warned

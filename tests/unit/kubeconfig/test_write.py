@@ -7,6 +7,9 @@ import yaml
 from mesh.config.resolved import ApiServer
 from mesh.kubeconfig.accepted import refusals
 from mesh.kubeconfig.write import remote_kubeconfig
+from tests.builders.certificates import authority
+
+_CLIENT = authority("peer", ca=False)
 
 
 def test_remote_kubeconfig_has_only_what_istiod_accepts() -> None:
@@ -43,6 +46,22 @@ def test_remote_kubeconfig_takes_what_is_given_for_peers() -> None:
         "tls-server-name": "west.relay",
         "proxy-url": "http://proxy:3128",
     }
+
+
+def test_a_client_certificate_goes_beside_the_token() -> None:
+    """Both inline, as istiod takes them."""
+    server = ApiServer(
+        server="https://relay.example.com",
+        client_certificate=_CLIENT.pem,
+        client_key=_CLIENT.key_pem,
+    )
+    text = remote_kubeconfig("west", server, token="t", certificate_authority=None)
+    assert yaml.safe_load(text)["users"][0]["user"] == {
+        "token": "t",
+        "client-certificate-data": base64.b64encode(_CLIENT.pem.encode()).decode(),
+        "client-key-data": base64.b64encode(_CLIENT.key_pem.encode()).decode(),
+    }
+    assert list(refusals(text)) == []
 
 
 def test_without_a_ca_client_go_trusts_the_systems_own() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mesh.config.resolved import Connection
-from mesh.live.answers import ApiError, CertificateError, RefusedError, UnreachableError
-from mesh.live.facts import CertificateFault
+from mesh.live.answers import AccessError, ApiError, RefusedError, UnreachableError
+from mesh.live.facts import AccessFault
 from mesh.live.kubernetes_api import KubernetesApi
 from tests.builders.certificates import authority
 from tests.builders.kubeconfigs import kubeconfig
@@ -96,17 +96,17 @@ def test_nobody_behind_a_load_balancer_is_no_answer(server: Server, status: int,
         (
             authority("another"),
             {},
-            CertificateFault.AUTHORITY,
+            AccessFault.AUTHORITY,
             "is not signed by the CA that is expected there (unable to get local issuer",
         ),
-        (_CA, {"names": ("east.example.com",)}, CertificateFault.NAMES, "is for other names"),
-        (_CA, {"names": ("127.0.0.2",)}, CertificateFault.NAMES, "is for other names"),
-        (_CA, {"days": (-9, -1)}, CertificateFault.TIME, "has expired"),
-        (_CA, {"days": (1, 9)}, CertificateFault.TIME, "is not valid yet: check the clock of this machine"),
+        (_CA, {"names": ("east.example.com",)}, AccessFault.NAMES, "is for other names"),
+        (_CA, {"names": ("127.0.0.2",)}, AccessFault.NAMES, "is for other names"),
+        (_CA, {"days": (-9, -1)}, AccessFault.TIME, "has expired"),
+        (_CA, {"days": (1, 9)}, AccessFault.TIME, "is not valid yet: check the clock of this machine"),
     ],
 )
 def test_a_certificate_that_is_not_accepted_says_why(
-    tmp_path: Path, signed: Any, made: dict[str, Any], fault: CertificateFault | None, why: str
+    tmp_path: Path, signed: Any, made: dict[str, Any], fault: AccessFault | None, why: str
 ) -> None:
     """It is an answer: no cluster is away that shows one."""
     with running(Server(server_certificate(tmp_path / "pem", signed, **made))) as server:
@@ -114,7 +114,7 @@ def test_a_certificate_that_is_not_accepted_says_why(
         if fault is None:
             _get(server.url, **_authority())
             return
-        with pytest.raises(CertificateError) as found:
+        with pytest.raises(AccessError) as found:
             _get(server.url, **_authority())
     assert f"the certificate of {server.url} {why}" in str(found.value)
     assert found.value.fault is fault

@@ -1,13 +1,16 @@
 """Pairs of clusters that call each other, read from the recorded mesh."""
 
+import base64
 import dataclasses
 
 import pytest
 
+from mesh.config.resolved import PeersKubeconfig, SecretEntry
 from mesh.config.secrets import Secrets
 from mesh.health.verification import expected_pairs
 from mesh.live import pairs
-from mesh.live.facts import Answers, Pair, PairFacts, PathFacts, TokenCheck, Workload
+from mesh.live.facts import Answers, LinkFacts, Pair, PairFacts, PathFacts, TokenCheck, Workload
+from tests.builders.kubeconfigs import kubeconfig
 from tests.recordings.recorded import SYSTEM, Recording, reader_of
 
 _EAST_WEST = Pair(caller="east", target="west")
@@ -55,6 +58,40 @@ def test_a_pair_has_its_remote_secret_and_what_its_token_may_do(recording: Recor
         TokenCheck(),
     )
     assert found[_EAST_EAST].link is None
+
+
+def _written(recording: Recording, secrets: dict[str, str] | None) -> LinkFacts:
+    """The link from east to west, where something else than the program writes the kubeconfig for west."""
+    entry = SecretEntry(name="tbot", key="kubeconfig.yaml")
+    config = recording.config
+    clusters = {
+        **config.clusters,
+        "east": dataclasses.replace(config.clusters["east"], kubeconfig_folder={"west": entry}),
+        "west": dataclasses.replace(config.clusters["west"], kubeconfig=PeersKubeconfig(secret=entry)),
+    }
+    data = {key: base64.b64encode(text.encode()).decode() for key, text in (secrets or {}).items()}
+    answer = {"status": 404, "message": "gone"} if secrets is None else {"answer": {"data": data}}
+    recording.answer("east", f"{SYSTEM}/secrets/tbot", answer)
+    config = dataclasses.replace(config, clusters=clusters)
+    answers = {name: Answers() for name in clusters}
+    found = pairs.read_pairs(config, [_EAST_WEST], answers, pairs.connect(config, clusters))
+    link = found[_EAST_WEST].link
+    assert link is not None
+    return link
+
+
+def test_a_secret_that_something_else_writes_is_read_as_istiod_reads_it(recording: Recording) -> None:
+    """By its key, and for the cluster in the current context; our own remote secret does not count there."""
+    assert _written(recording, None).secrets == ()
+    (nothing,) = _written(recording, {"other": "x"}).secrets
+    assert nothing.kubeconfigs == {}
+    for current in ("west", "relay"):
+        text = kubeconfig({current: "https://relay.example.com"}, current=current)
+        link = _written(recording, {"kubeconfig.yaml": text})
+        (secret,) = link.secrets
+        assert secret.kubeconfigs == {current: text}
+        assert (link.kubeconfig == text) is (current == "west")
+        assert (link.own, link.setting) == (False, "reader.kubeconfig")
 
 
 def test_a_path_is_read_only_where_there_was_no_answer(recording: Recording) -> None:

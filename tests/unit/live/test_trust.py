@@ -1,8 +1,12 @@
 """Certificates and tokens of all clusters, read from the recorded mesh."""
 
-from mesh.live.facts import ClusterTrust
+import base64
+
+from mesh.live.facts import ClusterTrust, CredentialEnd
 from mesh.live.istio_system import read_trust
 from mesh.live.trust import read_cluster_trust
+from tests.builders.certificates import authority
+from tests.builders.kubeconfigs import kubeconfig
 from tests.recordings.recorded import SYSTEM, Recording
 
 
@@ -16,6 +20,23 @@ def test_each_cluster_has_its_ca_tokens_and_proxies(recording: Recording) -> Non
         [((intermediate, root), proxies)] = found[name].proxies.items()
         assert (root, proxies) == ("dev root CA 1", 3)
         assert name in intermediate
+
+
+def test_credentials_that_end_are_read_from_remote_secrets(recording: Recording) -> None:
+    """Those by which a cluster reads another one: the end is theirs, wherever they come from."""
+    peer = authority("peer", ca=False)
+    user = {
+        "token": "t",
+        "client-certificate-data": base64.b64encode(peer.pem.encode()).decode(),
+        "client-key-data": base64.b64encode(peer.key_pem.encode()).decode(),
+    }
+    text = kubeconfig({"relay": "https://relay.example.com"}, current="relay", user=user)
+    for secret in recording.items("east", f"{SYSTEM}/secrets", fieldSelector="type=Opaque"):
+        if secret["metadata"]["name"] == "istio-remote-secret-west":
+            secret["data"]["west"] = base64.b64encode(text.encode()).decode()
+    found = read_cluster_trust(recording.config, workloads=False)
+    end = CredentialEnd(remote="west", subject="peer", expires=peer.certificate.not_valid_after_utc)
+    assert (found["east"].ends, found["west"].ends) == ((end,), ())
 
 
 def test_proxies_are_asked_only_on_request(recording: Recording) -> None:

@@ -1,5 +1,6 @@
 """What the mesh stands on in the manifests of the charts: each thing that is taken away is found."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,34 @@ def _found(chart: str, change: Change, expected: Expected = _EAST) -> list[str]:
 def test_the_charts_have_no_fault_with_the_programs_own_values(chart: str) -> None:
     """As they were recorded."""
     assert _found(chart, lambda manifests: None) == []
+
+
+def _reading(folder: str, *files: str) -> Change:
+    """Istiod with the variable that names a folder of kubeconfigs, and with files in another one."""
+
+    def change(manifests: Manifests) -> None:
+        pod = manifests.pod("Deployment", "istiod")["spec"]
+        sources = [{"secret": {"name": "s", "items": [{"key": "k", "path": file}]}} for file in files]
+        pod["volumes"].append({"name": "k", "projected": {"sources": sources}})
+        (discovery,) = pod["containers"]
+        discovery["volumeMounts"].append({"name": "k", "mountPath": "/kubeconfigs"})
+        discovery["env"].append({"name": "PILOT_MULTICLUSTER_KUBECONFIG_PATH", "value": folder})
+
+    return change
+
+
+def test_istiod_looks_for_other_clusters_where_the_mesh_has_them() -> None:
+    """In a folder it finds no remote secrets, and without one no kubeconfigs of somebody else's."""
+    west = dataclasses.replace(_EAST, kubeconfig_folder=frozenset({"west"}))
+    assert _found("istiod", _reading("/kubeconfigs", "west.yaml"), west) == []
+    (message,) = _found("istiod", _reading("/kubeconfigs", "west.yaml"))
+    assert message == "lets istiod read /kubeconfigs, and no remote secrets"
+    for change in (
+        lambda _: None,
+        _reading("/kubeconfigs", "north.yaml"),
+        _reading("/elsewhere", "west.yaml"),
+    ):
+        assert _found("istiod", change, west) == ["keeps the kubeconfigs of west from istiod"]
 
 
 def _set(document: dict[str, Any], *path: str, to: object) -> None:

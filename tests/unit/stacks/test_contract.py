@@ -52,6 +52,15 @@ def test_the_stack_of_the_trust_may_be_ahead() -> None:
     assert list(problems(config, "o/p/trust", other("drop-old", clusters={}))) == []
 
 
+def test_a_stack_may_state_kubeconfigs_for_single_readers() -> None:
+    """An older program states none, and an older program reads the one for all."""
+    clusters = {"west": {"network": "n", "kubeconfig": "all", "kubeconfigsFrom": {"east": "own"}}}
+    west = other(clusters=clusters).clusters["west"]
+    assert (west.kubeconfig_for("east"), west.kubeconfig_for("north")) == ("own", "all")
+    assert "own" not in repr(west)
+    assert other().clusters["west"].kubeconfig_for("east") == "token: secret"
+
+
 def test_another_mesh_is_refused() -> None:
     """Same root or not, identities would differ."""
     mesh = {"id": "other", "trustDomain": "x.example"}
