@@ -12,7 +12,15 @@ from mesh.stacks import contract
 
 config = from_stack(pulumi.get_project())
 observed = check.preflight(config)
-mesh = Mesh("mesh", config, observed.certificates, observed.kept, observed.recorded, observed.labelled)
+mesh = Mesh(
+    "mesh",
+    config,
+    observed.certificates,
+    observed.kept,
+    observed.recorded,
+    observed.labelled,
+    observed.nodes,
+)
 
 pulumi.export("meshId", protected(config.mesh.id, config.secrets))
 pulumi.export("clusters", protected(mesh.describe(), config.secrets))

@@ -78,6 +78,8 @@ def _rows(model: type[BaseModel], path: str, documented: dict[type[BaseModel], s
         yield _row(key, field, documented)
         if inner is not None and first:
             yield from _rows(inner, key, documented)
+        if (entries := _entries(field.annotation)) is not None:
+            yield from _rows(entries, f"{key}[]", documented)
 
 
 def _row(key: str, field: FieldInfo, documented: Mapping[type[BaseModel], str]) -> str:
@@ -101,9 +103,14 @@ def _section(annotation: Any) -> type[BaseModel] | None:
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
 
 
+def _entries(annotation: Any) -> type[BaseModel] | None:
+    """The model of the entries of a list of maps."""
+    return _section(get_args(annotation)[0]) if get_origin(annotation) is tuple else None
+
+
 def _type(key: str, annotation: Any, documented: Mapping[type[BaseModel], str]) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is tuple and isinstance(arguments[0], type) and issubclass(arguments[0], BaseModel):
+    if _entries(annotation) is not None:
         return "list of maps"
     if origin is tuple:
         return f"list of {_type(key, arguments[0], documented)}"

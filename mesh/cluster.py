@@ -1,6 +1,6 @@
 """One cluster of the mesh and all that is in it."""
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 
 import pulumi
 
@@ -8,11 +8,13 @@ from mesh.config.resolved import ClusterConfig
 from mesh.config.schema import MeshSection
 from mesh.discovery.reader import Reader
 from mesh.discovery.remote_secret import RemoteCluster
+from mesh.istio.addresses import Node
 from mesh.istio.control_plane import ControlPlane
 from mesh.istio.exposure import cross_network_gateway
 from mesh.istio.gateway import EastWestGateway
 from mesh.istio.names import NAMESPACE, NETWORK_LABEL
 from mesh.istio.namespace import namespace
+from mesh.istio.values import Ways
 from mesh.observability.monitoring import Monitoring
 from mesh.samples.hello_world import HelloWorld
 from mesh.trust.intermediate_ca import IntermediateCA
@@ -48,6 +50,8 @@ class Cluster(pulumi.ComponentResource):
         remotes: int,
         labelled: Iterable[str],
         kubeconfig: pulumi.Output[str] | None,
+        ways: Ways | pulumi.Output[Ways],
+        nodes: Sequence[Node] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the cluster.
@@ -56,6 +60,8 @@ class Cluster(pulumi.ComponentResource):
         names of the namespaces that were there before the stack, `remotes` is how many clusters it reads, and
         `labelled` the hosts of the Services that it exposes by their labels. `kubeconfig` is the one for
         peers, where the configuration gives it.
+        `ways` are the addresses of other gateways that it is told, `nodes` its own nodes, if its gateway's
+        addresses are theirs.
         """
         super().__init__("mesh:index:Cluster", name, None, opts)
         self.name = name
@@ -88,6 +94,7 @@ class Cluster(pulumi.ComponentResource):
             mesh=mesh,
             namespace=self.namespace,
             cacerts=self.intermediate.secret,
+            ways=ways,
             opts=child,
         )
         self.gateway = EastWestGateway(
@@ -95,6 +102,7 @@ class Cluster(pulumi.ComponentResource):
             config,
             namespace=self.namespace,
             control_plane=self.control_plane,
+            nodes=nodes,
             opts=child,
         )
         self.exposure = cross_network_gateway(config, self.namespace, self.control_plane, labelled, child)

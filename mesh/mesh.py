@@ -9,7 +9,9 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.discovery.reader import Reader
 from mesh.discovery.remote_secret import RemoteSecret
 from mesh.field_conflicts import take_back
+from mesh.istio.addresses import Node, ways
 from mesh.istio.names import NAMESPACE
+from mesh.istio.values import Ways
 from mesh.observability.kiali import READER, KialiReader, kiali_secret
 from mesh.offline import OfflineCluster, declare, providers_to_nowhere
 from mesh.pki.certificates import earliest, fingerprint
@@ -44,6 +46,7 @@ class Mesh(pulumi.ComponentResource):
         kept: Set[str],
         recorded: Sequence[RecordedResource],
         labelled: Mapping[str, Sequence[str]],
+        nodes: Mapping[str, Sequence[Node]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the mesh.
@@ -55,6 +58,7 @@ class Mesh(pulumi.ComponentResource):
             kept: logical names of the namespaces that were there before the stack.
             recorded: what the state has, for clusters that are away.
             labelled: hosts of the Services that clusters expose by their labels, by the cluster's name.
+            nodes: of the clusters whose gateway has the addresses of nodes, by name.
             opts: of the component.
         """
         own = pulumi.ResourceOptions(transformations=[take_back, transformation(config.secrets)])
@@ -87,6 +91,8 @@ class Mesh(pulumi.ComponentResource):
                 remotes=len(remotes(config, cluster.name)),
                 labelled=labelled.get(cluster.name, ()),
                 kubeconfig=given.get(cluster.name),
+                ways=self._ways(cluster.name, others),
+                nodes=nodes.get(cluster.name, ()),
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
             )
             for cluster in config.online.values()
@@ -115,6 +121,13 @@ class Mesh(pulumi.ComponentResource):
             )
         self._declare_kiali()
         self.register_outputs({"rootFingerprint": self.root_fingerprint})
+
+    def _ways(self, cluster: str, others: StackReferences) -> Ways | pulumi.Output[Ways]:
+        """The addresses of gateways that a cluster is told, those of other stacks among them."""
+        config = self._config
+        if not config.peers:
+            return ways(config, cluster)
+        return others.gateways.apply(lambda peers: ways(config, cluster, peers))
 
     def _declare_kiali(self) -> None:
         """Kiali's access to all clusters but its own, which has the Secret already if it is away."""
@@ -175,7 +188,7 @@ class Mesh(pulumi.ComponentResource):
                 },
                 "clusters": {
                     name: {
-                        "network": self._config.clusters[name].network,
+                        **contract.gateway(self._config.clusters[name]),
                         "kubeconfig": cluster.kubeconfig,
                         **({"kubeconfigsFrom": found} if (found := cluster.kubeconfigs_from) else {}),
                     }

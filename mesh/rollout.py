@@ -15,7 +15,7 @@ from mesh.health.finding import Finding, Reason, Severity
 from mesh.stacks.state import RELEASE
 
 _SAMPLE = "mesh:index:HelloWorld"
-_OF_THE_STACK = (Reason.MESH_CONFIG_NOT_LOADED,)
+_OF_THE_STACK = (Reason.MESH_CONFIG_NOT_LOADED, Reason.UNSEEN_CLUSTER_ANSWERS)
 """What a cluster is found to lack until its wave: it is compared with the configuration of the stack."""
 
 

@@ -105,6 +105,9 @@ def _add_surroundings(start: argparse.ArgumentParser) -> None:
         choices=get_args(ApiServer),
         help="let peers reach the API server by a relay (TLS, with certificates of its own), or by a proxy",
     )
+    around.add_argument(
+        "--nat", metavar="PORT:PORT", help="let a port of another address lead to one of the load balancer's"
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import UnionType
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -95,6 +95,8 @@ def _message(detail: ErrorDetails, model: type[BaseModel], location: list[str], 
         return f"{given}expected one of {detail.get('ctx', {}).get('expected', '')}{example}"
     if kind == "greater_than_equal":
         return f"{given}expected a number of at least {detail.get('ctx', {}).get('ge')}{example}"
+    if kind == "less_than_equal":
+        return f"{given}expected a number of at most {detail.get('ctx', {}).get('le')}{example}"
     return f"{given}expected {_EXPECTED.get(kind, detail['msg'])}{example}"
 
 
@@ -102,12 +104,15 @@ def _find(model: type[BaseModel], location: list[str]) -> tuple[type[BaseModel],
     """The model and the field that a location such as `["trust", "root", "key"]` leads to."""
     field: FieldInfo | None = None
     for part in location:
+        if field is not None and _element(field.annotation) is model:
+            field = None  # the number of an entry in a list of sections
+            continue
         by_alias = {item.alias or name: item for name, item in model.model_fields.items()}
         found = by_alias.get(part)
         if found is None:
             return model, field
         field = found
-        inner = _section(field.annotation)
+        inner = _section(field.annotation) or _element(field.annotation)
         if inner is None:
             return model, field
         model = inner
@@ -117,6 +122,11 @@ def _find(model: type[BaseModel], location: list[str]) -> tuple[type[BaseModel],
 def _section(annotation: Any) -> type[BaseModel] | None:
     candidates = get_args(annotation) if isinstance(annotation, UnionType) else (annotation,)
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+
+
+def _element(annotation: Any) -> type[BaseModel] | None:
+    """The model of the entries of a list."""
+    return _section(get_args(annotation)[0]) if get_origin(annotation) is tuple else None
 
 
 def _echo(value: object) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import re
 from collections.abc import Callable
 from enum import StrEnum
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -64,6 +64,29 @@ class ServiceType(StrEnum):
     LOAD_BALANCER = "LoadBalancer"
     NODE_PORT = "NodePort"
     CLUSTER_IP = "ClusterIP"
+
+
+class LoadBalancerPreset(StrEnum):
+    """An internal load balancer of a cloud, by the annotations that the cloud documents for it."""
+
+    AWS_INTERNAL = "aws-internal"
+    GCP_INTERNAL = "gcp-internal"
+    AZURE_INTERNAL = "azure-internal"
+
+
+class IpFamily(StrEnum):
+    """An IP family of a Service."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+
+
+class IpFamilyPolicy(StrEnum):
+    """Whether a Service has one IP family or two."""
+
+    SINGLE_STACK = "SingleStack"
+    PREFER_DUAL_STACK = "PreferDualStack"
+    REQUIRE_DUAL_STACK = "RequireDualStack"
 
 
 def version_tuple(version: str) -> tuple[int, int, int]:
@@ -130,6 +153,13 @@ def _address(value: str) -> str:
     return value
 
 
+def _cidr(value: str) -> str:
+    try:
+        return str(ip_network(value))
+    except ValueError as invalid:
+        raise ValueError(f"expected {_RANGE}") from invalid
+
+
 def _certificate_authority(value: str) -> str:
     return value if value == PUBLIC else _certificate_pem(value)
 
@@ -155,6 +185,11 @@ GatewayAddress = Annotated[
     _shown(rf"{_DNS_NAME.pattern}|[0-9a-fA-F:.]+", _ADDRESS),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
+NodePort = Annotated[int, Field(ge=30000, le=32767)]
+"""In the range that an API server gives ports from by default."""
+Replicas = Annotated[int, Field(ge=1)]
+_RANGE = "a range of addresses without bits after its prefix, for example 198.51.100.0/24"
+Cidr = Annotated[str, AfterValidator(_cidr), _shown(r"[0-9a-fA-F:.]+(/\d{1,3})?", _RANGE)]
 _SELECTOR = "a cluster's name, or a label as region=eu"
 ClusterSelector = Annotated[
     str, AfterValidator(_matching(_CLUSTERS, _SELECTOR)), _shown(_CLUSTERS.pattern, _SELECTOR)

@@ -12,8 +12,8 @@ from mesh.digest.releases import ReleaseChange, RenderedChange, restarts
 from mesh.digest.report import Danger, DangerKind
 from mesh.digest.steps import Change, Preview, Step
 from mesh.digest.words import each, listed, number, title
-from mesh.istio.hosts import NO_HOST, covers, gateway_hosts
-from mesh.istio.names import GATEWAY
+from mesh.istio.hosts import covers, gateway_hosts
+from mesh.istio.names import GATEWAY, NO_HOST
 from mesh.mappings import Json, as_map, at
 from mesh.preflight.manifests import find, template
 from mesh.stacks.membership import REMOTE_SECRETS

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from mesh.health.finding import PUT_BACK, Finding, Reason
+from mesh.istio.addresses import PeerAddress
 from mesh.istio.hosts import covers, service_host
 from mesh.live.facts import ClusterFacts, Pair, PairFacts, Workload
 from mesh.samples.names import CLIENT, NAMESPACE, SERVICE
@@ -108,15 +109,15 @@ def endpoints_missing(facts: PairFacts) -> Finding | None:
     addresses = facts.target.gateway.addresses
     if facts.link is None or facts.path is None or facts.path.problem:
         return None
-    if not addresses or not all(_is_ip(address) for address in addresses):
+    if not addresses or not all(_is_ip(address.address) for address in addresses):
         return None
-    if any(endpoint.rpartition(":")[0].strip("[]") in addresses for endpoint in facts.path.endpoints):
+    if any(_address(endpoint) in addresses for endpoint in facts.path.endpoints):
         return None
     return Finding(
         reason=Reason.ENDPOINTS_MISSING,
         cluster=facts.caller.name,
         message=f"the proxy of {facts.caller.name}'s client has no endpoint behind {facts.target.name}'s "
-        f"gateway ({', '.join(addresses)}); it has: {', '.join(facts.path.endpoints) or 'none'}",
+        f"gateway ({', '.join(map(str, addresses))}); it has: {', '.join(facts.path.endpoints) or 'none'}",
         hint=f"in {facts.caller.name}, run `istioctl proxy-status`; check that no setting, such as exportTo "
         f"or meshConfig.serviceSettings, keeps {SERVICE} inside {facts.target.name}",
     )
@@ -158,6 +159,11 @@ def _workloads(facts: PairFacts) -> Iterator[tuple[ClusterFacts, str, Workload]]
 
 def _is_tls(reason: str) -> bool:
     return any(word in reason for word in ("TLS_error", "CERTIFICATE", "SSL routines"))
+
+
+def _address(endpoint: str) -> PeerAddress:
+    host, _, port = endpoint.rpartition(":")
+    return PeerAddress(address=host.strip("[]"), port=int(port))
 
 
 def _is_ip(text: str) -> bool:

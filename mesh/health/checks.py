@@ -75,6 +75,7 @@ def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
         (
             on(_GATEWAYS, "the gateway has a Service and a ready pod", _facts(gateways.gateway_down)),
             on(_GATEWAYS, "the gateway has an address", _facts(gateways.gateway_without_address)),
+            on(_GATEWAYS, "peers use the addresses of the stack", _facts(gateways.addresses_not_used)),
         ),
         (
             on(_GATEWAYS, "a Gateway exposes what the stack exposes", _facts(gateways.not_exposed)),
@@ -120,6 +121,7 @@ def link_chains(now: datetime) -> tuple[Chain[LinkInspection], ...]:
         ),
         (on(_DISCOVERY, "its token is far from its end", lambda link: tokens.expires(link, now)),),
         (
+            on(_PEERS, "istiod is told the peer's gateway", _pair(gateways.addresses_not_told)),
             on(_PEERS, "the peer's gateway is reached from inside", inside.gateway_unreachable),
             on(_PEERS, "the peer's gateway leads to its services", inside.passes_nothing),
             on(_PEERS, "the peer's services show a certificate that is trusted", inside.distrusted),

@@ -24,6 +24,11 @@ def _of_target(check: Callable[[ClusterFacts], Finding | None]) -> Check:
     return lambda facts: check(facts.target) if facts.link else None
 
 
+def _of_link(check: Check) -> Check:
+    """What a check finds between two clusters."""
+    return lambda facts: check(facts) if facts.link else None
+
+
 def _faults(now: datetime) -> tuple[tuple[Check, ...], ...]:
     return (
         (_of_both(control_plane.istiod_down), _of_both(mesh_config.not_loaded)),
@@ -37,7 +42,12 @@ def _faults(now: datetime) -> tuple[tuple[Check, ...], ...]:
             discovery.reader_denied,
             discovery.remote_not_synced,
         ),
-        (_of_target(gateways.gateway_down), _of_target(gateways.gateway_pending)),
+        (
+            _of_target(gateways.gateway_down),
+            _of_target(gateways.gateway_pending),
+            _of_target(gateways.addresses_not_used),
+            _of_link(gateways.addresses_not_told),
+        ),
         (_of_target(gateways.not_exposed),),
         (_of_target(gateways.network_label),),
     )

@@ -77,6 +77,7 @@ class Reason(StrEnum):
 
     GATEWAY_DOWN = "gateway-down"
     GATEWAY_WITHOUT_ADDRESS = "gateway-without-address"
+    GATEWAY_ADDRESSES_NOT_USED = "gateway-addresses-not-used"
     GATEWAY_PORT_UNREACHABLE = "gateway-port-unreachable"
     CROSS_NETWORK_GATEWAY_MISSING = "cross-network-gateway-missing"
     EXPOSURE_OUTDATED = "exposure-outdated"

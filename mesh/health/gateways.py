@@ -1,8 +1,20 @@
 """What can be wrong with the east-west gateway of a cluster. Pure."""
 
+from collections.abc import Iterable
+
+from mesh.config.types import ServiceType
 from mesh.health.finding import PUT_BACK, Finding, Reason, put_back_release
-from mesh.istio.hosts import NO_HOST, covers
-from mesh.istio.names import CROSS_NETWORK_GATEWAY, GATEWAY, GATEWAY_PORT, NAMESPACE, NETWORK_LABEL
+from mesh.istio.addresses import PeerAddress
+from mesh.istio.hosts import covers
+from mesh.istio.names import (
+    CROSS_NETWORK_GATEWAY,
+    GATEWAY,
+    GATEWAY_PORT,
+    ISTIOD,
+    NAMESPACE,
+    NETWORK_LABEL,
+    NO_HOST,
+)
 from mesh.live.facts import ClusterFacts, PairFacts
 from mesh.live.inspected import ClusterInspection
 
@@ -27,7 +39,8 @@ def gateway_pending(cluster: ClusterFacts) -> Finding | None:
 
     A fault even while calls are answered: proxies use the last address until their connections end.
     """
-    return gateway_without_address(cluster) if cluster.gateway.service == "LoadBalancer" else None
+    waits = cluster.gateway.service == ServiceType.LOAD_BALANCER
+    return gateway_without_address(cluster) if waits else None
 
 
 def gateway_without_address(cluster: ClusterFacts) -> Finding | None:
@@ -39,11 +52,17 @@ def gateway_without_address(cluster: ClusterFacts) -> Finding | None:
         reason=Reason.GATEWAY_WITHOUT_ADDRESS,
         cluster=target,
         message=f"the Service {GATEWAY} of {target}, type {gateway.service}, has no address for peers",
-        hint=_address_hint(target, gateway.requested),
+        hint=_address_hint(target, gateway.service, gateway.requested),
     )
 
 
-def _address_hint(target: str, requested: str | None) -> str:
+def _address_hint(target: str, kind: str | None, requested: str | None) -> str:
+    if kind != ServiceType.LOAD_BALANCER:
+        return (
+            f"set clusters.{target}.gateway.addresses to those at which peers reach it; without them, "
+            f"peers of a Service of type NodePort use the addresses of type ExternalIP of {target}'s nodes: "
+            "`kubectl get nodes -o wide`"
+        )
     service = f"`kubectl -n {NAMESPACE} describe service {GATEWAY}`"
     if requested is None:
         return f"check that {target} has a load balancer for Services; in {target}, run {service}"
@@ -53,6 +72,44 @@ def _address_hint(target: str, requested: str | None) -> str:
         f"{service}; if istio.values.gateway does not ask for it, somebody else has set it: `kubectl -n "
         f"{NAMESPACE} patch service {GATEWAY} --type=json --patch='{patch}'`"
     )
+
+
+def addresses_not_used(cluster: ClusterFacts) -> Finding | None:
+    """A gateway whose Service has addresses, which peers use instead of those that the stack gives."""
+    gateway = cluster.gateway
+    if not gateway.discovered or gateway.discovered == gateway.addresses:
+        return None
+    return Finding(
+        reason=Reason.GATEWAY_ADDRESSES_NOT_USED,
+        cluster=cluster.name,
+        message=f"peers use {_listed(gateway.discovered)}, from the Service of {cluster.name}'s gateway, and "
+        f"the stack gives {_listed(gateway.addresses)}",
+        hint=f"run `pulumi up`; if that changes nothing, in {cluster.name}, run `kubectl -n {NAMESPACE} "
+        f"label service {GATEWAY} {NETWORK_LABEL}-`, by which its own addresses no longer count",
+    )
+
+
+def addresses_not_told(facts: PairFacts) -> Finding | None:
+    """A gateway whose given addresses the control plane of the caller does not have."""
+    target, caller = facts.target, facts.caller
+    if target.network == caller.network or not target.gateway.given:
+        return None
+    told = caller.told.get(target.network, ())
+    missing = [address for address in target.gateway.addresses if address not in told]
+    if not missing:
+        return None
+    return Finding(
+        reason=Reason.GATEWAY_ADDRESSES_NOT_USED,
+        cluster=caller.name,
+        peer=target.name,
+        message=f"istiod of {caller.name} is not told the address {_listed(missing)} of {target.name}'s "
+        f"gateway; it has {_listed(told) or 'none'} for the network {target.network}",
+        hint=f"run `pulumi up`; if that changes nothing, {put_back_release(caller.name, ISTIOD)}",
+    )
+
+
+def _listed(addresses: Iterable[PeerAddress]) -> str:
+    return ", ".join(map(str, addresses))
 
 
 def not_exposed(cluster: ClusterFacts) -> Finding | None:
@@ -117,16 +174,18 @@ def port_unreachable(facts: PairFacts) -> Finding | None:
     """A gateway that the caller's pod cannot connect to."""
     if facts.path is None or not facts.path.probe:
         return None
-    return unreachable(facts.caller.name, facts.target.name, str(facts.path.probed), facts.path.probe)
+    return unreachable(facts.caller.name, facts.target, str(facts.path.probed), facts.path.probe)
 
 
-def unreachable(caller: str, target: str, address: str, why: str) -> Finding:
-    """A gateway that pods of another cluster cannot connect to at an address."""
+def unreachable(caller: str, target: ClusterFacts, address: str, why: str) -> Finding:
+    """A gateway that pods of another cluster cannot connect to at an address with a port."""
+    port = address.rpartition(":")[2]
+    nat = "; check that what has this address passes the port on" if target.gateway.given else ""
     return Finding(
         reason=Reason.GATEWAY_PORT_UNREACHABLE,
-        cluster=target,
+        cluster=target.name,
         peer=caller,
-        message=f"{caller} cannot connect to {target}'s gateway at {address}: {why}",
-        hint=f"allow TCP port {GATEWAY_PORT}: check firewalls, security groups, network policies and the "
-        "health checks of the load balancer",
+        message=f"{caller} cannot connect to {target.name}'s gateway at {address}: {why}",
+        hint=f"allow TCP port {port}: check firewalls, security groups, network policies and the health "
+        f"checks of the load balancer{nat}",
     )

@@ -84,7 +84,7 @@ def _webhooks(found: Readiness) -> Finding | None:
 
 
 def _addresses(found: Readiness) -> Finding | None:
-    if not found.waiting or found.load_balancer:
+    if not found.waiting or found.load_balancer or not found.balanced:
         return None
     return Finding(
         reason=Reason.NO_LOAD_BALANCER,
@@ -97,7 +97,7 @@ def _addresses(found: Readiness) -> Finding | None:
 
 
 def _unknown_addresses(found: Readiness) -> Finding | None:
-    if found.load_balancer is not None or found.waiting:
+    if found.load_balancer is not None or found.waiting or not found.balanced:
         return None
     return Finding(
         reason=Reason.LOAD_BALANCER_NOT_KNOWN,

@@ -1,19 +1,161 @@
-"""The addresses of an east-west gateway that other networks can use. Pure."""
+"""The addresses at which other networks reach an east-west gateway. Pure.
 
-from collections.abc import Iterable
+The program, its outputs and its checks all take them from here, as istiod takes them from a Service
+(`ConvertService` and `extractGatewaysInner` in `pilot/pkg/serviceregistry/kube` in istio/istio).
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.config.types import ServiceType
+from mesh.istio.names import GATEWAY_PORT, GATEWAY_PORT_LABEL, NETWORK_LABEL, NODE_SELECTOR_ANNOTATION
+from mesh.mappings import Json, as_map, at
+from mesh.plan import remotes
+
+_EXTERNAL = "ExternalIP"
 
 
-def gateway_addresses(
-    ingress: Iterable[tuple[str | None, str | None]], external_ips: Iterable[str]
-) -> tuple[str, ...]:
-    """IP addresses and host names of a Service, each once.
+@dataclass(frozen=True, kw_only=True)
+class PeerAddress:
+    """An IP address or a host name with a port, at which peers connect to a gateway."""
 
-    istiod takes the same ones (`pilot/pkg/serviceregistry/kube/conversion.go` in istio/istio): those that the
-    load balancer has reported, and the Service's external IPs beside them.
+    address: str
+    port: int = GATEWAY_PORT
+
+    def __str__(self) -> str:
+        """The address, with its port where that is another than usual."""
+        return self.address if self.port == GATEWAY_PORT else self.authority
+
+    @property
+    def authority(self) -> str:
+        """Address and port as in a URL."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A node of a cluster: its labels, and the first of its external addresses."""
+
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    address: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayService:
+    """What makes addresses of a Service.
+
+    `ports` has its ports with their node ports, `reported` the IP or host name of each entry that the load
+    balancer has reported.
+    """
+
+    type: str
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    ports: Mapping[int, int | None]
+    reported: Sequence[str] = ()
+    external_ips: Sequence[str] = ()
+
+    @property
+    def by_nodes(self) -> bool:
+        """Whether its addresses are those of nodes."""
+        return self.type == ServiceType.NODE_PORT and NODE_SELECTOR_ANNOTATION in self.annotations
+
+
+def given(cluster: ClusterConfig) -> tuple[PeerAddress, ...]:
+    """The addresses that the stack gives for a cluster's gateway, in place of those of its Service."""
+    return tuple(PeerAddress(address=a.address, port=a.port) for a in cluster.gateway.addresses)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeerGateway:
+    """What another stack says of a cluster's gateway: the network behind it, and its given addresses."""
+
+    network: str
+    addresses: tuple[PeerAddress, ...] = ()
+
+
+def ways(
+    config: StackConfig, cluster: str, peers: Mapping[str, PeerGateway] | None = None
+) -> dict[str, tuple[PeerAddress, ...]]:
+    """The given addresses of gateways that the control plane of a cluster is told, by network.
+
+    All others it finds by itself. Those of its own network it does not need.
 
     Args:
-        ingress: IP and host name of each entry in `status.loadBalancer.ingress`; an entry may have neither.
-        external_ips: the Service's `spec.externalIPs`.
+        config: of the stack.
+        cluster: the name of the cluster that calls.
+        peers: what other stacks say of their clusters, by name.
     """
-    reported = (ip or hostname for ip, hostname in ingress)
-    return tuple(dict.fromkeys(address for address in (*reported, *external_ips) if address))
+    stated = {
+        **(peers or {}),
+        **{n: PeerGateway(network=c.network, addresses=given(c)) for n, c in config.clusters.items()},
+    }
+    found: dict[str, tuple[PeerAddress, ...]] = {}
+    for remote in remotes(config, cluster):
+        gateway = stated.get(remote)
+        if gateway is None or not gateway.addresses or gateway.network == config.clusters[cluster].network:
+            continue
+        both = (*found.get(gateway.network, ()), *gateway.addresses)
+        found[gateway.network] = tuple(dict.fromkeys(both))
+    return found
+
+
+def discovered(service: GatewayService | None, nodes: Iterable[Node] = ()) -> tuple[PeerAddress, ...]:
+    """The addresses that istiod finds for a gateway by its Service, each once.
+
+    A Service without a network's label, or without the gateway's port, has none for it. Those of nodes count
+    where there are no external IPs.
+    """
+    if service is None or NETWORK_LABEL not in service.labels:
+        return ()
+    port = _port(service)
+    if port not in service.ports:
+        return ()
+    found = [*service.reported, *service.external_ips]
+    if service.by_nodes:
+        found = found or [node.address for node in selected(service.annotations, nodes) if node.address]
+        port = service.ports[port] or port
+    return tuple(PeerAddress(address=address, port=port) for address in dict.fromkeys(found) if address)
+
+
+def selected(annotations: Mapping[str, str], nodes: Iterable[Node]) -> tuple[Node, ...]:
+    """The nodes that a Service's annotation selects by their labels; all where it cannot be read."""
+    try:
+        labels = as_map(json.loads(annotations.get(NODE_SELECTOR_ANNOTATION) or "{}")) or {}
+    except ValueError:
+        labels = {}
+    return tuple(node for node in nodes if labels.items() <= node.labels.items())
+
+
+def gateway_service(service: Json) -> GatewayService:
+    """What counts of a Service, as the API server gives it."""
+    ingress: Sequence[Json] = at(service, "status", "loadBalancer", "ingress") or []
+    ports: Sequence[Json] = at(service, "spec", "ports") or []
+    balanced = at(service, "spec", "type") == ServiceType.LOAD_BALANCER
+    return GatewayService(
+        type=str(at(service, "spec", "type")),
+        labels=_texts(at(service, "metadata", "labels")),
+        annotations=_texts(at(service, "metadata", "annotations")),
+        ports={int(port["port"]): port.get("nodePort") for port in ports},
+        reported=[str(e.get("ip") or e.get("hostname") or "") for e in ingress] if balanced else (),
+        external_ips=at(service, "spec", "externalIPs") or (),
+    )
+
+
+def node(document: Json) -> Node:
+    """What counts of a Node, as the API server gives it."""
+    addresses: Sequence[Json] = at(document, "status", "addresses") or []
+    external = (str(a.get("address")) for a in addresses if a.get("type") == _EXTERNAL and a.get("address"))
+    return Node(labels=_texts(at(document, "metadata", "labels")), address=next(external, None))
+
+
+def _port(service: GatewayService) -> int:
+    label = service.labels.get(GATEWAY_PORT_LABEL, "")
+    return int(label) if label.isdecimal() else GATEWAY_PORT
+
+
+def _texts(values: Any) -> dict[str, str]:
+    return {key: str(value) for key, value in (as_map(values) or {}).items()}

@@ -8,6 +8,7 @@ from mesh.config.schema import MeshSection
 from mesh.istio import values
 from mesh.istio.names import BASE, ISTIOD
 from mesh.istio.release import istio_release
+from mesh.istio.values import Ways
 
 
 class ControlPlane(pulumi.ComponentResource):
@@ -27,8 +28,10 @@ class ControlPlane(pulumi.ComponentResource):
         mesh: MeshSection,
         namespace: pulumi.Input[str],
         cacerts: pulumi.Resource | None,
+        ways: Ways | pulumi.Output[Ways],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Declare the control plane; `ways` are those that istiod is told to gateways of other networks."""
         super().__init__("mesh:index:ControlPlane", name, None, opts)
         self.base = istio_release(
             cluster,
@@ -45,7 +48,9 @@ class ControlPlane(pulumi.ComponentResource):
             "istiod",
             name=ISTIOD,
             namespace=namespace,
-            values=values.istiod(cluster, mesh),
+            values=ways.apply(lambda known: values.istiod(cluster, mesh, known))
+            if isinstance(ways, pulumi.Output)
+            else values.istiod(cluster, mesh, ways),
             # istiod needs the definitions of `base`; without `cacerts` at its start it makes its own root.
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[self.base, cacerts] if cacerts else [self.base]

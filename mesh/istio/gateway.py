@@ -1,5 +1,6 @@
 """The east-west gateway, by which other networks reach a cluster's services."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -7,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from mesh.config.resolved import ClusterConfig
 from mesh.istio import values
-from mesh.istio.addresses import gateway_addresses
+from mesh.istio.addresses import GatewayService, Node, discovered, given
 from mesh.istio.control_plane import ControlPlane
 from mesh.istio.names import GATEWAY
 from mesh.istio.release import istio_release
@@ -17,7 +18,7 @@ _ALL_OF_IT = ["metadata", "spec", "status", "__inputs"]
 
 
 class EastWestGateway(pulumi.ComponentResource):
-    """The chart `gateway` as an east-west gateway, and the addresses of its Service.
+    """The chart `gateway` as an east-west gateway, and the addresses that peers use.
 
     What it exposes is declared apart, in `exposure`.
     """
@@ -32,8 +33,10 @@ class EastWestGateway(pulumi.ComponentResource):
         *,
         namespace: pulumi.Input[str],
         control_plane: ControlPlane,
+        nodes: Sequence[Node],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Declare the gateway; `nodes` are those of its cluster, if its addresses are theirs."""
         super().__init__("mesh:index:EastWestGateway", name, None, opts)
         self.release = istio_release(
             cluster,
@@ -44,8 +47,19 @@ class EastWestGateway(pulumi.ComponentResource):
             # The pod's image is filled in by istiod's injector.
             opts=pulumi.ResourceOptions(parent=self, depends_on=control_plane.ready),
         )
+        if cluster.gateway.addresses:
+            addresses = pulumi.Output.from_input([str(address) for address in given(cluster)])
+        else:
+            addresses = self._discovered(f"{name}-service", cluster, namespace, nodes)
+        self.addresses = protected(addresses, cluster.secrets)
+        self.register_outputs({"addresses": self.addresses})
+
+    def _discovered(
+        self, name: str, cluster: ClusterConfig, namespace: pulumi.Input[str], nodes: Sequence[Node]
+    ) -> pulumi.Output[list[str]]:
+        """The addresses that istiod finds by the Service."""
         service = kubernetes.core.v1.Service.get(
-            f"{name}-service",
+            name,
             # The release's ID makes it wait for the release; where that failed, there is no Service to read.
             pulumi.Output.all(namespace, self.release.id).apply(lambda ids: f"{ids[0]}/{GATEWAY}"),
             opts=pulumi.ResourceOptions(
@@ -54,16 +68,30 @@ class EastWestGateway(pulumi.ComponentResource):
                 additional_secret_outputs=_ALL_OF_IT if cluster.secret_values("gateway") else None,
             ),
         )
-        # Nested, because `Output.all` would turn both into plain maps.
-        addresses = service.spec.apply(
-            lambda spec: service.status.apply(lambda status: _addresses(spec, status))
+        # Nested, because `Output.all` would turn them into plain maps.
+        addresses = service.metadata.apply(
+            lambda metadata: service.spec.apply(
+                lambda spec: service.status.apply(
+                    lambda status: [
+                        str(address) for address in discovered(_service(metadata, spec, status), nodes)
+                    ]
+                )
+            )
         )
-        self.addresses = protected(pulumi.Output.unsecret(addresses), cluster.secrets)
-        self.register_outputs({"addresses": self.addresses})
+        return pulumi.Output.unsecret(addresses)
 
 
-def _addresses(spec: Any, status: Any) -> list[str]:
+def _service(metadata: Any, spec: Any, status: Any) -> GatewayService | None:
+    if spec is None:
+        return None  # in a preview
     balancer = status.load_balancer if status else None
     ingress: list[Any] = (balancer.ingress if balancer else None) or []
-    external: list[str] = (spec.external_ips if spec else None) or []
-    return list(gateway_addresses(((entry.ip, entry.hostname) for entry in ingress), external))
+    ports: list[Any] = spec.ports or []
+    return GatewayService(
+        type=spec.type,
+        labels=metadata.labels or {},
+        annotations=metadata.annotations or {},
+        ports={port.port: port.node_port for port in ports},
+        reported=[entry.ip or entry.hostname or "" for entry in ingress],
+        external_ips=spec.external_ips or (),
+    )

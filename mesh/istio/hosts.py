@@ -4,10 +4,8 @@ from collections.abc import Iterable
 from typing import cast
 
 from mesh.config.resolved import ClusterConfig
+from mesh.istio.names import NO_HOST
 from mesh.mappings import Json, as_map, at
-
-NO_HOST = "nothing.invalid"
-"""What is exposed where there is nothing to expose: a Gateway must have a host. `.invalid` is RFC 6761's."""
 
 
 def cluster_domain(cluster: ClusterConfig) -> str:

@@ -22,7 +22,18 @@ GATEWAY = "istio-eastwestgateway"
 GATEWAY_LABEL = "eastwestgateway"
 """Value of the label `istio` that the chart `gateway` derives from the release's name."""
 GATEWAY_PORT = 15443
+"""Port of the gateway's pods for mutual TLS from other networks, and of its Service by default."""
+GATEWAY_PORTS = {"status-port": 15021, "tls": GATEWAY_PORT, "tls-istiod": 15012, "tls-webhook": 15017}
+"""Ports of the Service of an east-west gateway, by the names that the chart `gateway` gives them."""
+GATEWAY_PORT_LABEL = "networking.istio.io/gatewayPort"
+"""Of a gateway's Service: the port for other networks, where that is another one."""
+NODE_SELECTOR_ANNOTATION = "traffic.istio.io/nodeSelector"
+"""Of a gateway's Service of type NodePort: the labels of nodes whose external addresses count, as JSON."""
+NETWORK_VIEW = "ISTIO_META_REQUESTED_NETWORK_VIEW"
+"""Variable of a gateway's proxy: the network whose endpoints alone it is told."""
 CROSS_NETWORK_GATEWAY = "cross-network-gateway"
+NO_HOST = "nothing.invalid"
+"""What is exposed where there is nothing to expose: a Gateway must have a host. `.invalid` is RFC 6761's."""
 
 NETWORK_LABEL = "topology.istio.io/network"
 

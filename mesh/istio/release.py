@@ -8,7 +8,7 @@ from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 
 from mesh.config.resolved import ClusterConfig
 from mesh.istio.charts import chart_source
-from mesh.secret_values import marked
+from mesh.secret_values import marked, protected
 
 # Pulling images on a new node takes minutes; a release that is not ready by then will not be.
 _TIMEOUT_SECONDS = 600
@@ -22,7 +22,7 @@ def istio_release(
     *,
     name: str,
     namespace: pulumi.Input[str],
-    values: Mapping[str, Any],
+    values: Mapping[str, Any] | pulumi.Output[Mapping[str, Any]],
     skip_await: bool = False,
     opts: pulumi.ResourceOptions,
 ) -> Release:
@@ -32,6 +32,8 @@ def istio_release(
     With `skip_await` it is done as soon as the API server has taken everything.
     """
     istio = cluster.istio
+
+    secret = cluster.secret_values(chart)
     source = chart_source(istio.chart_repository, chart)
     return Release(
         f"{cluster.name}-{name}",
@@ -40,7 +42,9 @@ def istio_release(
         repository_opts=RepositoryOptsArgs(repo=source.repository) if source.repository else None,
         version=istio.version,
         namespace=namespace,
-        values=marked(values, cluster.secret_values(chart)),
+        values=values.apply(lambda known: protected(marked(known, secret), cluster.secrets))
+        if isinstance(values, pulumi.Output)
+        else marked(values, secret),
         skip_await=skip_await,
         timeout=_TIMEOUT_SECONDS,
         max_history=_REVISIONS_KEPT,

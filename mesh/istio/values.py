@@ -1,20 +1,38 @@
 """Helm values for Istio's charts: what the program sets, around what the user sets.
 
-Three layers: defaults that a user may change, then the user's values, then what the mesh stands on.
+Three layers: defaults that a user may change, then the user's values, then what the mesh stands on. What the
+section `gateway` says belongs to the last one: it is said once, there or in the values.
 Keys are those of the charts' `values.yaml` (istio/istio, `manifests/charts/`).
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from mesh.config.resolved import ClusterConfig
 from mesh.config.schema import MeshSection
-from mesh.config.types import ReaderRole
+from mesh.config.types import ReaderRole, ServiceType
 from mesh.istio import kubeconfig_folder
-from mesh.istio.names import GATEWAY, GATEWAY_PORT
+from mesh.istio.addresses import PeerAddress
+from mesh.istio.load_balancers import PRESETS
+from mesh.istio.names import (
+    GATEWAY,
+    GATEWAY_LABEL,
+    GATEWAY_PORT,
+    GATEWAY_PORT_LABEL,
+    GATEWAY_PORTS,
+    NETWORK_LABEL,
+    NETWORK_VIEW,
+    NODE_SELECTOR_ANNOTATION,
+)
 from mesh.mappings import as_map, at, deep_merge
 
 Values: TypeAlias = dict[str, Any]
+Ways: TypeAlias = Mapping[str, Sequence[PeerAddress]]
+"""The addresses of gateways by the network behind them."""
+
+_MOST_REPLICAS = 5
+"""`autoscaling.maxReplicas` of the chart `gateway`."""
 
 GATEWAY_METRICS: Mapping[str, str] = {
     "sidecar.istio.io/statsInclusionRegexps": rf"listener\..*_{GATEWAY_PORT}\."
@@ -29,8 +47,14 @@ def base(cluster: ClusterConfig) -> Values:
     return dict(cluster.istio.values.base)
 
 
-def istiod(cluster: ClusterConfig, mesh: MeshSection) -> Values:
-    """Values for the chart `istiod`."""
+def istiod(cluster: ClusterConfig, mesh: MeshSection, ways: Ways | None = None) -> Values:
+    """Values for the chart `istiod`.
+
+    Args:
+        cluster: the one that istiod is for.
+        mesh: that it belongs to.
+        ways: where gateways of other networks are that istiod cannot find by their Services.
+    """
     user = cluster.istio.values.istiod
     values = deep_merge(deep_merge(_istiod_defaults(), user), istiod_identity(cluster, mesh))
     if cluster.exposure.cluster_local:
@@ -43,13 +67,21 @@ def istiod(cluster: ClusterConfig, mesh: MeshSection) -> Values:
     ):
         if ours:
             values[key] = [*(values.get(key) or ()), *ours]
-    return values
+    return deep_merge(values, {"global": {"meshNetworks": mesh_networks(ways)}}) if ways else values
 
 
 def service_settings(cluster: ClusterConfig) -> Sequence[Any]:
     """The user's own `meshConfig.serviceSettings`; empty where they are no list."""
     settings: object = at(cluster.istio.values.istiod, "meshConfig", "serviceSettings")
     return cast(list[Any], settings) if isinstance(settings, list) else []
+
+
+def mesh_networks(ways: Ways) -> Values:
+    """Networks as istiod's configuration of them has them."""
+    return {
+        network: {"gateways": [{"address": a.address, "port": a.port} for a in addresses]}
+        for network, addresses in ways.items()
+    }
 
 
 def environment(cluster: ClusterConfig) -> Mapping[str, str]:
@@ -61,7 +93,7 @@ def environment(cluster: ClusterConfig) -> Mapping[str, str]:
 def gateway(cluster: ClusterConfig) -> Values:
     """Values for the chart `gateway` as an east-west gateway."""
     user = cluster.istio.values.gateway
-    defaults = _gateway_defaults()
+    defaults = deep_merge(_gateway_defaults(), _spread(cluster))
     if cluster.observability.enabled:
         defaults["podAnnotations"] = dict(GATEWAY_METRICS)
     return deep_merge(deep_merge(defaults, user), gateway_identity(cluster))
@@ -109,22 +141,87 @@ def _istiod_defaults() -> Values:
     }
 
 
+def service_type(cluster: ClusterConfig) -> str:
+    """The type of the gateway's Service, whether the section or the values say it."""
+    return str(at(gateway(cluster), "service", "type") or ServiceType.LOAD_BALANCER)
+
+
 def gateway_identity(cluster: ClusterConfig) -> Values:
-    """What the chart `gateway` must be given, whatever the user sets."""
-    return {"name": GATEWAY, "networkGateway": cluster.network}
+    """What the chart `gateway` must be given, whatever the user's values are."""
+    identity: Values = {"name": GATEWAY, **_network(cluster)}
+    service = _service(cluster)
+    identity |= {"service": {**identity.get("service", {}), **service}} if service else {}
+    if (replicas := cluster.gateway.replicas) is not None:
+        # Which of both counts depends on whether the autoscaler is on.
+        identity |= {"replicaCount": replicas, "autoscaling": {"minReplicas": replicas}}
+    if cluster.gateway.network_policy is not None:
+        identity |= {"global": {"networkPolicy": {"enabled": cluster.gateway.network_policy}}}
+    return identity
+
+
+def _network(cluster: ClusterConfig) -> Values:
+    """The network behind the gateway, and the ports to it.
+
+    With `networkGateway`, the chart labels the Service as the way into the network, and fixes its ports. A
+    Service with other ports is labelled otherwise; one whose addresses do not count is not labelled at all,
+    and its pods have their network from the namespace.
+    """
+    gateway = cluster.gateway
+    own_ports = gateway.port != GATEWAY_PORT or gateway.service.node_port is not None
+    if not (gateway.addresses or own_ports):
+        return {"networkGateway": cluster.network}
+    values: Values = {
+        "networkGateway": "",
+        "env": {NETWORK_VIEW: cluster.network},
+        "service": {"ports": _service_ports(gateway.port, gateway.service.node_port)},
+    }
+    if gateway.addresses:
+        return values
+    labels = {NETWORK_LABEL: cluster.network}
+    if gateway.port != GATEWAY_PORT:
+        labels |= {GATEWAY_PORT_LABEL: str(gateway.port)}
+    return {**values, "labels": labels}
+
+
+def _service(cluster: ClusterConfig) -> Values:
+    """What the section says of the Service."""
+    service = cluster.gateway.service
+    annotations = {**(PRESETS[service.preset] if service.preset else {}), **service.annotations}
+    if service.type == ServiceType.NODE_PORT and not cluster.gateway.addresses:
+        # Without it, istiod takes no addresses from the nodes.
+        annotations[NODE_SELECTOR_ANNOTATION] = json.dumps(service.node_selector, sort_keys=True)
+    return {
+        **({"type": service.type.value} if "type" in service.model_fields_set else {}),
+        **({"annotations": annotations} if annotations else {}),
+        **({"loadBalancerSourceRanges": list(service.source_ranges)} if service.source_ranges else {}),
+        **({"ipFamilies": [family.value for family in service.ip_families]} if service.ip_families else {}),
+        **({"ipFamilyPolicy": service.ip_family_policy.value} if service.ip_family_policy else {}),
+    }
+
+
+def _service_ports(port: int, node_port: int | None = None) -> list[Values]:
+    """All ports of the Service, with the one for other networks as it is asked for."""
+    ports: list[Values] = [
+        {
+            "name": name,
+            "port": port if target == GATEWAY_PORT else target,
+            "protocol": "TCP",
+            "targetPort": target,
+        }
+        for name, target in GATEWAY_PORTS.items()
+    ]
+    if node_port is not None:
+        for entry in ports:
+            if entry["targetPort"] == GATEWAY_PORT:
+                entry["nodePort"] = node_port
+    return ports
 
 
 def _gateway_defaults() -> Values:
-    # The chart's NetworkPolicy opens the ports of `service.ports`, which for an east-west gateway are not
-    # the Service's ports (templates/networkpolicy.yaml).
-    ports = {"status-port": 15021, "tls": GATEWAY_PORT, "tls-istiod": 15012, "tls-webhook": 15017}
     return {
-        "service": {
-            "ports": [
-                {"name": name, "port": port, "protocol": "TCP", "targetPort": port}
-                for name, port in ports.items()
-            ]
-        },
+        # The chart's NetworkPolicy opens the ports of `service.ports`, which for an east-west gateway are not
+        # the Service's ports (templates/networkpolicy.yaml).
+        "service": {"ports": _service_ports(GATEWAY_PORT)},
         # Istio's injector gives a gateway a probe every 15 s: refused at the start, it is ready 15 s later.
         # Asked every 2 s it is ready at once, and as before it takes a minute of refusals to be unready.
         "readinessProbe": {
@@ -134,3 +231,29 @@ def _gateway_defaults() -> Values:
             "failureThreshold": 30,
         },
     }
+
+
+def _spread(cluster: ClusterConfig) -> Values:
+    """Several pods on several nodes, of which a drain takes one at a time."""
+    replicas = cluster.gateway.replicas
+    if replicas is None or replicas == 1:
+        return {}
+    values: Values = {
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": key,
+                # A cluster with one node, or one zone, still runs all of them.
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {"istio": GATEWAY_LABEL}},
+                # Else pods that an update is about to end would count.
+                "matchLabelKeys": ["pod-template-hash"],
+            }
+            for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")
+        ]
+    }
+    if replicas > _MOST_REPLICAS:
+        values["autoscaling"] = {"maxReplicas": replicas}
+    if "podDisruptionBudget" not in cluster.istio.values.gateway:  # a budget has one number, not two
+        values["podDisruptionBudget"] = {"maxUnavailable": 1}
+    return values

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from mesh.config.resolved import SecretEntry
+from mesh.istio.addresses import PeerAddress
 from mesh.pki.client_certificate import ClientCertificate
 
 
@@ -203,15 +204,19 @@ class RemoteSecret:
 
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
-    """The east-west gateway: its pods, the addresses of its Service, and whether it exposes services.
+    """The east-west gateway: its pods, its addresses, and whether it exposes services.
 
+    `addresses` are those that peers use as the stack has it, and `given` is whether the stack gives them;
+    `discovered` are those that istiod finds by the Service.
     `service` is the Service's type, such as `LoadBalancer`, and None where the Service does not exist;
     `requested` is the address that it asks the load balancer for. `hosts` are those of the Istio Gateways
     that pass TLS through on the gateway's port, and `own_hosts` those of the stack's own among them.
     """
 
     workload: Workload = Workload()
-    addresses: tuple[str, ...] = ()
+    addresses: tuple[PeerAddress, ...] = ()
+    given: bool = False
+    discovered: tuple[PeerAddress, ...] = ()
     service: str | None = None
     requested: str | None = None
     hosts: tuple[str, ...] = ()
@@ -243,7 +248,8 @@ class ClusterFacts:
     the mesh configuration in istiod's ConfigMap, and those that its pods have loaded, by where each is;
     `mesh_config` is what the stack has of it. `written_secrets` has, by remote cluster, the Secret that
     something else writes in place of a remote secret, with its kubeconfig by the cluster that istiod takes it
-    for, or none where it lacks the key.
+    for, or none where it lacks the key. `told` are the addresses of gateways of other networks in that
+    ConfigMap, by network.
     """
 
     name: str
@@ -257,6 +263,7 @@ class ClusterFacts:
     remotes: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     mesh_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     mesh_configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    told: Mapping[str, tuple[PeerAddress, ...]] = field(default_factory=dict[str, tuple[PeerAddress, ...]])
     gateway: Gateway = Gateway()
     trust: ObservedTrust = ObservedTrust()
     remote_secrets: tuple[RemoteSecret, ...] = ()

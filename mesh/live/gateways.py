@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
-from mesh.istio.addresses import gateway_addresses
+from mesh.config.resolved import Connection
+from mesh.istio.addresses import Node, PeerAddress, discovered, gateway_service, node
 from mesh.istio.names import CROSS_NETWORK_GATEWAY, GATEWAY, GATEWAY_LABEL, GATEWAY_PORT, NAMESPACE
+from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.facts import Gateway
 from mesh.live.istio_system import SYSTEM
 from mesh.live.kubernetes_api import KubernetesApi
@@ -13,25 +15,41 @@ from mesh.mappings import Json, at
 _GATEWAYS = f"/apis/networking.istio.io/v1/namespaces/{NAMESPACE}/gateways"
 
 
-def read_gateway(api: KubernetesApi) -> Gateway:
-    """The gateway's Service and pods, and the Istio Gateways beside it."""
-    service = api.find(f"{SYSTEM}/services/{GATEWAY}")
-    ingress: Sequence[Json] = at(service, "status", "loadBalancer", "ingress") or []
+def read_gateway(api: KubernetesApi, given: tuple[PeerAddress, ...] = ()) -> Gateway:
+    """The gateway's Service and pods, and the Istio Gateways beside it.
+
+    `given` are the addresses that the stack gives in place of those of the Service.
+    """
+    document = api.find(f"{SYSTEM}/services/{GATEWAY}")
+    service = gateway_service(document) if document else None
     pods = read_gateway_pods(api)
     hosts = {
         str(gateway["metadata"]["name"]): tuple(_passed_through(gateway)) for gateway in api.list(_GATEWAYS)
     }
+    found = discovered(service, read_nodes(api) if service and service.by_nodes else ())
     return Gateway(
-        service=at(service, "spec", "type"),
-        requested=at(service, "spec", "loadBalancerIP"),
+        service=service.type if service else None,
+        requested=at(document, "spec", "loadBalancerIP"),
         workload=workload(pods),
-        addresses=gateway_addresses(
-            ((entry.get("ip"), entry.get("hostname")) for entry in ingress),
-            at(service, "spec", "externalIPs") or (),
-        ),
         hosts=tuple(host for of_one in hosts.values() for host in of_one),
         own_hosts=hosts.get(CROSS_NETWORK_GATEWAY, ()),
+        addresses=given or found,
+        given=bool(given),
+        discovered=found,
     )
+
+
+def read_nodes(api: KubernetesApi) -> tuple[Node, ...]:
+    """What may make addresses of a gateway of the nodes."""
+    return tuple(node(document) for document in api.list("/api/v1/nodes"))
+
+
+def read_nodes_of(connection: Connection) -> tuple[Node, ...] | None:
+    """The same of a cluster to connect to; None where it gives no answer, or refuses this one."""
+    try:
+        return read_nodes(KubernetesApi.connect(connection))
+    except (RefusedError, UnreachableError):
+        return None
 
 
 def read_gateway_pods(api: KubernetesApi) -> Sequence[Json]:

@@ -138,7 +138,8 @@ class Readiness:
     its clock is ahead of this machine's. `denied` has what the user may not create, such as `namespaces`.
     `nodes` counts the nodes that are ready and take pods. `pods_unreachable` says why the API server cannot
     connect to pods. `waiting` has the Services that have waited for a load balancer's address for more than a
-    minute; `load_balancer` is whether one has an address, None where that is not known.
+    minute; `load_balancer` is whether one has an address, None where that is not known, and `balanced`
+    whether the gateway needs it.
     """
 
     name: str
@@ -152,3 +153,4 @@ class Readiness:
     pods_unreachable: str | None = None
     waiting: tuple[str, ...] = ()
     load_balancer: bool | None = None
+    balanced: bool = True

@@ -9,7 +9,6 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio.hosts import covers, exposed_hosts, service_host
 from mesh.istio.names import (
     GATEWAY_LABEL,
-    GATEWAY_PORT,
     ISTIOD_CONTAINER,
     NAMESPACE,
     NETWORK_LABEL,
@@ -212,9 +211,12 @@ def _remote_networks(api: KubernetesApi) -> Iterable[tuple[str, str]]:
 
 
 def _targets(target: ClusterInspection) -> tuple[Target, ...]:
-    """The addresses of a cluster's gateway; none while nothing is exposed, as istiod opens no port then."""
+    """The addresses of a cluster's gateway, as peers use them.
+
+    There are none while nothing is exposed, as istiod opens no port then.
+    """
     addresses = target.facts.gateway.addresses if target.passes else ()
-    return tuple(Target(address=_with_port(address, GATEWAY_PORT)) for address in addresses)
+    return tuple(Target(address=address.authority) for address in addresses)
 
 
 def _services(target: ClusterInspection) -> dict[str, Service]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.istio.addresses import given
 from mesh.istio.hosts import cluster_domain, selected_hosts
 from mesh.istio.kubeconfig_folder import written_by_others
 from mesh.istio.names import remote_secret_name
@@ -29,6 +30,7 @@ from mesh.live.istio_system import (
     read_mesh_configs,
     read_remote_secrets,
     read_sync_statuses,
+    read_told_gateways,
     read_trust,
     read_written_secrets,
 )
@@ -150,7 +152,8 @@ def _read(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFacts:
             istiod=workload(control_plane),
             remotes=read_sync_statuses(api, control_plane),
             mesh_configs=read_mesh_configs(api, control_plane),
-            gateway=read_gateway(api),
+            told=read_told_gateways(api),
+            gateway=read_gateway(api, given(cluster)),
             trust=read_trust(api),
             remote_secrets=read_remote_secrets(api),
             written_secrets=read_written_secrets(api, written_by_others(cluster)),

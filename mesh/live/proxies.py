@@ -10,7 +10,8 @@ from typing import cast
 
 from cryptography import x509
 
-from mesh.istio.names import GATEWAY_PORT, PROXY_CONTAINER
+from mesh.istio.addresses import PeerAddress
+from mesh.istio.names import PROXY_CONTAINER
 from mesh.live.concurrent import for_each
 from mesh.live.facts import PathFacts
 from mesh.live.kubernetes_api import ExecError, KubernetesApi
@@ -65,7 +66,7 @@ def count_issuers(api: KubernetesApi) -> Counter[tuple[str, str]]:
 
 
 def read_path(
-    api: KubernetesApi, namespace: str, pod: str, *, service: str, port: int, gateways: Iterable[str]
+    api: KubernetesApi, namespace: str, pod: str, *, service: str, port: int, gateways: Iterable[PeerAddress]
 ) -> PathFacts:
     """How a pod's proxy reaches a service, and whether it can connect to the first of some gateways.
 
@@ -84,10 +85,8 @@ def read_path(
         address = next(iter(gateways), None)
         if address is None:
             return PathFacts(endpoints=endpoints)
-        host = f"[{address}]" if ":" in address else address
-        probed = f"{host}:{GATEWAY_PORT}"
-        output = probe(api, namespace, pod, probed)
-        return PathFacts(endpoints=endpoints, probed=probed, probe=connection_failure(output))
+        output = probe(api, namespace, pod, address.authority)
+        return PathFacts(endpoints=endpoints, probed=address.authority, probe=connection_failure(output))
     except ExecError as error:
         return PathFacts(problem=str(error))
 

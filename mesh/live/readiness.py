@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.config.types import ServiceType
 from mesh.istio.names import NAMESPACE
+from mesh.istio.values import service_type
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.concurrent import for_each
 from mesh.live.inspected import Readiness
@@ -58,6 +60,7 @@ def _cluster(cluster: ClusterConfig) -> Readiness:
             pods_unreachable=_pods_unreachable(api, pods),
             waiting=tuple(_waiting(services)),
             load_balancer=_load_balancer(services, nodes),
+            balanced=service_type(cluster) == ServiceType.LOAD_BALANCER,
         )
     except UnreachableError as error:
         return Readiness(name=cluster.name, unreachable=str(error))

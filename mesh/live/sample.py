@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+from mesh.istio.addresses import PeerAddress
 from mesh.istio.names import PROXY_CONTAINER
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.facts import Answers, PathFacts, Sample
@@ -71,7 +72,9 @@ def parse_call(line: str) -> tuple[str | None, str]:
     return None, reason if status in ("", "000") else f"HTTP {status}: {reason}"
 
 
-def read_sample_path(api: KubernetesApi, client_pod: str | None, gateways: tuple[str, ...]) -> PathFacts:
+def read_sample_path(
+    api: KubernetesApi, client_pod: str | None, gateways: tuple[PeerAddress, ...]
+) -> PathFacts:
     """How the client's proxy reaches the sample, and whether it can connect to another cluster's gateway."""
     if client_pod is None:
         return PathFacts(problem="no client pod is ready")

@@ -14,7 +14,7 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import ReaderRole
 from mesh.helm.charts import Render, renderer
 from mesh.helm.errors import ChartMissingError, ChartRefusedError, ChartUnavailableError
-from mesh.istio import values
+from mesh.istio import addresses, values
 from mesh.istio.names import BASE, GATEWAY, ISTIOD
 from mesh.mappings import Json, as_map
 from mesh.preflight.rendered import Expected, Fault, cluster_domain, exposes, faults
@@ -51,9 +51,12 @@ def problems(config: StackConfig, render: Render) -> Iterator[Problem]:
     found: dict[str, _Judgement] = {}
     domains: dict[str, str] = {}
     for cluster in config.online.values():
+        ways = addresses.ways(config, cluster.name)
         alike = repr(
             (
                 cluster.istio,
+                cluster.gateway,
+                ways,
                 cluster.reader.role,
                 cluster.kubeconfig is None,
                 cluster.exposure.cluster_local,
@@ -94,6 +97,7 @@ class _Judgement:
 
 
 def _judge(config: StackConfig, cluster: ClusterConfig, render: Render) -> _Judgement:
+    ways = addresses.ways(config, cluster.name)
     expected = Expected(
         cluster=cluster.name,
         network=cluster.network,
@@ -102,8 +106,12 @@ def _judge(config: StackConfig, cluster: ClusterConfig, render: Render) -> _Judg
         reader=cluster.kubeconfig is None,
         reader_role=cluster.reader.role == ReaderRole.CHART,
         kubeconfig_folder=frozenset(cluster.kubeconfig_folder),
+        given=bool(cluster.gateway.addresses),
+        port=cluster.gateway.port,
+        network_policy=bool(cluster.gateway.network_policy),
+        ways=ways,
     )
-    istiod = _Chart(name="istiod", release=ISTIOD, values=lambda c: values.istiod(c, config.mesh))
+    istiod = _Chart(name="istiod", release=ISTIOD, values=lambda c: values.istiod(c, config.mesh, ways))
     charts = (
         _Chart(name="base", release=BASE, values=values.base),
         istiod,

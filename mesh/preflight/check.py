@@ -13,6 +13,7 @@ import pulumi
 
 from mesh.config.problems import Problem, summary
 from mesh.config.resolved import StackConfig
+from mesh.istio.addresses import Node
 from mesh.pki.certificates import join, parse_readable
 from mesh.preflight import charts, encryption
 from mesh.preflight.look import look
@@ -29,13 +30,14 @@ class Observed:
     `certificates` are those that the clusters sign with now, as PEM by the cluster's name, each with its
     chain after it; `kept` has the logical names of the namespaces that were there before the stack, and
     `recorded` the resources in its state. `labelled` are the hosts of the Services that clusters expose by
-    their labels, by the cluster's name.
+    their labels, and `nodes` those of the clusters whose gateway has their addresses, by the cluster's name.
     """
 
     certificates: Mapping[str, str]
     kept: Set[str]
     recorded: Sequence[RecordedResource]
     labelled: Mapping[str, Sequence[str]]
+    nodes: Mapping[str, Sequence[Node]]
 
 
 def preflight(config: StackConfig) -> Observed:
@@ -83,6 +85,7 @@ def preflight(config: StackConfig) -> Observed:
         recorded=found.recorded.resources,
         kept=found.kept,
         labelled=found.labelled,
+        nodes=found.nodes,
     )
 
 

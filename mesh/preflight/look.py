@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import StackConfig
-from mesh.live import istio_system, objects, peers, services
+from mesh.istio.addresses import Node
+from mesh.live import gateways, istio_system, objects, peers, services
 from mesh.live.concurrent import for_each
 from mesh.live.facts import ObservedCluster, PeerAccess, Way
 from mesh.plan import read_by_others
@@ -17,6 +18,7 @@ from mesh.preflight import (
     exposure,
     identity,
     inventory,
+    nodes,
     ownership,
     transitions,
 )
@@ -29,7 +31,8 @@ class Look:
 
     `by_peers` is what peers would find at each API server that answers, `kept` the logical names of the
     namespaces that were there before the stack, and `labelled` the hosts of the Services that clusters
-    expose by their labels.
+    expose by their labels. `nodes` are those of the clusters whose gateway has their addresses, as far as
+    they can be read.
     """
 
     clusters: Mapping[str, ObservedCluster]
@@ -37,6 +40,7 @@ class Look:
     recorded: RecordedState
     kept: frozenset[str]
     labelled: Mapping[str, Sequence[str]]
+    nodes: Mapping[str, Sequence[Node]]
     problems: Sequence[Problem]
     warnings: Sequence[str]
 
@@ -80,6 +84,11 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
         ],
         lambda name: objects.find_objects(config.clusters[name].connection, definitions.ADDRESSES),
     )
+    read = for_each(
+        [name for name in nodes.used(config) if name in open_to_us and not open_to_us[name].unreachable],
+        lambda name: gateways.read_nodes_of(config.clusters[name].connection),
+    )
+    known = {name: found for name, found in read.items() if found is not None}
     there = {name: found.by_address for name, found in looked_for.items()}
     return Look(
         clusters=clusters,
@@ -87,6 +96,7 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
         recorded=recorded,
         labelled=exposure.hosts(config, labelled, recorded),
         kept=recorded.kept.union(*(ownership.adopted(missing[name], there[name]) for name in there)),
+        nodes=known,
         problems=(
             *access.problems(clusters),
             *access.peer_problems(config, by_peers),
@@ -100,6 +110,7 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
                 for p in ownership.foreign(config.clusters[name], missing[name], there[name])
             ),
             *definitions.problems(config, operators),
+            *nodes.problems(config, known),
             *identity.problems(config, members),
             *transitions.problems(config, members, recorded, datetime.now(UTC)),
         ),

@@ -7,11 +7,12 @@ the value that causes it can be found by leaving values out.
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import yaml
 
+from mesh.istio.addresses import PeerAddress
 from mesh.istio.kubeconfig_folder import VARIABLE
 from mesh.istio.mesh_config import mistakes
 from mesh.istio.names import (
@@ -20,15 +21,19 @@ from mesh.istio.names import (
     GATEWAY,
     GATEWAY_LABEL,
     GATEWAY_PORT,
+    GATEWAY_PORT_LABEL,
     INJECTOR,
     ISTIOD,
     ISTIOD_CONTAINER,
     MESH_CONFIG,
     NAMESPACE,
     NETWORK_LABEL,
+    NETWORK_VIEW,
+    NODE_SELECTOR_ANNOTATION,
     PROXY_CONTAINER,
     READER_ACCOUNT,
 )
+from mesh.istio.values import Ways, mesh_networks
 from mesh.mappings import Json, as_map, at
 from mesh.preflight.manifests import (
     CONTROLLERS,
@@ -43,8 +48,6 @@ from mesh.preflight.manifests import (
 )
 
 _REVISION_LABEL = "istio.io/rev"
-_PORT_LABEL = "networking.istio.io/gatewayPort"
-_NODES_ANNOTATION = "traffic.istio.io/nodeSelector"
 _DEFAULT_REVISION = "default"
 _ISTIOD_PORTS = (15012, 443)
 
@@ -55,7 +58,9 @@ class Expected:
 
     `reader` is whether the chart makes the account by which others read the cluster, `reader_role` whether it
     makes its role too. `kubeconfig_folder` are the clusters whose kubeconfigs istiod reads from its folder,
-    none where it reads remote secrets.
+    none where it reads remote secrets. `given` is whether the stack gives the gateway's addresses, so that
+    the Service must yield none, `port` the Service's port for other networks, and `network_policy` whether
+    there must be one. `ways` are the addresses of other gateways that istiod must be told.
     """
 
     cluster: str
@@ -65,6 +70,10 @@ class Expected:
     reader: bool = True
     reader_role: bool = True
     kubeconfig_folder: frozenset[str] = frozenset()
+    given: bool = False
+    port: int = GATEWAY_PORT
+    network_policy: bool = False
+    ways: Ways = field(default_factory=dict[str, Sequence[PeerAddress]])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +245,20 @@ def _mesh_config(manifests: Manifests, expected: Expected) -> str | None:
     return _discovered(document, expected)
 
 
+def _mesh_networks(manifests: Manifests, expected: Expected) -> str | None:
+    """Whether istiod is told the addresses of gateways that it cannot find by their Services."""
+    text = at(find(manifests, "ConfigMap", MESH_CONFIG, NAMESPACE), "data", "meshNetworks")
+    try:
+        told = as_map(at(as_map(yaml.safe_load(str(text or ""))), "networks")) or {}
+    except yaml.YAMLError:
+        return f"makes networks in the ConfigMap {MESH_CONFIG} that are not valid YAML"
+    for network, required in mesh_networks(expected.ways).items():
+        if at(told, network, "gateways") != required["gateways"]:
+            addresses = ", ".join(map(str, expected.ways[network]))
+            return f"keeps the gateways of the network {network} from istiod; expected {addresses}"
+    return None
+
+
 def _both(document: Json, *names: str) -> list[object]:
     """The values of a setting under both of the names that it has in protobuf's JSON."""
     return [document[name] for name in names if name in document]
@@ -335,45 +358,56 @@ def _gateway_label(manifests: Manifests, _: Expected) -> str | None:
 def _gateway_network(manifests: Manifests, expected: Expected) -> str | None:
     pod = template(_gateway(manifests))
     variables = environment(container(pod, PROXY_CONTAINER))
-    service = find(manifests, "Service", GATEWAY, NAMESPACE) or {}
+    service = find(manifests, "Service", GATEWAY, NAMESPACE)
+    # Pods without the label have their network from the namespace.
+    of_pods = labels(pod).get(NETWORK_LABEL, expected.network if expected.given else None)
+    of_service = expected.network if expected.given or service is None else labels(service).get(NETWORK_LABEL)
     for what, given in (
-        (f"label {NETWORK_LABEL} of the gateway's Service", labels(service).get(NETWORK_LABEL)),
-        (f"label {NETWORK_LABEL} of the gateway's pods", labels(pod).get(NETWORK_LABEL)),
-        ("ISTIO_META_REQUESTED_NETWORK_VIEW", variables.get("ISTIO_META_REQUESTED_NETWORK_VIEW")),
+        (f"label {NETWORK_LABEL} of the gateway's Service", of_service),
+        (f"label {NETWORK_LABEL} of the gateway's pods", of_pods),
+        (NETWORK_VIEW, variables.get(NETWORK_VIEW)),
         ("ISTIO_META_NETWORK", variables.get("ISTIO_META_NETWORK", expected.network)),
     ):
-        if given != expected.network and (service or "Service" not in what):
+        if given != expected.network:
             return f"makes {what} {given!r}; expected the cluster's network, {expected.network!r}"
     return None
 
 
-def _gateway_service(manifests: Manifests, _: Expected) -> str | None:
+def _gateway_service(manifests: Manifests, expected: Expected) -> str | None:
     """Whether peers get an address, and reach the pods by it."""
     service = find(manifests, "Service", GATEWAY, NAMESPACE)
     if service is None:
         return f"leaves the gateway without the Service {GATEWAY}: peers would get no address"
+    if not selects(at(service, "spec", "selector"), template(_gateway(manifests))):
+        return "makes the gateway's Service select other pods than the gateway's"
+    if expected.given:
+        if NETWORK_LABEL not in labels(service):
+            return None
+        return (
+            f"gives the gateway's Service the label {NETWORK_LABEL}, by which peers would use its addresses "
+            "and never those in gateway.addresses"
+        )
     kind = at(service, "spec", "type")
     if kind != "LoadBalancer" and not at(service, "spec", "externalIPs"):
         if kind != "NodePort":
             return (
                 f"makes the gateway's Service a {kind}, which gives peers no address; expected LoadBalancer"
             )
-        if _NODES_ANNOTATION not in annotations(service):
+        if NODE_SELECTOR_ANNOTATION not in annotations(service):
             return (
-                f"makes the gateway's Service a NodePort without the annotation {_NODES_ANNOTATION}, which "
-                'gives peers no address; expected LoadBalancer, or the annotation with "{}" for all nodes'
+                f"makes the gateway's Service a NodePort without the annotation {NODE_SELECTOR_ANNOTATION}, "
+                "which gives peers no address; expected LoadBalancer, or gateway.service.type: NodePort "
+                "instead"
             )
-    if not selects(at(service, "spec", "selector"), template(_gateway(manifests))):
-        return "makes the gateway's Service select other pods than the gateway's"
     return None
 
 
-def _gateway_port(manifests: Manifests, _: Expected) -> str | None:
+def _gateway_port(manifests: Manifests, expected: Expected) -> str | None:
     """Whether the port that peers call leads to the one that the Gateway opens."""
     service = find(manifests, "Service", GATEWAY, NAMESPACE)
     if service is None:
         return None
-    called = str(labels(service).get(_PORT_LABEL, GATEWAY_PORT))
+    called = str(expected.port if expected.given else labels(service).get(GATEWAY_PORT_LABEL, GATEWAY_PORT))
     ports: Sequence[Json] = at(service, "spec", "ports") or []
     for port in ports:
         if str(port.get("port")) == called and port.get("protocol", "TCP") == "TCP":
@@ -384,10 +418,13 @@ def _gateway_port(manifests: Manifests, _: Expected) -> str | None:
     return f"closes port {called} of the gateway's Service, which peers call"
 
 
-def _gateway_policy(manifests: Manifests, _: Expected) -> str | None:
+def _gateway_policy(manifests: Manifests, expected: Expected) -> str | None:
     """Whether network policies let the other clusters in."""
     pod = template(_gateway(manifests))
-    for policy in (m for m in manifests if m.get("kind") == "NetworkPolicy"):
+    policies = [m for m in manifests if m.get("kind") == "NetworkPolicy"]
+    if expected.network_policy and not policies:
+        return "makes no NetworkPolicy for the gateway, and gateway.networkPolicy asks for one"
+    for policy in policies:
         if not selects(at(policy, "spec", "podSelector", "matchLabels"), pod):
             continue
         rules: Sequence[Json] = at(policy, "spec", "ingress") or []
@@ -428,6 +465,7 @@ _CHECKS: Mapping[str, tuple[Check, ...]] = {
         _remote_clusters,
         _signs,
         _mesh_config,
+        _mesh_networks,
         _injection,
         _reader_role,
     ),

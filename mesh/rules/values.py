@@ -12,16 +12,28 @@ from mesh.istio.values import gateway_identity, istiod_identity
 from mesh.mappings import as_map, leaves
 
 _FORBIDDEN_ROOT = "_internal_defaults_do_not_set"
+# By the beginning of a path, the longest that there is.
 _INSTEAD = {
-    "global.meshID": "or change mesh.id",
-    "global.multiCluster.clusterName": "or change the cluster's name in clusters",
-    "global.network": "or change the cluster's network",
-    "meshConfig.trustDomain": "or change mesh.trustDomain",
-    "global.enableReaderRBAC": "or change reader.role",
-    "env.PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER": "or change reader.role",
-    "env.PILOT_MULTICLUSTER_KUBECONFIG_PATH": "because istiod reads the kubeconfigs of other clusters there",
-    "name": "because peers find the gateway by this name",
-    "networkGateway": "or change the cluster's network",
+    "istiod.global.meshID": "or change mesh.id",
+    "istiod.global.multiCluster.clusterName": "or change the cluster's name in clusters",
+    "istiod.global.network": "or change the cluster's network",
+    "istiod.meshConfig.trustDomain": "or change mesh.trustDomain",
+    "istiod.global.enableReaderRBAC": "or change reader.role",
+    "istiod.env.PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER": "or change reader.role",
+    "istiod.env.PILOT_MULTICLUSTER_KUBECONFIG_PATH": "because istiod reads other kubeconfigs there",
+    "gateway.name": "because peers find the gateway by this name",
+    "gateway.networkGateway": "or change the cluster's network",
+    "gateway.env": "or change the cluster's network",
+    "gateway.labels": "or change gateway.port and the cluster's network",
+    "gateway.service.type": "or change gateway.service.type",
+    "gateway.service.annotations": "or change gateway.service",
+    "gateway.service.loadBalancerSourceRanges": "or change gateway.service.sourceRanges",
+    "gateway.service.ipFamilies": "or change gateway.service.ipFamilies",
+    "gateway.service.ipFamilyPolicy": "or change gateway.service.ipFamilyPolicy",
+    "gateway.service.ports": "because gateway.port and gateway.service.nodePort make it",
+    "gateway.replicaCount": "or change gateway.replicas",
+    "gateway.autoscaling": "or change gateway.replicas",
+    "gateway.global": "or change gateway.networkPolicy",
 }
 
 
@@ -45,11 +57,9 @@ def _conflicts(config: StackConfig, cluster: ClusterConfig) -> Iterator[tuple[st
                 f"{chart}.{_FORBIDDEN_ROOT}",
                 "is reserved for the chart itself; set the keys below it at the top level instead",
             )
-        for path, required in leaves(identity):
-            given = _at(values, path.split("."))
-            if given is not None and given != required:
-                message = f"must be {required!r} in this mesh; leave it out, {_INSTEAD[path]}"
-                yield f"{chart}.{path}", message
+        for path, required in _differing(values, identity, (chart,)):
+            message = f"must be {required!r} in this mesh; leave it out, {_instead(path)}"
+            yield ".".join(path), message
 
 
 def _mesh_config(cluster: ClusterConfig, *, secret: bool) -> Iterator[Problem]:
@@ -63,13 +73,23 @@ def _mesh_config(cluster: ClusterConfig, *, secret: bool) -> Iterator[Problem]:
         yield Problem(path=f"{cluster.path(name)}{bracket}{rest}", message=mistake.message + consequence)
 
 
-def _at(values: Mapping[str, Any], path: list[str]) -> Any:
-    current: Any = values
-    for key in path:
-        inner = as_map(current)
-        if inner is None:
-            return current  # something else stands where a map belongs: it would replace the map
-        current = inner.get(key)
-        if current is None:
-            return None
-    return current
+def _differing(
+    values: Mapping[str, Any], required: Mapping[str, Any], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The paths at which values have something else than what is required there."""
+    for key, wanted in required.items():
+        given, place = values.get(key), (*path, key)
+        if given is None:
+            continue
+        wanted_map, given_map = as_map(wanted), as_map(given)
+        if wanted_map is not None and given_map is not None:
+            yield from _differing(given_map, wanted_map, place)
+        elif wanted_map is not None:  # something else stands where a map belongs: it would replace the map
+            yield from (((*place, leaf), value) for leaf, value in leaves(wanted_map))
+        elif given != wanted:
+            yield place, wanted
+
+
+def _instead(path: tuple[str, ...]) -> str:
+    beginnings = (".".join(path[:size]) for size in range(len(path), 0, -1))
+    return next(_INSTEAD[begin] for begin in beginnings if begin in _INSTEAD)

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from mesh.config.problems import Problem
-from mesh.config.resolved import StackConfig
+from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.istio.addresses import given
 from mesh.pki.rotation import plan_roots
 
 OUTPUT = "shared"
@@ -45,12 +46,25 @@ class StatedRoot(_Part):
     expires: str
 
 
+class StatedAddress(_Part):
+    """An address of a cluster's gateway that peers are told; `secret` is whether the stack has it as one."""
+
+    address: str
+    port: int
+    secret: bool = False
+
+
 class StatedCluster(_Part):
-    """A cluster of the stack, and the kubeconfig by which peers read it; some may have one of their own."""
+    """A cluster of the stack, and the kubeconfig by which peers read it; some may have one of their own.
+
+    `gateway_addresses` are those that peers cannot find by the gateway's Service. Output of earlier programs
+    has none.
+    """
 
     network: str
     kubeconfig: str = Field(repr=False)
     kubeconfigs_from: Mapping[str, str] = Field(default={}, repr=False)
+    gateway_addresses: tuple[StatedAddress, ...] = ()
 
     def kubeconfig_for(self, reader: str) -> str:
         """The kubeconfig for one reading cluster."""
@@ -81,9 +95,18 @@ def identity(config: StackConfig) -> dict[str, Any]:
     }
 
 
+def gateway(cluster: ClusterConfig) -> dict[str, Any]:
+    """How a cluster's entry says where its gateway is; addresses are in it only where they are given."""
+    stated = [
+        StatedAddress(address=a.address, port=a.port, secret=cluster.secrets.shown_in(a.address)).model_dump()
+        for a in given(cluster)
+    ]
+    return {"network": cluster.network, **({"gatewayAddresses": stated} if stated else {})}
+
+
 def stated(config: StackConfig) -> Contract:
     """What a stack's configuration says of its output; keys, certificates and kubeconfigs are left out."""
-    clusters = {n: StatedCluster(network=c.network, kubeconfig="") for n, c in config.clusters.items()}
+    clusters = {name: {**gateway(c), "kubeconfig": ""} for name, c in config.clusters.items()}
     return Contract.model_validate({**identity(config), "roots": {}, "clusters": clusters})
 
 

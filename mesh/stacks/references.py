@@ -8,10 +8,11 @@ import pulumi
 
 from mesh.config.resolved import ClusterConfig, StackConfig, StackOutput
 from mesh.discovery.remote_secret import RemoteCluster
+from mesh.istio.addresses import PeerAddress, PeerGateway
 from mesh.kubeconfig.accepted import refusals
 from mesh.mappings import as_map
 from mesh.stacks import contract
-from mesh.stacks.contract import Contract
+from mesh.stacks.contract import Contract, StatedCluster
 from mesh.trust.certificate_authority import CertificateAuthority
 
 
@@ -89,6 +90,25 @@ class StackReferences:
             name=name, kubeconfigs=pulumi.Output.secret(self._contracts[stack].apply(kubeconfigs))
         )
 
+    @property
+    def gateways(self) -> pulumi.Output[dict[str, PeerGateway]]:
+        """What the other stacks say of their clusters' gateways, by the name of each peer."""
+        peers = self._config.peers
+
+        def gateways(found: Mapping[str, Contract | None]) -> pulumi.Output[dict[str, PeerGateway]]:
+            stated: dict[str, StatedCluster] = {}
+            for name, stack in peers.items():
+                contract_ = found[stack]
+                if contract_ is not None and name in contract_.clusters:
+                    stated[name] = contract_.clusters[name]
+            known = {name: _gateway(cluster) for name, cluster in stated.items()}
+            secret = any(a.secret for cluster in stated.values() for a in cluster.gateway_addresses)
+            return pulumi.Output.secret(known) if secret else pulumi.Output.from_input(known)
+
+        # The output of another stack is a secret as a whole, and no address is one that is none there.
+        contracts = {stack: pulumi.Output.unsecret(self._contracts[stack]) for stack in peers.values()}
+        return pulumi.Output.all(**contracts).apply(gateways)
+
     def _read(self, stack: str) -> pulumi.Output[Contract | None]:
         def parsed(output: Mapping[str, Any] | None) -> Contract | None:
             if output is None:
@@ -102,3 +122,8 @@ class StackReferences:
             return found
 
         return self._references[stack].get_output(contract.OUTPUT).apply(parsed)
+
+
+def _gateway(cluster: StatedCluster) -> PeerGateway:
+    addresses = tuple(PeerAddress(address=a.address, port=a.port) for a in cluster.gateway_addresses)
+    return PeerGateway(network=cluster.network, addresses=addresses)

@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from mesh.istio.names import GATEWAY as EAST_WEST
-from mesh.istio.names import GATEWAY_LABEL, GATEWAY_PORT
+from mesh.istio.names import GATEWAY_LABEL, GATEWAY_PORT, NO_HOST
 from mesh.mappings import as_map, at
 from policy.resources import GATEWAY, RELEASE, SERVICE, Resource, Violation
 
@@ -36,7 +36,7 @@ def expose_only(resource: Resource, settings: Mapping[str, Any]) -> Iterator[str
             )
         elif east_west:
             for host in at(server, "hosts") or ():
-                if not any(_covers(wide, str(host)) for wide in allowed):
+                if host != NO_HOST and not any(_covers(wide, str(host)) for wide in allowed):
                     yield f"it exposes {host}; expected only what `hosts` allows: {', '.join(allowed)}"
 
 

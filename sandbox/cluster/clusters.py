@@ -19,6 +19,7 @@ from sandbox.cluster import (
     lifecycle,
     memory,
     namespaces,
+    nat,
     network,
     processes,
     supplies,
@@ -93,6 +94,10 @@ class Cluster:
             SandboxError: the cluster does not run, or there is no such way.
         """
         network.cut_route(self.layout, other.layout)
+
+    def close_nat(self) -> None:
+        """Close the port of the cluster's NAT; the next start opens it."""
+        nat.remove(self.layout)
 
     def issue_for_relay(self, file: Literal["server", "client"], lifetime: datetime.timedelta) -> None:
         """Give the relay, or its users, a certificate that ends so much later, or ended so much earlier.
@@ -245,6 +250,6 @@ def _cluster(layout: ClusterLayout) -> Cluster:
         kubeconfig=merged_kubeconfig(),
         server=layout.server,
         node_address=layout.node_address,
-        load_balancer_addresses=layout.load_balancer_addresses,
+        load_balancer_addresses=layout.service_addresses,
         layout=layout,
     )

@@ -55,7 +55,7 @@ def commands(cluster: ClusterLayout, supplies: Supplies) -> dict[str, Command]:
 
 def _load_balancer(cluster: ClusterLayout) -> Command:
     config = client_file(cluster, "load-balancer")
-    argv = [sys.executable, "-m", _LOAD_BALANCER, str(config), *cluster.load_balancer_addresses]
+    argv = [sys.executable, "-m", _LOAD_BALANCER, str(config), *cluster.service_addresses]
     source = CHECKOUT / f"{_LOAD_BALANCER.replace('.', '/')}.py"
     watched = [source, config, cluster.pki / "load-balancer.crt"]
     return _command("load-balancer", argv, watched)

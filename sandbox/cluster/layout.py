@@ -9,7 +9,7 @@ that share a network have a pod range each, in a range of the network.
 import hashlib
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from sandbox.cluster.surroundings import USUAL, Surroundings
@@ -78,9 +78,24 @@ class Instance(Sandbox):
         """The address under which the clusters see this machine."""
         return str(self.subnet[1])
 
+    @property
+    def nat_address(self) -> str:
+        """The address of this machine whose ports lead to clusters behind a NAT."""
+        return str(self.subnet[2])
+
     def address(self, index: int, offset: int) -> str:
         """Return an address of the block that the cluster with that index has."""
         return str(self.subnet[ADDRESSES_PER_CLUSTER * (index + 1) + offset])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nat:
+    """An address and port of this machine, and to which ones of a cluster they lead."""
+
+    address: str
+    port: int
+    target: str
+    target_port: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +120,28 @@ class ClusterLayout:
         return self.instance.address(self.index, 0)
 
     @property
+    def hardware_address(self) -> str:
+        """The node's address on the bridge: a new cluster has that of an old one in its peers' tables."""
+        return "02:00:" + IPv4Address(self.node_address).packed.hex(":")
+
+    @property
     def load_balancer_addresses(self) -> tuple[str, ...]:
-        """The addresses for Services of type LoadBalancer."""
+        """The addresses of the load balancer, which the node has."""
         return tuple(self.instance.address(self.index, offset) for offset in range(1, ADDRESSES_PER_CLUSTER))
+
+    @property
+    def service_addresses(self) -> tuple[str, ...]:
+        """Those of them that Services of type LoadBalancer get: a NAT leads to one only."""
+        return self.load_balancer_addresses[:1] if self.nat else self.load_balancer_addresses
+
+    @property
+    def nat(self) -> Nat | None:
+        """The NAT before the load balancer, if there is one."""
+        if self.surroundings.nat_ports is None:
+            return None
+        port, target_port = self.surroundings.nat_ports
+        target = self.load_balancer_addresses[0]
+        return Nat(address=self.instance.nat_address, port=port, target=target, target_port=target_port)
 
     @property
     def pod_range(self) -> str:

@@ -77,12 +77,20 @@ def _allot(kept: dict, name: str, around: Surroundings | None) -> None:
                 f"or remove it first: python -m sandbox stop {name}"
             )
         return
+    if around and around.nat_ports:
+        _check_port(kept, around.nat_ports[0])
     indexes[name] = free_index(set(indexes.values()))
     if around and (changed := around.changed()):
         kept.setdefault("surroundings", {})[name] = changed
     if around and around.network:
         networks = kept.setdefault("networks", {})
         networks.setdefault(around.network, free_index(set(networks.values())))
+
+
+def _check_port(kept: dict, port: int) -> None:
+    for name in kept["clusters"]:
+        if (ports := _surroundings(kept, name).nat_ports) and ports[0] == port:
+            raise SandboxError(f"NAT port {port} leads to cluster {name} already; choose another")
 
 
 def _surroundings(kept: dict, name: str) -> Surroundings:

@@ -2,14 +2,15 @@
 
 Clusters reach each other's API servers and LoadBalancer addresses, and, on a network that they share, each
 other's pods. Every cluster refuses the rest at its own door, before kube-proxy's rules see it, so that
-NodePorts, kubelets and routes to pods are shut too. This machine may reach all of a node's ports.
+NodePorts, kubelets and routes to pods are shut too. This machine may reach all of a node's ports; behind a
+NAT, it alone reaches the load balancer.
 """
 
 import json
 from collections.abc import Sequence
 from ipaddress import IPv4Network
 
-from sandbox.cluster import namespaces
+from sandbox.cluster import namespaces, nat
 from sandbox.cluster.layout import ClusterLayout, Instance, Sandbox
 from sandbox.cluster.system import run
 from sandbox.errors import SandboxError
@@ -47,7 +48,8 @@ def ensure_bridge(instance: Instance) -> None:
 
 
 def remove_bridge(sandbox: Sandbox) -> None:
-    """Remove the bridge, its rule, and its ports, where they are there."""
+    """Remove the bridge, its rules, and its ports, where they are there."""
+    nat.remove_all(sandbox)
     while run(_forwarding("-D", sandbox), check=False).returncode == 0:
         continue
     for link in _links():
@@ -77,13 +79,14 @@ def _delete(link: str) -> None:
 
 
 def ensure_link(cluster: ClusterLayout) -> None:
-    """Join the cluster's network namespace to the bridge, with its addresses and its rules."""
+    """Join the cluster's network namespace to the bridge, with its addresses, routes and rules."""
     if _addresses_inside(cluster) != {cluster.node_address, *cluster.load_balancer_addresses}:
         remove_link(cluster)
         _add_link(cluster)
     run(["ip", "link", "set", cluster.link, "master", cluster.instance.bridge, "up"])
     run(_inside(cluster, ["ip", "-batch", "-"]), given="\n".join(routes(cluster)))
     run(_inside(cluster, ["nft", "--file", "-"]), given=rules(cluster))
+    nat.ensure(cluster)
 
 
 def _addresses_inside(cluster: ClusterLayout) -> set[str]:
@@ -98,7 +101,8 @@ def _addresses_inside(cluster: ClusterLayout) -> set[str]:
 
 def _add_link(cluster: ClusterLayout) -> None:
     pid = str(namespaces.first_process(cluster))
-    run(["ip", "link", "add", cluster.link, "type", "veth", "peer", "name", "eth0", "netns", pid])
+    peer = ["peer", "name", "eth0", "address", cluster.hardware_address, "netns", pid]
+    run(["ip", "link", "add", cluster.link, "type", "veth", *peer])
     steps = [
         "link set lo up",
         f"address add {cluster.node_address}/24 dev eth0",
@@ -142,7 +146,7 @@ def rules(cluster: ClusterLayout) -> str:
     Priority -150 is after connection tracking and before kube-proxy's address translation, so
     that an address is still the one that was called. Refused at once, so that nothing hangs.
     """
-    own = ", ".join(cluster.load_balancer_addresses)
+    balanced = "" if cluster.nat else f"ip daddr {{ {', '.join(cluster.load_balancer_addresses)} }} accept"
     network = cluster.network_range
     peers = f"ip saddr {network} ip daddr {cluster.pod_range} accept" if network else ""
     return f"""
@@ -154,7 +158,7 @@ table inet sandbox {{
     iifname != "eth0" accept
     ct state established,related accept
     ip saddr {cluster.instance.host_address} accept
-    ip daddr {{ {own} }} accept
+    {balanced}
     ip daddr {cluster.node_address} tcp dport {cluster.api_port} accept
     {peers}
     icmp type echo-request accept
@@ -170,6 +174,7 @@ table inet sandbox {{
 
 
 def remove_link(cluster: ClusterLayout) -> None:
-    """Remove the bridge's port to a cluster, where the end of its namespace has not done so yet."""
+    """Remove a cluster's NAT, and the bridge's port where the end of the namespace has not done so yet."""
+    nat.remove(cluster)
     if cluster.link in _links():
         _delete(cluster.link)

@@ -53,6 +53,8 @@ def ways(layout: ClusterLayout) -> list[str]:
         lines.append(f"its kubeconfig, and ca.crt, client.crt and client.key: {layout.relay}")
     if around.api_server == "proxy":
         lines.append(f"proxy to the API server: {layout.proxy_url}")
+    if nat := layout.nat:
+        lines.append(f"NAT: {nat.address}:{nat.port} leads to {nat.target}:{nat.target_port}")
     return lines
 
 

@@ -25,6 +25,8 @@ class Surroundings:
     `network`: pods are routed to and from those of the clusters that have the same one.
     `api_server`: peers reach it by its own address, by a relay that asks for a client certificate, or by an
     HTTP proxy (`CONNECT`).
+    `nat`: peers reach the load balancer by a port of another address only, such as `18443:15443`: that port,
+    and the one to which it leads. One address is behind it, so one Service of type LoadBalancer gets one.
 
     Raises:
         SandboxError: a value cannot be used, with what was expected.
@@ -32,6 +34,7 @@ class Surroundings:
 
     network: str | None = None
     api_server: ApiServer = "direct"
+    nat: str | None = None
 
     def __post_init__(self) -> None:
         if self.network is not None and not _NETWORK.fullmatch(self.network):
@@ -39,11 +42,26 @@ class Surroundings:
                 f"network {self.network!r}: expected up to 40 lower-case letters, digits and inner hyphens, "
                 "for example: eu"
             )
+        if self.nat is not None and not _is_port_pair(self.nat):
+            raise SandboxError(f"NAT {self.nat!r}: expected two ports, for example: 18443:15443")
+
+    @property
+    def nat_ports(self) -> tuple[int, int] | None:
+        """The port of the NAT, and the one to which it leads."""
+        if self.nat is None:
+            return None
+        port, _, target = self.nat.partition(":")
+        return int(port), int(target)
 
     def changed(self) -> dict[str, Any]:
         """Return what differs from the defaults, as JSON can have it."""
         everything, usual = dataclasses.asdict(self), dataclasses.asdict(USUAL)
         return {name: value for name, value in everything.items() if value != usual[name]}
+
+
+def _is_port_pair(text: str) -> bool:
+    ports = text.split(":")
+    return len(ports) == 2 and all(port.isdecimal() and 0 < int(port) < 65536 for port in ports)
 
 
 USUAL = Surroundings()

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from mesh.istio.addresses import PeerAddress
 from mesh.live.facts import Cacerts, ClusterFacts, Gateway, ObservedTrust, Workload
 from tests.builders.certificates import Authority, authority
 
@@ -27,7 +28,10 @@ def cluster_facts(name: str, trust: ObservedTrust, **changes: Any) -> ClusterFac
         istiod=RUNS,
         remotes={"istiod-1": {"east": "synced", "west": "synced"}},
         gateway=Gateway(
-            service="LoadBalancer", workload=RUNS, addresses=("203.0.113.7",), hosts=("*.local",)
+            service="LoadBalancer",
+            workload=RUNS,
+            addresses=(PeerAddress(address="203.0.113.7"),),
+            hosts=("*.local",),
         ),
         trust=trust,
     )

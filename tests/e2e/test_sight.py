@@ -1,7 +1,7 @@
 """A hub sees two spokes, and the spokes see the hub only: which calls there are, and what the commands say.
 
-The tests build on each other, in their order. They need a mesh of three clusters with HelloWorld in each, and
-work on whichever mesh `given` is.
+The tests build on each other, in their order. They need three clusters with HelloWorld in each, and work on
+whichever mesh `given` is.
 """
 
 import json

@@ -117,8 +117,13 @@ def _computed(args: mocks.MockResourceArgs) -> dict[str, Any]:
         case "kubernetes:core/v1:Service" if args.resource_id:
             # An address that is not assigned yet has neither IP nor host name.
             ingress = [{"ip": "203.0.113.7"}, {"hostname": "gateway.example.com"}, {}]
-            spec = {"externalIPs": ["198.51.100.1"]}
-            return {"spec": spec, "status": {"loadBalancer": {"ingress": ingress}}}
+            ports = [{"port": 443, "nodePort": 31443}, {"port": 15443, "nodePort": 31443}]
+            spec = {"type": "LoadBalancer", "ports": ports, "externalIPs": ["198.51.100.1"]}
+            return {
+                "metadata": {"labels": {"topology.istio.io/network": "a-network"}},
+                "spec": spec,
+                "status": {"loadBalancer": {"ingress": ingress}},
+            }
         case _:
             return {}
 

@@ -243,6 +243,11 @@ def test_a_stack_without_the_mesh_has_lost_its_root() -> None:
     assert (name, message[:16]) == ("root-ca-stays", "there is no mesh")
 
 
+def test_a_gateway_that_exposes_nothing_breaks_no_policy() -> None:
+    """No Service has the labels yet."""
+    assert list(fired_by(_example(PROJECT / "examples/exposure.yaml"))) == []
+
+
 def test_hosts_are_exposed_as_the_configuration_of_the_policy_says() -> None:
     """Wider or narrower than the default."""
     narrow = {"gateways-expose": {"hosts": ["*.shop.svc.cluster.local"]}}

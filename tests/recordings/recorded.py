@@ -58,11 +58,16 @@ class Recording:
     def __init__(self) -> None:
         document = expanded(json.loads(FILE.read_text(encoding="utf-8")), _with_tokens)
         self.time = datetime.fromisoformat(document["recorded"])
+        self.settings: dict[str, dict[str, Any]] = {}
         self._apis: dict[str, dict[str, dict[str, Any]]] = document["apis"]
+
+    @property
+    def config(self) -> StackConfig:
+        """The stack that was recorded, with the settings of clusters that a test adds."""
         names = ("east", "west")
         contents = kubeconfig({name: f"https://{name}.example.com:6443" for name in names})
-        clusters = {name: {"kubeconfigContents": contents} for name in names}
-        self.config: StackConfig = stack_config(clusters, secret={"clusters"}, helloWorld=True)
+        clusters = {n: {"kubeconfigContents": contents, **self.settings.get(n, {})} for n in names}
+        return stack_config(clusters, secret={"clusters"}, helloWorld=True)
 
     def api(self, name: str) -> "RecordedApi":
         """The API server of a cluster, or the same asked by its reader."""
@@ -108,6 +113,10 @@ class Recording:
     def reviews(self, name: str) -> list[dict[str, Any]]:
         """The answers to reviews of a user's rights, to be edited."""
         return [value["answer"] for key, value in self._apis[name].items() if key.startswith("POST")]
+
+    def add(self, name: str, path: str, answer: dict[str, Any]) -> None:
+        """Let an API server have something that was not asked for when it was recorded."""
+        self._apis[name][get_key(path, {})] = {"status": 200, "answer": answer}
 
     def remove(self, name: str, path: str, **query: str) -> None:
         """Let an object, or the kind of a list, not exist."""

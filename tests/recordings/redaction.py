@@ -58,6 +58,8 @@ _NOISE = {
     "volumeMounts",
     "volumes",
 }
+# A reader of a single Service asks for them.
+_OF_A_SERVICE = {"annotations", "ports"}
 _NOISE_OF_ENVOY = {
     "circuit_breakers",
     "health_status",
@@ -72,6 +74,8 @@ _NOISE_OF_ENVOY = {
 
 def answer(path: str, document: Any) -> Any:
     """The answer of an API server to a GET of `path`, or to a review."""
+    if "/services/" in path:
+        return _without(document, _NOISE - _OF_A_SERVICE)
     if "/secrets" not in path:
         return _without(document, _NOISE)
     secrets = {"items": [_secret(item) for item in document["items"]]} if "items" in document else {}

@@ -42,7 +42,10 @@ def test_status_shows_each_cluster_and_how_to_repair_it(lab: Mapping[str, Cluste
 def test_status_shows_what_is_around_a_cluster(tmp_path: Path):
     """As far as it is not the usual: what a stack file needs for a relay, and where it is."""
     memory = {"subnet": "172.30.7.0/24", "clusters": {"far": 3, "plain": 1, "behind": 0}}
-    around = {"far": {"network": "eu", "api_server": "relay"}, "behind": {"api_server": "proxy"}}
+    around = {
+        "far": {"network": "eu", "api_server": "relay"},
+        "behind": {"api_server": "proxy", "nat": "18443:15443"},
+    }
     content = {**memory, "surroundings": around, "networks": {"eu": 0}}
     (tmp_path / "memory.json").write_text(json.dumps(content))
     lines = _cli(
@@ -50,6 +53,7 @@ def test_status_shows_what_is_around_a_cluster(tmp_path: Path):
     ).stdout.splitlines()[4:-1]
     assert lines == [
         "behind: proxy to the API server: http://172.30.7.4:3128",
+        "behind: NAT: 172.30.7.2:18443 leads to 172.30.7.5:15443",
         "far: network eu: pods are 10.64.3.0/24",
         "far: relay to the API server: https://172.30.7.16:8443, TLS name relay.172-30-7-16.sandbox.test",
         f"far: its kubeconfig, and ca.crt, client.crt and client.key: {tmp_path}/clusters/far/relay",
@@ -82,6 +86,10 @@ def test_exec_runs_inside_of_the_cluster(lab: Mapping[str, Cluster]):
         (("exec", "lab-a", "--"), "error: no command; for example: python -m sandbox exec east --"),
         (("start", "East"), "error: cluster name 'East': expected up to 40 lower-case letters"),
         (("start", "new", "--network", "E U"), "error: network 'E U': expected up to 40 lower-case letters"),
+        (
+            ("start", "new", "--nat", "18443"),
+            "error: NAT '18443': expected two ports, for example: 18443:15443",
+        ),
         (("start", "lab-a", "--network", "eu"), "error: cluster lab-a was started with other options"),
         (("stop", "--all", "lab-a"), "error: --all is for all clusters; leave the names away"),
     ],

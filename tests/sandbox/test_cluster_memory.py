@@ -46,6 +46,13 @@ def test_other_surroundings_than_it_has_are_refused_and_nothing_is_remembered(in
     assert set(memory.layouts()) == {"a", "plain"}
 
 
+def test_a_port_of_the_nat_leads_to_one_cluster(instance: Instance):
+    """Both ports may be free elsewhere: what they lead to may be the same."""
+    memory.allot(instance, {"a": Surroundings(nat="18443:15443"), "b": Surroundings(nat="18444:15443")})
+    with pytest.raises(SandboxError, match="NAT port 18443 leads to cluster a already"):
+        memory.allot(instance, {"c": Surroundings(nat="18443:15444")})
+
+
 def test_a_network_has_one_range_until_its_last_cluster_is_forgotten(instance: Instance):
     """A second network has another; the range of one that is gone is used again."""
     a, b, c = memory.allot(instance, {"a": _EU, "b": _EU, "c": Surroundings(network="us")})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.cluster import Cluster, cgroups, find, memory, processes, start, stop
+from sandbox.cluster import Cluster, Surroundings, cgroups, find, memory, processes, start, stop
 from sandbox.cluster.layout import Sandbox
 from sandbox.cluster.system import run
 from tests.fixtures import Kubectl
@@ -63,7 +63,9 @@ def test_a_stop_leaves_nothing_on_the_machine(own_sandbox: Mapping[str, str]):
     """No process, mount, namespace, link, cgroup or rule; of files, tools, logs and memory stay."""
     sandbox = memory.sandbox()
     assert _traces(sandbox) == [], "a trace before the first start is none of a stop's"
-    cluster = start(["gone"])["gone"]
+    around = Surroundings(network="eu", api_server="relay", nat="18443:15443")
+    cluster = start(["gone"], {"gone": around})["gone"]
+    assert [line for line in _traces(sandbox) if line.startswith(f"table ip {cluster.layout.link}")]
     everything = cgroups.members(cluster.layout.cgroup)
     namespaces = _own_namespaces(cluster)
     assert len(_traces(sandbox)) > 20

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from datetime import timedelta
 import pytest
 
 from sandbox.cluster import Cluster, Surroundings, start, supplies
-from tests.fixtures import Kubectl, Start
+from tests.fixtures import GetService, Kubectl, Start
 from tests.sandbox.conftest import answer_of, call, populate
 
 _CURL = ("curl", "--silent", "--show-error", "--max-time", "5")
@@ -21,7 +22,7 @@ Through = Callable[..., str]
 
 _AROUND = {
     "flat-a": Surroundings(network="eu", api_server="relay"),
-    "flat-b": Surroundings(network="eu", api_server="proxy"),
+    "flat-b": Surroundings(network="eu", api_server="proxy", nat="18443:5000"),
 }
 
 
@@ -186,6 +187,36 @@ def test_a_killed_relay_comes_back(members: Mapping[str, Cluster], through_relay
     assert "refused" in through_relay("get", "nodes")
     start([member.name])
     assert "Ready" in through_relay("get", "nodes")
+
+
+def test_a_nat_is_the_only_way_to_a_load_balancer(
+    members: Mapping[str, Cluster], lab: Mapping[str, Cluster], kubectl: Kubectl, service: GetService
+):
+    """For pods and nodes of a peer, and this machine; the cluster knows of its own address alone."""
+    member, peer = members["flat-b"], lab["lab-a"]
+    assert member.layout.nat
+    outside = f"{member.layout.nat.address}:{member.layout.nat.port}"
+    ingress = service(member, "hello")["status"]["loadBalancer"]["ingress"]
+    assert [entry["ip"] for entry in ingress] == list(member.load_balancer_addresses)
+    assert member.layout.nat.address not in member.load_balancer_addresses
+    assert answer_of(member) in call(kubectl, peer, outside)
+    curl = [*_CURL, f"http://{outside}/hello"]
+    assert answer_of(member) in peer.run(curl).stdout
+    assert answer_of(member) in subprocess.run(curl, capture_output=True, text=True, check=True).stdout
+    assert "Couldn't connect" in call(kubectl, peer, f"{member.load_balancer_addresses[0]}:5000")
+
+
+def test_a_nat_that_is_closed_opens_with_a_start(
+    members: Mapping[str, Cluster], lab: Mapping[str, Cluster], kubectl: Kubectl
+):
+    """Calls are refused meanwhile, as where nobody listens."""
+    member, peer = members["flat-b"], lab["lab-a"]
+    assert member.layout.nat
+    outside = f"{member.layout.nat.address}:{member.layout.nat.port}"
+    member.close_nat()
+    assert "Couldn't connect" in call(kubectl, peer, outside)
+    start([member.name])
+    assert answer_of(member) in call(kubectl, peer, outside)
 
 
 def _shake_hands(cluster: Cluster) -> None:

@@ -422,6 +422,245 @@ CASES = (
         ),
     ),
     Case(
+        mistake="addresses of one gateway for all",
+        written="gateway: {addresses: [{address: 198.51.100.7}]}",
+        message=(
+            "gateway.addresses: are those of one cluster; expected them in "
+            "clusters.<name>.gateway.addresses, for example [{address: 198.51.100.7, port: 31443}]"
+        ),
+    ),
+    Case(
+        mistake="a gateway's address that is none",
+        written="clusters: {west: {gateway: {addresses: [{address: 198.51.100}]}}}",
+        message=(
+            "clusters.west.gateway.addresses.0.address: '198.51.100' is invalid: expected an IP address or "
+            "a host name, for example 198.51.100.7"
+        ),
+    ),
+    Case(
+        mistake="an unknown key of a gateway's address",
+        written="clusters: {west: {gateway: {addresses: [{address: 198.51.100.7, prot: 443}]}}}",
+        message=(
+            "clusters.west.gateway.addresses.0.prot: unknown key; did you mean port? Expected one of: "
+            "address, port"
+        ),
+    ),
+    Case(
+        mistake="a gateway's address without an address",
+        written="clusters: {west: {gateway: {addresses: [{port: 443}]}}}",
+        message=("clusters.west.gateway.addresses.0.address: is required, for example 198.51.100.7"),
+    ),
+    Case(
+        mistake="a gateway's address that leads each peer to itself",
+        written="clusters: {west: {gateway: {addresses: [{address: 127.0.0.1}]}}}",
+        message=(
+            "clusters.west.gateway.addresses.0: 127.0.0.1 leads each peer to itself, not to this cluster; "
+            "expected one that peers can reach, as 198.51.100.7"
+        ),
+    ),
+    Case(
+        mistake="a Service inside the cluster as a gateway's address",
+        written="clusters: {west: {gateway: {addresses: [{address: gw.istio-system.svc}]}}}",
+        message=(
+            "clusters.west.gateway.addresses.0: gw.istio-system.svc is a Service inside one cluster; "
+            "expected an address that peers can reach, as 198.51.100.7"
+        ),
+    ),
+    Case(
+        mistake="one address and port for two gateways",
+        written=(
+            "clusters: {east: {gateway: {addresses: [{address: 198.51.100.7}]}}, west: {gateway: "
+            "{addresses: [{address: 198.51.100.7, port: 443}, {address: 198.51.100.7}]}}}"
+        ),
+        message=(
+            "clusters.west.gateway.addresses.1: 198.51.100.7 is an address of east too; expected each "
+            "address and port to lead to one cluster"
+        ),
+    ),
+    Case(
+        mistake="an address of a gateway twice",
+        written=(
+            "clusters: {west: {gateway: {addresses: [{address: gw.example.com, port: 443}, {address: "
+            "gw.example.com, port: 443}]}}}"
+        ),
+        message=(
+            "clusters.west.gateway.addresses.1: gw.example.com:443 is there twice; expected each address once"
+        ),
+    ),
+    Case(
+        mistake="a gateway that no peer can find",
+        written="clusters: {west: {gateway: {service: {type: ClusterIP}}}}",
+        message=(
+            "clusters.west.gateway.service.type: is ClusterIP, which gives peers no address; expected "
+            "clusters.west.gateway.addresses with those of what is in front of it, for example [{address: "
+            "198.51.100.7, port: 31443}]"
+        ),
+    ),
+    Case(
+        mistake="a type of Service that is none",
+        written="gateway: {service: {type: ExternalName}}",
+        message=(
+            "gateway.service.type: 'ExternalName' is invalid: expected one of 'LoadBalancer', 'NodePort' "
+            "or 'ClusterIP', for example NodePort"
+        ),
+    ),
+    Case(
+        mistake="a load balancer's preset without one",
+        written="gateway: {service: {type: NodePort, preset: aws-internal}}",
+        message=(
+            "gateway.service.preset: is for a load balancer, and service.type is NodePort; leave one of "
+            "them out"
+        ),
+    ),
+    Case(
+        mistake="a load balancer's sources without one",
+        written=(
+            "clusters: {west: {gateway: {service: {type: ClusterIP, sourceRanges: [10.0.0.0/8]}, "
+            "addresses: [{address: 198.51.100.7}]}}}"
+        ),
+        message=(
+            "clusters.west.gateway.service.sourceRanges: is for a load balancer, and service.type is "
+            "ClusterIP; leave one of them out"
+        ),
+    ),
+    Case(
+        mistake="a range of addresses with bits after its prefix",
+        written="gateway: {service: {sourceRanges: [10.0.0.1/8]}}",
+        message=(
+            "gateway.service.sourceRanges.0: '10.0.0.1/8' is invalid: expected a range of addresses "
+            "without bits after its prefix, for example 198.51.100.0/24"
+        ),
+    ),
+    Case(
+        mistake="a node port without node ports",
+        written="gateway: {service: {nodePort: 31443}}",
+        message=(
+            "gateway.service.nodePort: needs service.type NodePort, and it is LoadBalancer; leave one of "
+            "them out"
+        ),
+    ),
+    Case(
+        mistake="a node port that no API server gives",
+        written="gateway: {service: {type: NodePort, nodePort: 15443}}",
+        message=(
+            "gateway.service.nodePort: 15443 is invalid: expected a number of at least 30000, for example "
+            "31443"
+        ),
+    ),
+    Case(
+        mistake="a node port above those that API servers give",
+        written="gateway: {service: {type: NodePort, nodePort: 32768}}",
+        message=(
+            "gateway.service.nodePort: 32768 is invalid: expected a number of at most 32767, for example "
+            "31443"
+        ),
+    ),
+    Case(
+        mistake="a choice of nodes without node ports",
+        written="gateway: {service: {nodeSelector: {role: edge}}}",
+        message=(
+            "gateway.service.nodeSelector: needs service.type NodePort, and it is LoadBalancer; leave one "
+            "of them out"
+        ),
+    ),
+    Case(
+        mistake="a choice of nodes beside addresses",
+        written=(
+            "clusters: {west: {gateway: {service: {type: NodePort, nodeSelector: {role: edge}}, addresses: "
+            "[{address: 198.51.100.7}]}}}"
+        ),
+        message=(
+            "clusters.west.gateway.service.nodeSelector: selects the nodes whose addresses peers use, and "
+            "they use gateway.addresses; leave one of them out"
+        ),
+    ),
+    Case(
+        mistake="a gateway's port that it has already",
+        written="gateway: {port: 15012}",
+        message=(
+            "gateway.port: 15012 is the gateway's tls-istiod; expected a port other than 15012, 15017, "
+            "15021, for example 443"
+        ),
+    ),
+    Case(
+        mistake="one IP family twice",
+        written="gateway: {service: {ipFamilies: [IPv4, IPv4], ipFamilyPolicy: PreferDualStack}}",
+        message=(
+            "gateway.service.ipFamilies: names a family twice; expected each once, for example [IPv6, IPv4]"
+        ),
+    ),
+    Case(
+        mistake="two IP families for a Service with one",
+        written="gateway: {service: {ipFamilies: [IPv4, IPv6], ipFamilyPolicy: SingleStack}}",
+        message=(
+            "gateway.service.ipFamilyPolicy: must be PreferDualStack or RequireDualStack with two "
+            "ipFamilies, or leave one of them out"
+        ),
+    ),
+    Case(
+        mistake="two IP families without a policy",
+        written="gateway: {service: {ipFamilies: [IPv4, IPv6]}}",
+        message=(
+            "gateway.service.ipFamilyPolicy: must be PreferDualStack or RequireDualStack with two "
+            "ipFamilies, or leave one of them out"
+        ),
+    ),
+    Case(
+        mistake="more pods than the autoscaler may make",
+        written="{gateway: {replicas: 4}, istio: {values: {gateway: {autoscaling: {maxReplicas: 3}}}}}",
+        message=(
+            "gateway.replicas: 4 is more than istio.values.gateway.autoscaling.maxReplicas, 3; expected at "
+            "most that"
+        ),
+    ),
+    Case(
+        mistake="no pods of a gateway",
+        written="gateway: {replicas: 0}",
+        message=("gateway.replicas: 0 is invalid: expected a number of at least 1, for example 2"),
+    ),
+    Case(
+        mistake="two types of the gateway's Service",
+        written=(
+            "{gateway: {service: {type: NodePort}}, istio: {values: {gateway: {service: {type: "
+            "LoadBalancer}}}}}"
+        ),
+        message=(
+            "istio.values.gateway.service.type: must be 'NodePort' in this mesh; leave it out, or change "
+            "gateway.service.type"
+        ),
+    ),
+    Case(
+        mistake="an annotation of the gateway's Service twice",
+        written=(
+            "{gateway: {service: {annotations: {a.b/c: d}}}, istio: {values: {gateway: {service: "
+            "{annotations: {a.b/c: e}}}}}}"
+        ),
+        message=(
+            "istio.values.gateway.service.annotations.a.b/c: must be 'd' in this mesh; leave it out, or "
+            "change gateway.service"
+        ),
+    ),
+    Case(
+        mistake="another number of pods in the values",
+        written="{gateway: {replicas: 2}, istio: {values: {gateway: {autoscaling: {minReplicas: 3}}}}}",
+        message=(
+            "istio.values.gateway.autoscaling.minReplicas: must be 2 in this mesh; leave it out, or change "
+            "gateway.replicas"
+        ),
+    ),
+    Case(
+        mistake="another gateway of a network in the values",
+        written=(
+            "clusters: {east: {istio: {values: {istiod: {global: {meshNetworks: {net-west: {gateways: "
+            "[{address: 198.51.100.8, port: 15443}]}}}}}}}, west: {gateway: {addresses: [{address: "
+            "198.51.100.7}]}}}"
+        ),
+        message=(
+            "clusters.east.istio.values.istiod.global.meshNetworks.net-west.gateways: differs from "
+            "gateway.addresses of the clusters in this network; leave one out"
+        ),
+    ),
+    Case(
         mistake="values below the charts' own root",
         written="istio: {values: {istiod: {_internal_defaults_do_not_set: {}}}}",
         message=(

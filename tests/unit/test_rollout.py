@@ -182,15 +182,16 @@ def test_a_change_that_harms_nobody_goes_at_once() -> None:
 _NOT_LOADED = Finding(
     reason=Reason.MESH_CONFIG_NOT_LOADED, cluster="eu", message="another mesh configuration", hint="pulumi up"
 )
+_NOT_KEPT = _NOT_LOADED.model_copy(update={"reason": Reason.UNSEEN_CLUSTER_ANSWERS})
 _DOWN = _NOT_LOADED.model_copy(update={"reason": Reason.ISTIOD_DOWN})
 _WARNING = _DOWN.model_copy(update={"severity": Severity.WARNING})
 
 
 def test_a_cluster_has_its_old_mesh_configuration_until_its_wave() -> None:
-    """Afterwards that is an error, and so is anything else at any time; a warning is none."""
-    findings = (_NOT_LOADED, _DOWN, _WARNING)
+    """And calls that will stay inside leave it. Later both are errors, and so is all else at any time."""
+    findings = (_NOT_LOADED, _NOT_KEPT, _DOWN, _WARNING)
     assert list(unexpected(findings, {"eu"}, answered=True)) == [_DOWN]
-    assert list(unexpected(findings, set(), answered=True)) == [_NOT_LOADED, _DOWN]
+    assert list(unexpected(findings, set(), answered=True)) == [_NOT_LOADED, _NOT_KEPT, _DOWN]
 
 
 def test_a_call_without_an_answer_is_never_expected() -> None:

@@ -9,7 +9,7 @@ import pytest
 from mesh.digest.releases import RenderedChange
 from mesh.digest.report import DangerKind
 from mesh.digest.steps import Change, Preview, Step
-from mesh.istio.hosts import NO_HOST
+from mesh.istio.names import NO_HOST
 from tests.builders.previews import preview, report
 
 

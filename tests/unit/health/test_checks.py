@@ -16,6 +16,7 @@ from mesh.health.checks import connections, results
 from mesh.health.finding import Finding, Reason, Severity
 from mesh.health.junit import junit
 from mesh.health.report import CheckReport, CheckResult, Outcome
+from mesh.istio.addresses import PeerAddress
 from mesh.live.facts import (
     AccessFault,
     ClusterFacts,
@@ -39,11 +40,21 @@ from mesh.live.inspected import (
 )
 from mesh.pki.client_certificate import ClientCertificate
 from tests.builders.certificates import authority
-from tests.builders.facts import cluster_facts, observed_trust
+from tests.builders.facts import RUNS, cluster_facts, observed_trust
 
 _NOW = datetime.now(UTC)
 _ROOT = authority("dev root CA 1", days=(-1, 400))
 _SECRET = RemoteSecret(name="istio-remote-secret-west", labelled=True, kubeconfigs={"west": ""})
+
+
+_NATTED = Gateway(
+    service="LoadBalancer",
+    workload=RUNS,
+    addresses=(PeerAddress(address="198.51.100.7", port=31443),),
+    given=True,
+    discovered=(PeerAddress(address="203.0.113.7"),),
+    hosts=("*.local",),
+)
 
 
 def _pod(**changes: Any) -> InjectedPod:
@@ -305,6 +316,19 @@ FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
         Reason.GATEWAY_PORT_UNREACHABLE,
         "west",
     ),
+    "gateway of another address": (
+        _mesh(
+            _cluster("east", facts={"told": {"net-west": _NATTED.addresses}}),
+            _cluster("west", facts={"gateway": _NATTED}),
+        ),
+        Reason.GATEWAY_ADDRESSES_NOT_USED,
+        "west",
+    ),
+    "gateway that istiod is not told": (
+        _mesh(west=_cluster("west", facts={"gateway": dataclasses.replace(_NATTED, discovered=())})),
+        Reason.GATEWAY_ADDRESSES_NOT_USED,
+        "east",
+    ),
     "gateway that closes": (
         _mesh(handshakes={"a": Handshake(closed=True), "b": Handshake(closed=True)}),
         Reason.GATEWAY_PASSES_NOTHING,
@@ -456,6 +480,13 @@ def test_a_cluster_that_will_do_passes() -> None:
     assert {r.outcome for r in _before(READY)} == {Outcome.PASSED}
 
 
+@pytest.mark.parametrize("waiting", [(), ("shop/web",)])
+def test_a_gateway_without_a_load_balancer_needs_none(waiting: tuple[str, ...]) -> None:
+    """With node ports, or behind something of the user's."""
+    found = dataclasses.replace(READY, load_balancer=None, waiting=waiting, balanced=False)
+    assert {r.outcome for r in _before(found)} == {Outcome.PASSED}
+
+
 def test_what_an_update_would_refuse_is_said_of_its_cluster() -> None:
     """Each once; what concerns no cluster is said of the mesh."""
     taken = Problem(path="clusters.east", message="has a Secret cacerts already")
@@ -493,7 +524,7 @@ def test_the_table_has_a_line_for_each_check_and_what_is_wrong_below_it() -> Non
     assert lines[at + 2].startswith("        hint: ")
     assert lines[at + 3] == "        see: docs/troubleshooting.md#istiod-down"
     assert "east  west  203.0.113.7:15443  1.5 ms" in lines
-    assert lines[-2] == "54 checks: 49 passed, 1 failed, 4 skipped (1.2 s)"
+    assert lines[-2] == "59 checks: 54 passed, 1 failed, 4 skipped (1.2 s)"
     assert lines[-1] == "not checked, because they are offline in the stack file: north"
 
 

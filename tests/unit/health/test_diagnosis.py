@@ -8,6 +8,7 @@ import pytest
 
 from mesh.health.diagnosis import diagnose
 from mesh.health.finding import PUT_BACK, without
+from mesh.istio.addresses import PeerAddress
 from mesh.live.facts import (
     Answers,
     Cacerts,
@@ -62,6 +63,24 @@ def _reasons(facts: PairFacts, *, answered: bool) -> list[tuple[str, str]]:
 def test_nothing_is_found_where_everything_is_right() -> None:
     """An answered pair without a fault has no finding."""
     assert _reasons(_pair(), answered=True) == []
+
+
+_NAT = PeerAddress(address="198.51.100.7", port=31443)
+
+
+def _given(*, discovered: tuple[PeerAddress, ...] = ()) -> Gateway:
+    """A gateway whose address the stack gives."""
+    usual = _cluster("west").gateway
+    return dataclasses.replace(usual, addresses=(_NAT,), given=True, discovered=discovered)
+
+
+def test_addresses_that_are_told_are_right_and_not_needed_in_the_same_network() -> None:
+    """Istiod of the caller has them, perhaps with more; in one network there is nothing to tell."""
+    told = {"net-west": (PeerAddress(address="198.51.100.9"), _NAT)}
+    west = _cluster("west", gateway=_given())
+    assert _reasons(_pair(caller=_cluster("east", told=told), target=west), answered=True) == []
+    same = dataclasses.replace(west, network="net-east", network_label="net-east")
+    assert _reasons(_pair(target=same), answered=True) == []
 
 
 _NO_POD = Workload()
@@ -125,6 +144,21 @@ FAULTS = {
     "gateway waits for its address": (
         _west(gateway=dataclasses.replace(_cluster("west").gateway, addresses=())),
         ("gateway-without-address", "west"),
+    ),
+    "the Service has addresses of its own": (
+        _west(gateway=_given(discovered=(PeerAddress(address="203.0.113.7"),))),
+        ("gateway-addresses-not-used", "west"),
+    ),
+    "addresses not told": (
+        _pair(caller=_cluster("east", told={"net-west": ()}), target=_cluster("west", gateway=_given())),
+        ("gateway-addresses-not-used", "east"),
+    ),
+    "another port told": (
+        _pair(
+            caller=_cluster("east", told={"net-west": (PeerAddress(address="198.51.100.7"),)}),
+            target=_cluster("west", gateway=_given()),
+        ),
+        ("gateway-addresses-not-used", "east"),
     ),
     "nothing exposed": (
         _west(gateway=dataclasses.replace(_cluster("west").gateway, hosts=())),

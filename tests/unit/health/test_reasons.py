@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from mesh.config.resolved import Connection, StackConfig
-from mesh.config.schema import ExposureSection
 from mesh.health.diagnosis import diagnose
 from mesh.health.finding import Finding, Reason
 from mesh.health.verification import expected_pairs
@@ -57,10 +56,7 @@ def _encoded(text: str) -> str:
 def _expose_something_else(recording: Recording) -> None:
     (gateway,) = recording.items("west", _GATEWAYS)
     gateway["spec"]["servers"][0]["hosts"] = ["*.shop.svc.cluster.local"]
-    exposure = ExposureSection(namespaces=("shop",))
-    west = replace(recording.config.clusters["west"], exposure=exposure)
-    clusters = {**recording.config.clusters, "west": west}
-    recording.config = replace(recording.config, clusters=clusters)
+    recording.settings["west"] = {"exposure": {"namespaces": ["shop"]}}
     recording.answer_calls("east", _BY_ITSELF)
 
 
@@ -116,6 +112,17 @@ def _without_address(kind: str) -> Edit:
             recording.answer_calls("east", _BY_ITSELF)
 
     return edit
+
+
+def _relabel(recording: Recording) -> None:
+    """The stack gives an address, and the Service has its own, too."""
+    recording.settings["west"] = {"gateway": {"addresses": [{"address": "198.51.100.7"}]}}
+
+
+def _give_addresses(recording: Recording) -> None:
+    """The Service has no network's label any more, and istiod of the caller is not told the address."""
+    _relabel(recording)
+    del recording.object("west", _GATEWAY)["metadata"]["labels"]["topology.istio.io/network"]
 
 
 def _block_port(recording: Recording) -> None:
@@ -227,6 +234,8 @@ _CASES: dict[str, tuple[Edit, Reason, str]] = {
         "west",
     ),
     "service without address": (_without_address("ClusterIP"), Reason.GATEWAY_WITHOUT_ADDRESS, "west"),
+    "addresses that are not told": (_give_addresses, Reason.GATEWAY_ADDRESSES_NOT_USED, "east"),
+    "addresses beside those of the Service": (_relabel, Reason.GATEWAY_ADDRESSES_NOT_USED, "west"),
     "port blocked": (_block_port, Reason.GATEWAY_PORT_UNREACHABLE, "west"),
     "nothing exposed": (
         lambda r: r.items("west", _GATEWAYS).clear(),

@@ -1,23 +1,182 @@
-"""Which addresses of a gateway peers can use."""
+"""Which addresses of a gateway peers use."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
-from mesh.istio.addresses import gateway_addresses
+from mesh.istio.addresses import (
+    Node,
+    PeerAddress,
+    PeerGateway,
+    discovered,
+    gateway_service,
+    given,
+    node,
+    ways,
+)
+from tests.builders.stacks import stack_config
+
+_NETWORK = "topology.istio.io/network"
+_NODES = (
+    Node(labels={"role": "edge"}, address="203.0.113.1"),
+    Node(labels={}, address="203.0.113.2"),
+    Node(labels={"role": "edge"}, address=None),
+)
+
+
+def _discovered(
+    nodes: tuple[Node, ...] = (),
+    *,
+    kind: str = "LoadBalancer",
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    ports: tuple[Mapping[str, Any], ...] = ({"port": 15021}, {"port": 15443, "nodePort": 31443}),
+    ingress: tuple[Mapping[str, Any], ...] = (),
+    external: tuple[str, ...] = (),
+) -> list[str]:
+    service = {
+        "metadata": {"labels": {_NETWORK: "net-east", **(labels or {})}, "annotations": annotations},
+        "spec": {"type": kind, "ports": list(ports), "externalIPs": list(external)},
+        "status": {"loadBalancer": {"ingress": list(ingress)}},
+    }
+    return [address.authority for address in discovered(gateway_service(service), nodes)]
 
 
 @pytest.mark.parametrize(
     ("ingress", "external", "expected"),
     [
-        ([("203.0.113.7", None)], [], ("203.0.113.7",)),
-        ([(None, "a.elb.example.com")], [], ("a.elb.example.com",)),
-        ([(None, None)], [], ()),
-        ([("", ""), ("203.0.113.7", None)], [], ("203.0.113.7",)),
-        ([("203.0.113.7", None)], ["198.51.100.1", "203.0.113.7"], ("203.0.113.7", "198.51.100.1")),
-        ([], [], ()),
+        (({"ip": "203.0.113.7"},), (), ["203.0.113.7:15443"]),
+        (({"hostname": "a.elb.example.com"},), (), ["a.elb.example.com:15443"]),
+        (({},), (), []),
+        (({"ip": "", "hostname": ""}, {"ip": "2001:db8::7"}), (), ["[2001:db8::7]:15443"]),
+        (
+            ({"ip": "203.0.113.7"},),
+            ("198.51.100.1", "203.0.113.7"),
+            ["203.0.113.7:15443", "198.51.100.1:15443"],
+        ),
+        ((), (), []),
     ],
 )
 def test_every_address_is_given_once_and_an_empty_entry_gives_none(
-    ingress: list[tuple[str | None, str | None]], external: list[str], expected: tuple[str, ...]
+    ingress: tuple[Mapping[str, Any], ...], external: tuple[str, ...], expected: list[str]
 ) -> None:
     """A load balancer that is being created has entries without an address."""
-    assert gateway_addresses(ingress, external) == expected
+    assert _discovered(ingress=ingress, external=external) == expected
+
+
+def test_a_service_without_a_networks_label_gives_no_address() -> None:
+    """To istiod it is no gateway; nor is one without the port, or none at all."""
+    service = {"spec": {"type": "LoadBalancer", "ports": [{"port": 15443}], "externalIPs": ["203.0.113.7"]}}
+    assert discovered(gateway_service(service)) == ()
+    assert _discovered(ports=({"port": 443},), external=("203.0.113.7",)) == []
+    assert discovered(None) == ()
+
+
+@pytest.mark.parametrize(("label", "port"), [("443", 443), ("https", 15443)])
+def test_the_label_says_which_port_peers_call(label: str, port: int) -> None:
+    """One that is no number says nothing."""
+    found = _discovered(
+        labels={"networking.istio.io/gatewayPort": label},
+        ports=({"port": 443}, {"port": 15443}),
+        ingress=({"ip": "203.0.113.7"},),
+    )
+    assert found == [f"203.0.113.7:{port}"]
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ("{}", ["203.0.113.1:31443", "203.0.113.2:31443"]),
+        ('{"role": "edge"}', ["203.0.113.1:31443"]),
+        ("no JSON", ["203.0.113.1:31443", "203.0.113.2:31443"]),
+        ('{"role": "core"}', []),
+    ],
+)
+def test_node_ports_are_called_at_external_addresses_of_selected_nodes(
+    selector: str, expected: list[str]
+) -> None:
+    """By the node port that leads to the gateway's."""
+    annotations = {"traffic.istio.io/nodeSelector": selector}
+    assert _discovered(_NODES, kind="NodePort", annotations=annotations) == expected
+
+
+def test_external_ips_of_a_service_with_node_ports_count_instead_of_its_nodes() -> None:
+    """With the node port, as istiod maps it."""
+    annotations = {"traffic.istio.io/nodeSelector": "{}"}
+    found = _discovered(_NODES, kind="NodePort", annotations=annotations, external=("198.51.100.1",))
+    assert found == ["198.51.100.1:31443"]
+
+
+@pytest.mark.parametrize("kind", ["NodePort", "ClusterIP"])
+def test_without_the_annotation_no_node_counts(kind: str) -> None:
+    """Nor does what a load balancer has reported before the type changed."""
+    assert _discovered(_NODES, kind=kind, ingress=({"ip": "203.0.113.7"},)) == []
+    assert _discovered(_NODES, kind=kind, external=("198.51.100.1",)) == ["198.51.100.1:15443"]
+
+
+def test_the_first_external_address_of_a_node_counts() -> None:
+    """Internal ones and host names do not."""
+    addresses = [
+        {"type": "InternalIP", "address": "10.0.0.1"},
+        {"type": "ExternalIP", "address": "203.0.113.1"},
+        {"type": "ExternalIP", "address": "203.0.113.9"},
+    ]
+    document = {"metadata": {"labels": {"a": "b"}}, "status": {"addresses": addresses}}
+    assert node(document) == Node(labels={"a": "b"}, address="203.0.113.1")
+    assert node({"metadata": {}, "status": {"addresses": addresses[:1]}}) == Node(labels={}, address=None)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown", "authority"),
+    [
+        (PeerAddress(address="203.0.113.7"), "203.0.113.7", "203.0.113.7:15443"),
+        (PeerAddress(address="203.0.113.7", port=443), "203.0.113.7:443", "203.0.113.7:443"),
+        (PeerAddress(address="2001:db8::1"), "2001:db8::1", "[2001:db8::1]:15443"),
+        (PeerAddress(address="2001:db8::1", port=443), "[2001:db8::1]:443", "[2001:db8::1]:443"),
+    ],
+)
+def test_a_port_is_shown_where_it_is_another_than_usual(
+    address: PeerAddress, shown: str, authority: str
+) -> None:
+    """Outputs of a mesh with the usual port stay as they are."""
+    assert (str(address), address.authority) == (shown, authority)
+
+
+def _addresses(*addresses: str, **more: object) -> dict[str, object]:
+    return {"gateway": {"addresses": [{"address": a, "port": 31443} for a in addresses]}, **more}
+
+
+def test_addresses_that_are_given_are_told_to_those_who_see_the_cluster() -> None:
+    """By network, and to nobody in that network."""
+    config = stack_config(
+        {
+            "east": {},
+            "west": _addresses("198.51.100.7", "gw.example.com"),
+            "far": {"sees": ["east"]},
+        }
+    )
+    west = given(config.clusters["west"])
+    assert [a.authority for a in west] == ["198.51.100.7:31443", "gw.example.com:31443"]
+    assert ways(config, "east") == {"net-west": west}
+    assert ways(config, "west") == {}, "east and far are found by their Services"
+    assert ways(config, "far") == {}, "it does not see west"
+
+
+def test_addresses_of_other_stacks_are_told_as_they_state_them() -> None:
+    """Those of a cluster in one's own network are of no use."""
+    config = stack_config({"east": {}}, peers={n: {"stack": "organization/istio-mesh/far"} for n in "abc"})
+    address = PeerAddress(address="198.51.100.7")
+    peers = {
+        "a": PeerGateway(network="net-a", addresses=(address,)),
+        "b": PeerGateway(network="net-east", addresses=(address,)),
+    }
+    assert ways(config, "east", peers) == {"net-a": (address,)}
+
+
+def test_clusters_of_one_network_are_told_together() -> None:
+    """Each address once: any gateway leads into the network."""
+    config = stack_config({"east": {}}, peers={n: {"stack": "organization/istio-mesh/far"} for n in "ab"})
+    one, two = PeerAddress(address="198.51.100.7"), PeerAddress(address="198.51.100.8")
+    peers = {n: PeerGateway(network="net", addresses=(one, *((two,) if n == "b" else ()))) for n in "ab"}
+    assert ways(config, "east", peers) == {"net": (one, two)}

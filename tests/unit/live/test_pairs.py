@@ -100,7 +100,7 @@ def test_a_path_is_read_only_where_there_was_no_answer(recording: Recording) -> 
     found = _read(recording, answered=False)
     path = found[_EAST_WEST].path
     assert path is not None
-    assert path.probed == f"{found[_EAST_WEST].target.gateway.addresses[0]}:15443"
+    assert path.probed == found[_EAST_WEST].target.gateway.addresses[0].authority
     assert found[_EAST_EAST].path is None
 
 

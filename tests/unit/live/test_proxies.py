@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mesh.istio.addresses import PeerAddress
 from mesh.live.facts import PathFacts
 from mesh.live.kubernetes_api import ExecError
 from mesh.live.proxies import count_issuers, read_path, workload_trust
@@ -20,12 +21,12 @@ def _client(recording: Recording) -> str:
     return pod["metadata"]["name"]
 
 
-def _gateway(recording: Recording) -> str:
+def _gateway(recording: Recording) -> PeerAddress:
     service = recording.object("west", f"{SYSTEM}/services/istio-eastwestgateway")
-    return service["status"]["loadBalancer"]["ingress"][0]["ip"]
+    return PeerAddress(address=service["status"]["loadBalancer"]["ingress"][0]["ip"])
 
 
-def _path(recording: Recording, *gateways: str) -> PathFacts:
+def _path(recording: Recording, *gateways: PeerAddress) -> PathFacts:
     return read_path(
         recording.api("east"),
         "sample",
@@ -74,7 +75,7 @@ def test_only_running_pods_with_a_proxy_are_asked(recording: Recording) -> None:
 
 def test_a_path_has_the_gateways_endpoint_and_a_connection(recording: Recording) -> None:
     """One endpoint is the cluster's own, the other behind the gateway of the other cluster."""
-    address = f"{_gateway(recording)}:15443"
+    address = _gateway(recording).authority
     found = _path(recording)
     assert (found.probed, found.probe, found.problem) == (address, None, None)
     assert address in found.endpoints
