@@ -16,13 +16,14 @@ from mesh.istio.names import NAMESPACE, NETWORK_LABEL
 from mesh.istio.namespace import namespace
 from mesh.istio.values import Ways
 from mesh.observability.monitoring import Monitoring
+from mesh.plan import ClusterPlan
 from mesh.samples.hello_world import HelloWorld
 from mesh.trust.intermediate_ca import IntermediateCA
 from mesh.trust.root_ca import RootCA
 
 
 class Cluster(pulumi.ComponentResource):
-    """Intermediate CA, control plane, east-west gateway and reader in one cluster.
+    """Intermediate CA, control plane, reader, and where it is planned an east-west gateway, in one cluster.
 
     On request, HelloWorld and what monitors the mesh, too.
 
@@ -34,20 +35,20 @@ class Cluster(pulumi.ComponentResource):
     namespace: pulumi.Output[str]
     intermediate: IntermediateCA
     control_plane: ControlPlane
-    gateway: EastWestGateway
-    exposure: pulumi.Resource
+    gateway: EastWestGateway | None
+    exposure: pulumi.Resource | None
     reader: Reader
 
     def __init__(
         self,
         name: str,
         config: ClusterConfig,
+        plan: ClusterPlan,
         *,
         mesh: MeshSection,
         root: RootCA,
         certificate: str,
         kept: Set[str],
-        remotes: int,
         labelled: Iterable[str],
         kubeconfig: pulumi.Output[str] | None,
         ways: Ways | pulumi.Output[Ways],
@@ -57,9 +58,8 @@ class Cluster(pulumi.ComponentResource):
         """Declare the cluster.
 
         `certificate` is what it signs with now, as PEM, empty where that is not known; `kept` has the logical
-        names of the namespaces that were there before the stack, `remotes` is how many clusters it reads, and
-        `labelled` the hosts of the Services that it exposes by their labels. `kubeconfig` is the one for
-        peers, where the configuration gives it.
+        names of the namespaces that were there before the stack, and `labelled` the hosts of the Services
+        that it exposes by their labels. `kubeconfig` is the one for peers, where the configuration gives it.
         `ways` are the addresses of other gateways that it is told, `nodes` its own nodes, if its gateway's
         addresses are theirs.
         """
@@ -97,15 +97,18 @@ class Cluster(pulumi.ComponentResource):
             ways=ways,
             opts=child,
         )
-        self.gateway = EastWestGateway(
-            f"{name}-east-west-gateway",
-            config,
-            namespace=self.namespace,
-            control_plane=self.control_plane,
-            nodes=nodes,
-            opts=child,
-        )
-        self.exposure = cross_network_gateway(config, self.namespace, self.control_plane, labelled, child)
+        self.gateway = self.exposure = None
+        if plan.gateway:
+            self.gateway = EastWestGateway(
+                f"{name}-east-west-gateway",
+                config,
+                namespace=self.namespace,
+                control_plane=self.control_plane,
+                nodes=nodes,
+                opts=child,
+            )
+        if plan.exposure:
+            self.exposure = cross_network_gateway(config, self.namespace, self.control_plane, labelled, child)
         self.reader = Reader(
             f"{name}-reader",
             config,
@@ -117,8 +120,13 @@ class Cluster(pulumi.ComponentResource):
         if config.hello_world.enabled:
             HelloWorld(f"{name}-hello-world", config, control_plane=self.control_plane, kept=kept, opts=child)
         if config.observability.enabled:
-            Monitoring(f"{name}-monitoring", config, namespace=self.namespace, remotes=remotes, opts=child)
-        self.register_outputs({"gatewayAddresses": self.gateway.addresses})
+            Monitoring(f"{name}-monitoring", config, plan, namespace=self.namespace, opts=child)
+        self.register_outputs({"gatewayAddresses": self.gateway_addresses})
+
+    @property
+    def gateway_addresses(self) -> pulumi.Input[Sequence[str]]:
+        """The addresses of its gateway; none where it has no gateway."""
+        return self.gateway.addresses if self.gateway else []
 
     def as_remote(self, reader: str) -> RemoteCluster:
         """What one other cluster needs of it.
@@ -126,10 +134,11 @@ class Cluster(pulumi.ComponentResource):
         Its gateway must be ready, too: a call that is sent there earlier, or after it is gone, fails.
         """
         kubeconfig = self.reader.kubeconfigs_from.get(reader, self.reader.kubeconfig)
+        gateway = self.gateway.release if self.gateway else None
         return RemoteCluster(
             name=self.name,
             kubeconfigs={self.name: kubeconfig} if kubeconfig else {},
-            ready=(*self.reader.ready, self.gateway.release, self.exposure),
+            ready=(*self.reader.ready, *filter(None, (gateway, self.exposure))),
         )
 
 

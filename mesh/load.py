@@ -441,6 +441,7 @@ def _cluster(
         labels=section.labels,
         sees=section.sees if section.sees is not None else sections.sees,
         control_plane=section.control_plane,
+        control_plane_address=section.control_plane_address,
         connection=connection,
         api_server=api_server,
         api_servers_from=api_servers_from,

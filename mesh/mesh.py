@@ -16,7 +16,7 @@ from mesh.observability.kiali import READER, KialiReader, kiali_secret
 from mesh.offline import OfflineCluster, declare, providers_to_nowhere
 from mesh.pki.certificates import earliest, fingerprint
 from mesh.pki.rotation import plan_roots
-from mesh.plan import remote_secrets, remotes
+from mesh.plan import cluster_plan, remote_secrets, remotes
 from mesh.provider import kubernetes_provider
 from mesh.secret_values import transformation
 from mesh.stacks import contract
@@ -84,11 +84,11 @@ class Mesh(pulumi.ComponentResource):
             cluster.name: Cluster(
                 cluster.name,
                 cluster,
+                cluster_plan(config, cluster.name),
                 mesh=config.mesh,
                 root=self.root,
                 certificate=certificates.get(cluster.name, ""),
                 kept=kept,
-                remotes=len(remotes(config, cluster.name)),
                 labelled=labelled.get(cluster.name, ()),
                 kubeconfig=given.get(cluster.name),
                 ways=self._ways(cluster.name, others),
@@ -223,7 +223,7 @@ class Mesh(pulumi.ComponentResource):
         return {
             **common,
             "istioVersion": cluster.istio.version,
-            "gatewayAddresses": self.clusters[cluster.name].gateway.addresses,
+            "gatewayAddresses": self.clusters[cluster.name].gateway_addresses,
         }
 
     def _readable(self) -> dict[str, Reader | OfflineCluster]:

@@ -1,4 +1,4 @@
-"""Which clusters see which. Pure.
+"""Which clusters see which, whose control plane serves them, and which have a gateway. Pure.
 
 The decisions of one cluster are still taken by `mesh.config.resolved`, `mesh.pki.rotation` and
 `mesh.istio.values`; those that a second kind of mesh needs will be added here.
@@ -23,16 +23,46 @@ class Link:
         return f"{self.cluster}-sees-{self.remote}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClusterPlan:
+    """What is declared in a cluster beside its namespace, control plane and reader.
+
+    `primary` is the cluster whose control plane serves it, None for its own. `gateway` is whether it has an
+    east-west gateway, `exposure` whether it declares what gateways expose. `remotes` are the clusters whose
+    services its control plane watches, `served` those of them that it serves.
+    """
+
+    primary: str | None
+    gateway: bool
+    exposure: bool
+    remotes: tuple[str, ...]
+    served: tuple[str, ...]
+
+
+def cluster_plan(config: StackConfig, cluster: str) -> ClusterPlan:
+    """The decisions about one cluster."""
+    return ClusterPlan(
+        primary=config.clusters[cluster].control_plane,
+        gateway=has_gateway(config, cluster),
+        exposure=exposes(config, cluster),
+        remotes=remotes(config, cluster),
+        served=served(config, cluster),
+    )
+
+
 def links(config: StackConfig) -> tuple[Link, ...]:
     """A link from each cluster of the stack to every other one that it sees, and to every such peer.
 
-    Peers, the clusters of other stacks, declare their own links.
+    Peers, the clusters of other stacks, declare their own links. A cluster without a control plane of its own
+    has none: it sees what its primary sees, and that must see it.
     """
     return tuple(
         Link(cluster=cluster.name, remote=remote)
         for cluster in config.clusters.values()
+        if cluster.control_plane is None
         for remote in dict.fromkeys((*config.clusters, *config.peers))
-        if remote != cluster.name and _selected(cluster.sees, remote, config.clusters)
+        if remote != cluster.name
+        and (remote in served(config, cluster.name) or _selected(cluster.sees, remote, config.clusters))
     )
 
 
@@ -46,7 +76,7 @@ def callable_from(config: StackConfig, cluster: str) -> tuple[str, ...]:
 
     One without a control plane has the view of that which serves it.
     """
-    home = config.clusters[cluster].control_plane or cluster
+    home = primary(config, cluster)
     return tuple(name for name in dict.fromkeys((home, *remotes(config, home))) if name != cluster)
 
 
@@ -72,6 +102,68 @@ def secret_entry(config: StackConfig, remote: str) -> SecretEntry | None:
     """Where each reading cluster has a kubeconfig for a cluster that something else writes."""
     cluster = config.clusters.get(remote)
     return cluster.kubeconfig.secret if cluster and cluster.kubeconfig else None
+
+
+def primary(config: StackConfig, cluster: str) -> str:
+    """The cluster whose control plane serves a cluster: itself, or the primary of a remote."""
+    return config.clusters[cluster].control_plane or cluster
+
+
+def served(config: StackConfig, cluster: str) -> tuple[str, ...]:
+    """The names of the remotes that the control plane of a cluster serves beside its own."""
+    return tuple(name for name, other in config.clusters.items() if other.control_plane == cluster)
+
+
+def spans_networks(config: StackConfig) -> bool:
+    """Whether calls of the mesh may leave a network.
+
+    The networks of clusters in other stacks are not known here, and a cluster alone is to be joined by
+    others: both count as several networks.
+    """
+    networks = {cluster.network for cluster in config.clusters.values()}
+    return config.split or len(config.clusters) == 1 or len(networks) > 1
+
+
+def has_gateway(config: StackConfig, cluster: str) -> bool:
+    """Whether a cluster has an east-west gateway.
+
+    By default it has one where the mesh has several networks, and where remotes reach its control plane by
+    it.
+    """
+    own = config.clusters[cluster]
+    if own.gateway.enabled is not None:
+        return own.gateway.enabled
+    return spans_networks(config) or any(
+        config.clusters[remote].control_plane_address is None for remote in served(config, cluster)
+    )
+
+
+def exposes(config: StackConfig, cluster: str) -> bool:
+    """Whether a cluster declares what its gateway, and those of the remotes that it serves, expose.
+
+    Between clusters of one network nothing needs to be exposed.
+    """
+    own = config.clusters[cluster]
+    behind = (cluster, *served(config, cluster))
+    return (
+        own.control_plane is None
+        and any(has_gateway(config, name) for name in behind)
+        and (spans_networks(config) or bool(own.gateway.enabled))
+    )
+
+
+def ways_in(config: StackConfig, caller: str, target: str) -> tuple[str, ...]:
+    """The clusters through whose gateways calls go; none between clusters of one network.
+
+    istiod takes the gateway of the target, and where that has none, those of its network: see
+    `selectNetworkGateways` in `pilot/pkg/xds/endpoints/ep_filters.go` of istio/istio.
+    """
+    network = config.clusters[target].network
+    if config.clusters[caller].network == network:
+        return ()
+    if has_gateway(config, target):
+        return (target,)
+    return tuple(n for n, c in config.clusters.items() if c.network == network and has_gateway(config, n))
 
 
 def _selected(sees: tuple[str, ...] | None, remote: str, clusters: Mapping[str, ClusterConfig]) -> bool:

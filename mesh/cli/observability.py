@@ -11,8 +11,8 @@ from mesh.cli import stack as stacks
 from mesh.cli.output import CommandError
 from mesh.observability.monitoring import dashboard
 from mesh.observability.rules import rule_groups
-from mesh.observability.scrape import scrape_configuration
-from mesh.plan import remotes
+from mesh.observability.scrape import lacking, scrape_configuration
+from mesh.plan import cluster_plan
 
 
 def observability(
@@ -30,8 +30,14 @@ def observability(
     """
     work = stacks.workspace()
     config = stacks.configuration(work, stacks.selected(work, stack))
+    plans = {name: cluster_plan(config, name) for name in config.clusters}
     texts = {
-        "rules.yaml": _yaml(rule_groups({name: len(remotes(config, name)) for name in config.clusters})),
+        "rules.yaml": _yaml(
+            rule_groups(
+                {name: len(plan.remotes) for name, plan in plans.items()},
+                lacking=frozenset[tuple[str, str]]().union(*(lacking(*plan) for plan in plans.items())),
+            )
+        ),
         **{f"scrape-{name}.yaml": _yaml(scrape_configuration(name)) for name in config.clusters},
         "dashboard.json": dashboard(),
     }

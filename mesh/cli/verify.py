@@ -28,7 +28,7 @@ from mesh.health.verification import (
 )
 from mesh.live.concurrent import for_each
 from mesh.live.facts import Answers, Pair
-from mesh.live.pairs import connect, read_pairs
+from mesh.live.pairs import concerned, connect, read_pairs
 from mesh.live.sample import call
 
 _PAUSE_SECONDS = 1.0
@@ -118,7 +118,7 @@ def _attempt(
     calls: int,
 ) -> tuple[Mapping[str, Answers], tuple[PairResult, ...]]:
     """Call from the clusters that miss an answer, or got one that they should not, then read all clusters."""
-    connections = connect(config, before)
+    connections = connect(config, concerned(config, pairs))
     incomplete = {pair.caller for pair in (*unanswered(pairs, before), *came(unwanted, before))}
 
     def called(name: str) -> Answers:

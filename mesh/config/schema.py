@@ -349,7 +349,8 @@ class GatewaySection(Section):
 
     enabled: bool | None = Field(
         default=None,
-        description="Whether the cluster has a gateway. Default: where the mesh has several networks.",
+        description="Whether the cluster has a gateway. Default: where the mesh has several networks, where "
+        "the cluster is its only one, and where it serves others.",
         examples=["false"],
     )
     service: GatewayServiceSection = Field(
@@ -590,7 +591,10 @@ class ClusterSection(Section):
         examples=["{secure: …}"],
     )
     network: DnsLabel | None = Field(
-        default=None, description="Istio's network. Default: `net-<cluster>`.", examples=["net-east"]
+        default=None,
+        description="Istio's network. Pods of clusters on one network reach each other. Default: "
+        "`net-<cluster>`.",
+        examples=["net-east"],
     )
     labels: dict[str, str] = Field(
         default={},
@@ -602,8 +606,15 @@ class ClusterSection(Section):
     )
     control_plane: DnsLabel | None = Field(
         default=None,
-        description="Cluster whose control plane serves this one, which then has none of its own.",
+        description="Cluster whose control plane serves this one, which then has none of its own. See "
+        "[Networks and roles](networks-and-roles.md).",
         examples=["east"],
+    )
+    control_plane_address: GatewayAddress | None = Field(
+        default=None,
+        description="Address at which this cluster reaches that control plane, on the ports 15012 and 15017. "
+        "Default: that of the gateway of its cluster.",
+        examples=["198.51.100.7"],
     )
     skip_unreachable: bool = Field(
         default=False,

@@ -62,6 +62,8 @@ def drawing(drawn: Picture) -> str:
 
 def _key(drawn: Picture) -> str:
     way = f"mutual TLS through the gateways, port {GATEWAY_PORT}"
+    if any(node.network for node in drawn.nodes):
+        way += ", and from pod to pod within a network"
     if drawn.hub:
         return f"Every cluster sees every other: {way}"
     if not drawn.edges:

@@ -22,7 +22,11 @@ def diagram(config: StackConfig) -> str:
 def mermaid(drawn: Picture) -> str:
     """The picture as text for a fenced block `mermaid`, as GitHub, GitLab and many wikis show it."""
     lines = ["flowchart LR"]
-    lines += [f'  {_id(node.name)}["{_label(node)}"]' for node in drawn.nodes]
+    lines += [_card(node) for node in drawn.nodes if node.network is None]
+    for network in dict.fromkeys(node.network for node in drawn.nodes if node.network):
+        lines.append(f'  subgraph {_id(network, "network")}["network {network}"]')
+        lines += [f"  {_card(node)}" for node in drawn.nodes if node.network == network]
+        lines.append("  end")
     lines += [_way(edge) for edge in drawn.edges]
     if drawn.hub:
         lines.append(f'  {_HUB}(["all see all<br/>mutual TLS, port {GATEWAY_PORT}"])')
@@ -30,13 +34,21 @@ def mermaid(drawn: Picture) -> str:
     return "\n".join([*lines, *_styles(drawn)])
 
 
+def _card(node: Node) -> str:
+    return f'  {_id(node.name)}["{_label(node)}"]'
+
+
 def _label(node: Node) -> str:
     return "<br/>".join([f"<b>{node.name}</b>", *node.below, *(f"⚠ {reason}" for reason in node.reasons)])
 
 
 def _way(edge: Edge) -> str:
-    label = "<br/>".join(f"⚠ {reason}" for reason in edge.reasons) or f"mTLS {GATEWAY_PORT}"
+    label = "<br/>".join(f"⚠ {reason}" for reason in edge.reasons) or _mutual_tls(edge)
     return f'  {_id(edge.one)} {"<-->" if edge.mutual else "-->"}|"{label}"| {_id(edge.other)}'
+
+
+def _mutual_tls(edge: Edge) -> str:
+    return "mTLS, pod to pod" if edge.direct else f"mTLS {GATEWAY_PORT}"
 
 
 def _styles(drawn: Picture) -> Iterator[str]:
@@ -51,9 +63,9 @@ def _styles(drawn: Picture) -> Iterator[str]:
             yield f"  linkStyle {','.join(numbers)} {style}"
 
 
-def _id(name: str) -> str:
+def _id(name: str, of: str = "cluster") -> str:
     """An identifier that is no keyword of Mermaid such as `end`, and has no dashes.
 
     Names are DNS labels, which have no underscores, so two names never become one identifier.
     """
-    return f"cluster_{name.replace('-', '_')}"
+    return f"{of}_{name.replace('-', '_')}"

@@ -1,12 +1,13 @@
 """What a picture of the mesh shows: clusters, who sees whom, and what is wrong. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from mesh.config.resolved import StackConfig
-from mesh.plan import Link, links
+from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.plan import callable_from, ways_in
 
 # A mesh of n clusters in which everybody sees everybody has n(n-1)/2 lines, of which nobody can follow one.
 _MOST_CLUSTERS_WITH_LINES = 6
@@ -57,10 +58,14 @@ COLOURS: Mapping[State, str] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """A cluster: `below` are lines under its name, `reasons` what is wrong with it."""
+    """A cluster: `below` are lines under its name, `reasons` what is wrong with it.
+
+    `network` is the one that it shares with others; None where it has one of its own.
+    """
 
     name: str
     below: tuple[str, ...]
+    network: str | None = None
     state: State = State.PLAIN
     reasons: tuple[str, ...] = ()
 
@@ -69,12 +74,13 @@ class Node:
 class Edge:
     """Two clusters of which one sees the other, and where it is `mutual`, that sees it too.
 
-    `reasons` is what is wrong between them.
+    With `direct`, calls go from pod to pod, and through no gateway. `reasons` is what is wrong between them.
     """
 
     one: str
     other: str
     mutual: bool = True
+    direct: bool = False
     state: State = State.PLAIN
     reasons: tuple[str, ...] = ()
 
@@ -102,23 +108,32 @@ def picture(config: StackConfig, marks: Sequence[Mark] = ()) -> Picture:
     """
     names = frozenset((*config.clusters, *config.peers))
     peers = {name: stack for name, stack in config.peers.items() if name not in config.clusters}
+    shared = Counter(cluster.network for cluster in config.clusters.values())
     nodes = [
         _node(
             cluster.name,
-            (f"network {cluster.network}", f"Istio {cluster.istio.version}"),
+            (f"network {cluster.network}", *_control_plane(cluster)),
+            cluster.network if shared[cluster.network] > 1 else None,
             [mark for mark in marks if mark.cluster == cluster.name and mark.peer not in names],
             offline=cluster.offline,
         )
         for cluster in config.clusters.values()
     ]
-    nodes += [_node(name, (stack,), (), offline=False) for name, stack in peers.items()]
+    nodes += [_node(name, (stack,), None, (), offline=False) for name, stack in peers.items()]
     offline = frozenset(config.offline)
-    pairs: dict[frozenset[str], list[Link]] = {}
-    for link in links(config):
-        pairs.setdefault(frozenset((link.cluster, link.remote)), []).append(link)
+    pairs: dict[frozenset[str], list[tuple[str, str]]] = {}
+    for one in config.clusters:
+        for other in callable_from(config, one):
+            pairs.setdefault(frozenset((one, other)), []).append((one, other))
     # What a peer sees is said in its own stack; by default it sees all.
     edges = [
-        _edge(found[0], marks, offline, mutual=len(found) > 1 or found[0].remote in peers)
+        _edge(
+            *found[0],
+            marks,
+            offline,
+            mutual=len(found) > 1 or found[0][1] in peers,
+            direct=found[0][1] in config.clusters and not ways_in(config, *found[0]),
+        )
         for found in pairs.values()
     ]
     complete = sum(map(len, pairs.values())) == len(config.clusters) * (len(nodes) - 1)
@@ -127,16 +142,25 @@ def picture(config: StackConfig, marks: Sequence[Mark] = ()) -> Picture:
     return Picture(mesh=config.mesh.id, nodes=tuple(nodes), edges=tuple(drawn), hub=hub)
 
 
-def _node(name: str, below: tuple[str, ...], marks: Sequence[Mark], *, offline: bool) -> Node:
+def _control_plane(cluster: ClusterConfig) -> Iterator[str]:
+    yield f"Istio {cluster.istio.version}"
+    if cluster.control_plane is not None:
+        yield f"control plane of {cluster.control_plane}"
+
+
+def _node(
+    name: str, below: tuple[str, ...], network: str | None, marks: Sequence[Mark], *, offline: bool
+) -> Node:
     state, reasons = _judged(marks, otherwise=State.OFFLINE if offline else State.PLAIN)
-    return Node(name=name, below=below, state=state, reasons=reasons)
+    return Node(name=name, below=below, network=network, state=state, reasons=reasons)
 
 
-def _edge(link: Link, marks: Sequence[Mark], offline: frozenset[str], *, mutual: bool) -> Edge:
-    one, other = link.cluster, link.remote
+def _edge(
+    one: str, other: str, marks: Sequence[Mark], offline: frozenset[str], *, mutual: bool, direct: bool
+) -> Edge:
     found = [mark for mark in marks if mark.peer is not None and {mark.cluster, mark.peer} == {one, other}]
     state, reasons = _judged(found, otherwise=State.OFFLINE if offline & {one, other} else State.PLAIN)
-    return Edge(one=one, other=other, mutual=mutual, state=state, reasons=reasons)
+    return Edge(one=one, other=other, mutual=mutual, direct=direct, state=state, reasons=reasons)
 
 
 def _judged(marks: Sequence[Mark], *, otherwise: State) -> tuple[State, tuple[str, ...]]:

@@ -4,7 +4,6 @@ import ipaddress
 from collections.abc import Iterator
 
 from mesh.health.finding import PUT_BACK, Finding, Reason
-from mesh.istio.addresses import PeerAddress
 from mesh.istio.hosts import covers, service_host
 from mesh.live.facts import ClusterFacts, Pair, PairFacts, Workload
 from mesh.samples.names import CLIENT, NAMESPACE, SERVICE
@@ -106,18 +105,23 @@ def name_not_resolved(facts: PairFacts) -> Finding | None:
 
 def endpoints_missing(facts: PairFacts) -> Finding | None:
     """A proxy that has no endpoint in the target."""
-    addresses = facts.target.gateway.addresses
-    if facts.link is None or facts.path is None or facts.path.problem:
+    if facts.caller.name == facts.target.name or facts.path is None or facts.path.problem:
         return None
-    if not addresses or not all(_is_ip(address.address) for address in addresses):
+    if facts.direct:
+        where = f"among {facts.target.name}'s pods"
+        addresses = list(facts.target.sample.addresses)
+    else:
+        where = f"behind {facts.target.name}'s gateway"
+        addresses = [address.authority for way in facts.gateways for address in way.gateway.addresses]
+    if not addresses or not all(_is_ip(_host(address)) for address in addresses):
         return None
-    if any(_address(endpoint) in addresses for endpoint in facts.path.endpoints):
+    if any(endpoint in addresses for endpoint in facts.path.endpoints):
         return None
     return Finding(
         reason=Reason.ENDPOINTS_MISSING,
         cluster=facts.caller.name,
-        message=f"the proxy of {facts.caller.name}'s client has no endpoint behind {facts.target.name}'s "
-        f"gateway ({', '.join(map(str, addresses))}); it has: {', '.join(facts.path.endpoints) or 'none'}",
+        message=f"the proxy of {facts.caller.name}'s client has no endpoint {where} "
+        f"({', '.join(addresses)}); it has: {', '.join(facts.path.endpoints) or 'none'}",
         hint=f"in {facts.caller.name}, run `istioctl proxy-status`; check that no setting, such as exportTo "
         f"or meshConfig.serviceSettings, keeps {SERVICE} inside {facts.target.name}",
     )
@@ -161,9 +165,9 @@ def _is_tls(reason: str) -> bool:
     return any(word in reason for word in ("TLS_error", "CERTIFICATE", "SSL routines"))
 
 
-def _address(endpoint: str) -> PeerAddress:
-    host, _, port = endpoint.rpartition(":")
-    return PeerAddress(address=host.strip("[]"), port=int(port))
+def _host(address: str) -> str:
+    """The IP address in one with a port."""
+    return address.rpartition(":")[0].strip("[]")
 
 
 def _is_ip(text: str) -> bool:

@@ -13,6 +13,7 @@ from mesh.health import (
     inside,
     members,
     mesh_config,
+    networks,
     supported,
     tokens,
     trust,
@@ -83,6 +84,7 @@ def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
         ),
         (on(_GATEWAYS, "istio-system has the network's label", _facts(gateways.network_label)),),
         (on(_GATEWAYS, "no Gateway is for a network that is gone", members.orphaned_gateway),),
+        (on(_PEERS, "connections to peers could be tried", networks.not_tried),),
         (on(_WORKLOADS, "proxies have this network and cluster", workloads.stale),),
         (on(_WORKLOADS, "proxies have the version that new pods get", workloads.old),),
         (on(_DISCOVERY, "no remote secret is for a cluster that is not seen", members.orphaned_secret),),
@@ -122,6 +124,7 @@ def link_chains(now: datetime) -> tuple[Chain[LinkInspection], ...]:
         (on(_DISCOVERY, "its token is far from its end", lambda link: tokens.expires(link, now)),),
         (
             on(_PEERS, "istiod is told the peer's gateway", _pair(gateways.addresses_not_told)),
+            on(_PEERS, "the peer's pods are reached from inside, in one network", networks.pods_unreachable),
             on(_PEERS, "the peer's gateway is reached from inside", inside.gateway_unreachable),
             on(_PEERS, "the peer's gateway leads to its services", inside.passes_nothing),
             on(_PEERS, "the peer's services show a certificate that is trusted", inside.distrusted),

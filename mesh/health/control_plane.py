@@ -15,6 +15,14 @@ def api_server_unreachable(cluster: ClusterFacts) -> Finding | None:
         reason, hint = Reason.API_SERVER_REFUSES, f"correct it, until it lets you run {look}"
     elif cluster.unreachable:
         reason, hint = Reason.API_SERVER_UNREACHABLE, f"run {look}"
+    elif cluster.control_plane_unknown:
+        return Finding(
+            reason=Reason.API_SERVER_UNREACHABLE,
+            cluster=cluster.control_plane,
+            message=f"nothing is known of the control plane of {cluster.name}, which is that of "
+            f"{cluster.control_plane}: {cluster.control_plane_unknown}",
+            hint="make its API server reachable from here, then run the same command again",
+        )
     else:
         return None
     return Finding(
@@ -29,12 +37,13 @@ def istiod_down(cluster: ClusterFacts) -> Finding | None:
     """A control plane without a ready pod."""
     if cluster.istiod.ready:
         return None
+    name = cluster.control_plane
     return Finding(
         reason=Reason.ISTIOD_DOWN,
-        cluster=cluster.name,
-        message=f"istiod has no ready pod in {cluster.name} (of {cluster.istiod.pods}): proxies get no "
-        "changes, and no new certificates when theirs expire",
-        hint=f"{put_back_release(cluster.name, ISTIOD, pods=cluster.istiod.pods)}; if pods do not start, run "
+        cluster=name,
+        message=f"istiod has no ready pod in {name} (of {cluster.istiod.pods}): proxies get no changes, and "
+        "no new certificates when theirs expire",
+        hint=f"{put_back_release(name, ISTIOD, pods=cluster.istiod.pods)}; if pods do not start, run "
         f"`kubectl -n {NAMESPACE} describe pods -l {ISTIOD_PODS}`",
     )
 

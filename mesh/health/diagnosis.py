@@ -7,7 +7,7 @@ effects: only the first finding of a chain is reported.
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from mesh.health import calls, control_plane, discovery, gateways, mesh_config, trust
+from mesh.health import calls, control_plane, discovery, gateways, mesh_config, networks, trust
 from mesh.health.finding import Finding
 from mesh.live.facts import ClusterFacts, PairFacts
 
@@ -20,8 +20,13 @@ def _of_both(check: Callable[[ClusterFacts], Finding | None]) -> Check:
 
 
 def _of_target(check: Callable[[ClusterFacts], Finding | None]) -> Check:
-    """What a check finds in another cluster that is called: its own gateway is of no use to a cluster."""
-    return lambda facts: check(facts.target) if facts.link else None
+    """What a check finds in another cluster that is called: it is of no use to the cluster itself."""
+    return lambda facts: check(facts.target) if facts.target.name != facts.caller.name else None
+
+
+def _of_gateways(check: Callable[[ClusterFacts], Finding | None]) -> Check:
+    """What a check finds in the clusters through whose gateways calls go."""
+    return lambda facts: next((found for way in facts.gateways if (found := check(way))), None)
 
 
 def _of_link(check: Check) -> Check:
@@ -43,12 +48,12 @@ def _faults(now: datetime) -> tuple[tuple[Check, ...], ...]:
             discovery.remote_not_synced,
         ),
         (
-            _of_target(gateways.gateway_down),
-            _of_target(gateways.gateway_pending),
-            _of_target(gateways.addresses_not_used),
+            _of_gateways(gateways.gateway_down),
+            _of_gateways(gateways.gateway_pending),
+            _of_gateways(gateways.addresses_not_used),
             _of_link(gateways.addresses_not_told),
         ),
-        (_of_target(gateways.not_exposed),),
+        (_of_gateways(gateways.not_exposed),),
         (_of_target(gateways.network_label),),
     )
 
@@ -57,8 +62,9 @@ _EXPLANATIONS: tuple[tuple[Check, ...], ...] = (
     (calls.service_missing, calls.name_not_resolved),
     (
         calls.sample_not_exposed,
-        _of_target(gateways.gateway_without_address),
+        _of_gateways(gateways.gateway_without_address),
         gateways.port_unreachable,
+        networks.route_missing,
         calls.endpoints_missing,
         calls.tls_refused,
     ),

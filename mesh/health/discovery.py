@@ -14,7 +14,7 @@ def remote_secret_missing(facts: PairFacts) -> Finding | None:
     """No remote secret for the target in the caller's cluster."""
     if facts.link is None or facts.link.secrets:
         return None
-    cluster, remote = facts.caller.name, facts.target.name
+    cluster, remote = facts.caller.control_plane, facts.target.name
     if (written := facts.link.written) is not None:
         return Finding(
             reason=Reason.REMOTE_SECRET_MISSING,
@@ -38,7 +38,7 @@ def remote_secret_ignored(facts: PairFacts) -> Finding | None:
     """A remote secret that istiod does not find, or that has the key of another cluster."""
     if facts.link is None:
         return None
-    cluster, remote = facts.caller.name, facts.target.name
+    cluster, remote = facts.caller.control_plane, facts.target.name
     with_key = [secret for secret in facts.link.secrets if remote in secret.kubeconfigs]
     if any(secret.labelled for secret in with_key):
         return None
@@ -83,11 +83,11 @@ def peer_api_server_refuses(facts: PairFacts) -> Finding | None:
     token = _token(facts)
     if not token.wrong_server:
         return None
-    cluster, remote = facts.caller.name, facts.target.name
+    cluster, remote = facts.caller.control_plane, facts.target.name
     return Finding(
         reason=Reason.PEER_API_SERVER_REFUSES,
         cluster=remote,
-        peer=facts.caller.name,
+        peer=facts.caller.control_plane,
         message=f"what {cluster} has for {remote} does not lead into it: {token.wrong_server}",
         hint=_way_in(facts.link, token.fault) if facts.link else "",
     )
@@ -98,7 +98,7 @@ def client_certificate_invalid(facts: PairFacts, now: datetime) -> Finding | Non
     shown = facts.link and facts.link.certificate
     if facts.link is None or not shown or (why := shown.invalid(now)) is None:
         return None
-    cluster, remote = facts.caller.name, facts.target.name
+    cluster, remote = facts.caller.control_plane, facts.target.name
     return Finding(
         reason=Reason.CLIENT_CERTIFICATE_INVALID,
         cluster=cluster,
@@ -113,7 +113,7 @@ def client_certificate_expires(facts: PairFacts, now: datetime) -> Finding | Non
     shown = facts.link and facts.link.certificate
     if facts.link is None or not shown or shown.invalid(now) or shown.expires - now > _SOON:
         return None
-    cluster, remote = facts.caller.name, facts.target.name
+    cluster, remote = facts.caller.control_plane, facts.target.name
     return Finding(
         reason=Reason.CERTIFICATE_EXPIRES,
         severity=Severity.WARNING,
@@ -130,7 +130,7 @@ def token_refused(facts: PairFacts) -> Finding | None:
     token = _token(facts)
     if not token.refused:
         return None
-    cluster, remote = facts.caller.name, facts.target.name
+    cluster, remote = facts.caller.control_plane, facts.target.name
     if facts.link is not None and not facts.link.own:
         return Finding(
             reason=Reason.TOKEN_REFUSED,
@@ -143,7 +143,7 @@ def token_refused(facts: PairFacts) -> Finding | None:
     return Finding(
         reason=Reason.TOKEN_REFUSED,
         cluster=remote,
-        peer=facts.caller.name,
+        peer=facts.caller.control_plane,
         message=f"the API server of {remote} refuses the token in {cluster}'s remote secret (HTTP 401): its "
         f"Secret in {remote}/{NAMESPACE} was deleted or created again",
         hint=f"{PUT_BACK}, which renews the token and the remote secrets",
@@ -159,8 +159,9 @@ def reader_denied(facts: PairFacts) -> Finding | None:
     return Finding(
         reason=Reason.READER_DENIED,
         cluster=remote,
-        peer=facts.caller.name,
-        message=f"the token that {facts.caller.name} has for {remote} may not: " + ", ".join(token.denied),
+        peer=facts.caller.control_plane,
+        message=f"the token that {facts.caller.control_plane} has for {remote} may not: "
+        + ", ".join(token.denied),
         hint=f"{PUT_BACK}; then, for what {READER_ACCOUNT} has from the chart, "
         f"{put_back_release(remote, ISTIOD)}"
         if facts.link is None or facts.link.own
@@ -173,7 +174,7 @@ def remote_not_synced(facts: PairFacts) -> Finding | None:
     """A remote cluster that istiod does not know, or has not synced with."""
     if facts.link is None:
         return None
-    cluster, remote = facts.caller.name, facts.target.name
+    cluster, remote = facts.caller.control_plane, facts.target.name
     statuses = {pod: known.get(remote) for pod, known in facts.caller.remotes.items()}
     found = next(((pod, status) for pod, status in statuses.items() if status != "synced"), None)
     if found is None:
@@ -195,7 +196,7 @@ def peer_api_server_not_checked(facts: PairFacts) -> Finding | None:
     token = _token(facts)
     if not token.problem:
         return None
-    cluster, remote = facts.caller.name, facts.target.name
+    cluster, remote = facts.caller.control_plane, facts.target.name
     return Finding(
         reason=Reason.PEER_API_SERVER_NOT_CHECKED,
         severity=Severity.WARNING,

@@ -22,7 +22,7 @@ from mesh.live.inspected import ClusterInspection
 def gateway_down(cluster: ClusterFacts) -> Finding | None:
     """A gateway without a Service or without a ready pod."""
     gateway, target = cluster.gateway, cluster.name
-    if gateway.service and gateway.workload.ready:
+    if not cluster.has_gateway or (gateway.service and gateway.workload.ready):
         return None
     missing = "Service" if not gateway.service else f"ready pod (of {gateway.workload.pods})"
     return Finding(
@@ -46,7 +46,7 @@ def gateway_pending(cluster: ClusterFacts) -> Finding | None:
 def gateway_without_address(cluster: ClusterFacts) -> Finding | None:
     """A gateway without an address, of whatever type."""
     gateway, target = cluster.gateway, cluster.name
-    if gateway.addresses:
+    if not cluster.has_gateway or gateway.addresses:
         return None
     return Finding(
         reason=Reason.GATEWAY_WITHOUT_ADDRESS,
@@ -114,22 +114,22 @@ def _listed(addresses: Iterable[PeerAddress]) -> str:
 
 def not_exposed(cluster: ClusterFacts) -> Finding | None:
     """A gateway that does not expose what the stack exposes."""
-    hosts = cluster.gateway.hosts
+    hosts, declared_in = cluster.gateway.hosts, cluster.control_plane
     missing = [host for host in cluster.exposed if host not in hosts]
-    if hosts and not missing:
+    if not missing:
         return None
     if hosts:
         return Finding(
             reason=Reason.CROSS_NETWORK_GATEWAY_MISSING,
-            cluster=cluster.name,
-            message=f"the Gateways in {cluster.name}/{NAMESPACE} that pass TLS through expose "
+            cluster=declared_in,
+            message=f"the Gateways in {declared_in}/{NAMESPACE} that pass TLS through expose "
             f"{', '.join(hosts)}; expected {', '.join(missing)}, too",
             hint=PUT_BACK,
         )
     return Finding(
         reason=Reason.CROSS_NETWORK_GATEWAY_MISSING,
-        cluster=cluster.name,
-        message=f"no Gateway in {cluster.name}/{NAMESPACE} passes TLS through on port {GATEWAY_PORT}: "
+        cluster=declared_in,
+        message=f"no Gateway in {declared_in}/{NAMESPACE} passes TLS through on port {GATEWAY_PORT}: "
         f"expected {CROSS_NETWORK_GATEWAY} with AUTO_PASSTHROUGH",
         hint=PUT_BACK,
     )
@@ -172,13 +172,16 @@ def network_label(cluster: ClusterFacts) -> Finding | None:
 
 def port_unreachable(facts: PairFacts) -> Finding | None:
     """A gateway that the caller's pod cannot connect to."""
-    if facts.path is None or not facts.path.probe:
+    if facts.direct or facts.path is None or not facts.path.probe:
         return None
-    return unreachable(facts.caller.name, facts.target, str(facts.path.probed), facts.path.probe)
+    return unreachable(facts, str(facts.path.probed), facts.path.probe)
 
 
-def unreachable(caller: str, target: ClusterFacts, address: str, why: str) -> Finding:
-    """A gateway that pods of another cluster cannot connect to at an address with a port."""
+def unreachable(facts: PairFacts, address: str, why: str) -> Finding:
+    """A gateway that pods of the caller cannot connect to at an address with a port."""
+    caller = facts.caller.name
+    ways = (w for w in facts.gateways if any(a.authority == address for a in w.gateway.addresses))
+    target = next(ways, facts.target)
     port = address.rpartition(":")[2]
     nat = "; check that what has this address passes the port on" if target.gateway.given else ""
     return Finding(

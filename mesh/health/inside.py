@@ -27,7 +27,7 @@ def gateway_unreachable(link: LinkInspection) -> Finding | None:
     failed = next((reach for reach in link.gateways if reach.failure), None)
     if failed is None:
         return None
-    return unreachable(link.caller.facts.name, link.target.facts, failed.address, str(failed.failure))
+    return unreachable(link.pair, failed.address, str(failed.failure))
 
 
 def passes_nothing(link: LinkInspection) -> Finding | None:

@@ -18,10 +18,10 @@ def not_loaded(cluster: ClusterFacts) -> Finding | None:
             continue
         return Finding(
             reason=Reason.MESH_CONFIG_NOT_LOADED,
-            cluster=cluster.name,
-            message=f"{where} in {cluster.name} has another mesh configuration than the stack: "
+            cluster=cluster.control_plane,
+            message=f"{where} in {cluster.control_plane} has another mesh configuration than the stack: "
             f"meshConfig.{different.path} is {different.loaded!r}; expected {different.wanted!r}",
             hint=f"run `pulumi up`; if that changes nothing, somebody has changed the ConfigMap "
-            f"{MESH_CONFIG}: {put_back_release(cluster.name, ISTIOD)}",
+            f"{MESH_CONFIG}: {put_back_release(cluster.control_plane, ISTIOD)}",
         )
     return None

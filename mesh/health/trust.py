@@ -12,6 +12,7 @@ _SOON = timedelta(days=30)
 
 def unusable(cluster: ClusterFacts, now: datetime) -> Finding | None:
     """An intermediate CA that is missing or not valid now."""
+    where = cluster.control_plane
     cacerts = cluster.trust.cacerts
     if cacerts is None:
         return _cacerts_unusable(cluster, "the Secret does not exist")
@@ -26,15 +27,15 @@ def unusable(cluster: ClusterFacts, now: datetime) -> Finding | None:
     if end <= now:
         return Finding(
             reason=Reason.INTERMEDIATE_EXPIRED,
-            cluster=cluster.name,
-            message=f"the intermediate CA of {cluster.name} expired at {end:%Y-%m-%d %H:%M} UTC",
+            cluster=where,
+            message=f"the intermediate CA of {where} expired at {end:%Y-%m-%d %H:%M} UTC",
             hint=f"{PUT_BACK}, which renews it; then restart the workloads whose certificates have expired",
         )
     if begin > now:
         return Finding(
             reason=Reason.INTERMEDIATE_NOT_YET_VALID,
-            cluster=cluster.name,
-            message=f"the intermediate CA of {cluster.name} is not valid before {begin:%Y-%m-%d %H:%M} UTC",
+            cluster=where,
+            message=f"the intermediate CA of {where} is not valid before {begin:%Y-%m-%d %H:%M} UTC",
             hint="compare the clock of the machine that ran `pulumi up` with the clock of this one",
         )
     return None
@@ -45,6 +46,7 @@ def expires(cluster: ClusterFacts, now: datetime) -> Finding | None:
     cacerts = cluster.trust.cacerts
     if cacerts is None:
         return None
+    where = cluster.control_plane
     chain = (
         *(("intermediate CA", c) for c in parse_readable(cacerts.certificate)[:1]),
         *(("root CA", c) for c in parse_readable(cacerts.roots)),
@@ -55,8 +57,8 @@ def expires(cluster: ClusterFacts, now: datetime) -> Finding | None:
     return Finding(
         reason=Reason.CERTIFICATE_EXPIRES,
         severity=Severity.WARNING,
-        cluster=cluster.name,
-        message=f"the {what} of {cluster.name} has {(first.not_valid_after_utc - now).days} days left: "
+        cluster=where,
+        message=f"the {what} of {where} has {(first.not_valid_after_utc - now).days} days left: "
         f"{name(first)}",
         hint="run `pulumi up`, which renews it where the stack has made it: docs/runbooks/renew.md",
     )
@@ -64,9 +66,10 @@ def expires(cluster: ClusterFacts, now: datetime) -> Finding | None:
 
 def different_roots(facts: PairFacts) -> Finding | None:
     """Two clusters of which one does not trust the root of the other's intermediate CA."""
-    if facts.link is None:
+    if facts.caller.name == facts.target.name:
         return None
     for verifier, signer in ((facts.caller, facts.target), (facts.target, facts.caller)):
+        here, there = verifier.control_plane, signer.control_plane
         published = parse_readable(verifier.trust.published_roots)
         intermediate = parse_readable(signer.trust.cacerts.certificate if signer.trust.cacerts else "")[:1]
         if not (published and intermediate) or is_issued_by_any(intermediate[0], published):
@@ -75,19 +78,19 @@ def different_roots(facts: PairFacts) -> Finding | None:
         if is_issued_by_any(intermediate[0], configured):
             return Finding(
                 reason=Reason.ROOT_NOT_LOADED,
-                cluster=verifier.name,
-                peer=signer.name,
-                message=f"{CACERTS} of {verifier.name} has the root of {signer.name}'s intermediate CA, but "
+                cluster=here,
+                peer=there,
+                message=f"{CACERTS} of {here} has the root of {signer.name}'s intermediate CA, but "
                 "istiod has not loaded it",
-                hint=f"wait two minutes; then, in {verifier.name}, run `kubectl -n {NAMESPACE} rollout "
+                hint=f"wait two minutes; then, in {here}, run `kubectl -n {NAMESPACE} rollout "
                 f"restart deployment/{ISTIOD}`",
             )
         return Finding(
             reason=Reason.DIFFERENT_ROOTS,
-            cluster=signer.name,
+            cluster=there,
             peer=verifier.name,
             message=f"{verifier.name} does not trust the root of {signer.name}'s intermediate CA",
-            hint=f"{PUT_BACK}, which restores {CACERTS}; then, in {signer.name}, run `kubectl -n {NAMESPACE} "
+            hint=f"{PUT_BACK}, which restores {CACERTS}; then, in {there}, run `kubectl -n {NAMESPACE} "
             f"rollout restart deployment/{ISTIOD}`, and restart the workloads",
         )
     return None
@@ -96,7 +99,7 @@ def different_roots(facts: PairFacts) -> Finding | None:
 def _cacerts_unusable(cluster: ClusterFacts, message: str) -> Finding:
     return Finding(
         reason=Reason.CACERTS_UNUSABLE,
-        cluster=cluster.name,
-        message=f"{CACERTS} in {cluster.name}/{NAMESPACE}: {message}",
+        cluster=cluster.control_plane,
+        message=f"{CACERTS} in {cluster.control_plane}/{NAMESPACE}: {message}",
         hint=f"{PUT_BACK}, which restores it",
     )

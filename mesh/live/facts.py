@@ -225,10 +225,14 @@ class Gateway:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """HelloWorld in a cluster; `dns_capture` is whether the client's proxy answers DNS queries."""
+    """HelloWorld in a cluster; `dns_capture` is whether the client's proxy answers DNS queries.
+
+    `addresses` are those of the servers' pods, each with its port.
+    """
 
     service: bool = False
     server: Workload = Workload()
+    addresses: tuple[str, ...] = ()
     client: Workload = Workload()
     client_pod: str | None = None
     dns_capture: bool = False
@@ -241,22 +245,29 @@ class ClusterFacts:
     `unreachable` is no answer; `refused` is no way in: a kubeconfig or login that is of no use, or an answer
     that refuses.
 
-    `network` is the configured network, `network_label` the label of istio-system, `exposed` the hosts
-    that the stack exposes but for those of Services that it finds by labels, and `domain` the DNS domain of
-    the cluster's services. `remotes` has the sync status of each remote cluster, by the pod of istiod that
-    was asked. `mesh_configs` has
+    `network` is the configured network, `network_label` the label of istio-system, `has_gateway` whether the
+    stack has an east-west gateway here, `exposed` the hosts that the stack exposes but for those of Services
+    that it finds by labels, and `domain` the DNS domain of the cluster's services. `remotes` has the sync
+    status of each remote cluster, by the pod of istiod that was asked. `mesh_configs` has
     the mesh configuration in istiod's ConfigMap, and those that its pods have loaded, by where each is;
     `mesh_config` is what the stack has of it. `written_secrets` has, by remote cluster, the Secret that
     something else writes in place of a remote secret, with its kubeconfig by the cluster that istiod takes it
     for, or none where it lacks the key. `told` are the addresses of gateways of other networks in that
     ConfigMap, by network.
+
+    Where the control plane of another cluster serves this one, `primary` is that cluster: what is said of
+    istiod, its mesh configuration, its CA, its remote secrets and what is exposed is then said of it, and
+    `control_plane_unknown` is why none of that is known.
     """
 
     name: str
     network: str
     unreachable: str | None = None
     refused: str | None = None
+    primary: str | None = None
+    control_plane_unknown: str | None = None
     network_label: str | None = None
+    has_gateway: bool = True
     exposed: tuple[str, ...] = ()
     domain: str = "cluster.local"
     istiod: Workload = Workload()
@@ -269,6 +280,11 @@ class ClusterFacts:
     remote_secrets: tuple[RemoteSecret, ...] = ()
     written_secrets: Mapping[str, RemoteSecret] = field(default_factory=dict[str, RemoteSecret])
     sample: Sample = Sample()
+
+    @property
+    def control_plane(self) -> str:
+        """The cluster whose control plane serves this one."""
+        return self.primary or self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,8 +325,9 @@ class LinkFacts:
 class PathFacts:
     """How the caller's proxy reaches the target; read only for pairs without an answer.
 
-    `endpoints` are the addresses with ports that the proxy would call. `probed` is the gateway address that a
-    connection was tried to, and `probe` why it failed; None where it was established.
+    `endpoints` are the addresses with ports that the proxy would call. `probed` is the address that a
+    connection was tried to, of a gateway or, in one network, of a pod, and `probe` why it failed; None where
+    it was established.
     """
 
     endpoints: tuple[str, ...] = ()
@@ -343,13 +360,23 @@ class Answers:
 
 @dataclass(frozen=True, kw_only=True)
 class PairFacts:
-    """All that is known of a pair; a cluster has no `link` to itself."""
+    """All that is known of a pair.
+
+    `gateways` are the clusters through whose gateways calls go: none between clusters of one network. `link`
+    is what the caller's control plane has of the target, None where it serves the target itself.
+    """
 
     caller: ClusterFacts
     target: ClusterFacts
+    gateways: tuple[ClusterFacts, ...] = ()
     link: LinkFacts | None = None
     path: PathFacts | None = None
     answers: Answers = Answers()
+
+    @property
+    def direct(self) -> bool:
+        """Whether pods of the two reach each other: they are on one network."""
+        return self.caller.network == self.target.network
 
 
 @dataclass(frozen=True, kw_only=True)

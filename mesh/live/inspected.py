@@ -57,7 +57,8 @@ class ClusterInspection:
     the clusters that it should have remote secrets for, and `members` all of the mesh; `networks` are those
     of the mesh, None where some clusters are in other stacks. `labelled` has the hosts of the Services that
     have the labels of what it exposes, and None where it exposes nothing by labels. `passes` is whether the
-    gateway has a service to pass connections to.
+    gateway has a service to pass connections to. `pod` is the address with a port of a pod to which pods in
+    the same network can connect. `untried` says why no connection to peers could be tried from inside.
     """
 
     facts: ClusterFacts
@@ -69,6 +70,8 @@ class ClusterInspection:
     pods: tuple[InjectedPod, ...] = ()
     services: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
     exposed: tuple[ExposedService, ...] = ()
+    pod: str | None = None
+    untried: str | None = None
     errors: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     tokens: Mapping[int, datetime] = field(default_factory=dict[int, datetime])
     remote_networks: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -107,9 +110,10 @@ class Handshake:
 class LinkInspection:
     """What a cluster has of a remote one.
 
-    `api_server` and `gateways` are connections from inside the cluster; `handshakes` are those with services
-    behind the gateway, by host name. `expires` is when the token in the remote secret does, None where it
-    does not. `caller` and `target` are the two clusters; `mutual` is whether the target sees the caller, too.
+    `api_server`, `gateways` and, in one network, `pod` are connections from inside the cluster; `handshakes`
+    are those with services behind the gateway, by host name. `expires` is when the token in the remote secret
+    does, None where it does not. `caller` and `target` are the two clusters; `mutual` is whether the target
+    sees the caller, too.
     """
 
     pair: PairFacts
@@ -117,6 +121,7 @@ class LinkInspection:
     target: ClusterInspection
     api_server: Reach | None = None
     gateways: tuple[Reach, ...] = ()
+    pod: Reach | None = None
     handshakes: Mapping[str, Handshake] = field(default_factory=dict[str, Handshake])
     expires: datetime | None = None
     mutual: bool = True

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from mesh.config.resolved import ClusterConfig, StackConfig
@@ -20,7 +20,7 @@ from mesh.kubeconfig.read import entries
 from mesh.live.admission import read_injection, read_validation
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.concurrent import for_each
-from mesh.live.facts import Answers, ClusterFacts, LinkFacts, Pair, PairFacts
+from mesh.live.facts import ClusterFacts, LinkFacts, Pair, PairFacts
 from mesh.live.inspected import (
     ClusterInspection,
     ExposedService,
@@ -33,10 +33,10 @@ from mesh.live.inspected import (
 from mesh.live.istio_system import SYSTEM, read_istiod_pods, read_reader_tokens
 from mesh.live.kubernetes_api import ExecError, KubernetesApi
 from mesh.live.pairs import Connections, read_cluster_facts, read_links
-from mesh.live.pods import containers, environment, has_proxy, runs
-from mesh.live.reach import Service, Target, reach, shake_hands
+from mesh.live.pods import TLS_MODE, address, containers, environment, has_proxy, runs, with_port
+from mesh.live.reach import Service, Target, reach, shake_hands, starting_point
 from mesh.mappings import Json, as_map, at
-from mesh.plan import links, remotes
+from mesh.plan import callable_from, remotes, ways_in
 
 _LOG_SECONDS = 300
 _LOG_BYTES = 200_000
@@ -48,20 +48,37 @@ _AGAIN = re.compile(r"retry|the object has been modified")
 _ERROR = re.compile(r"\terror\t|\tfatal\t|ACK ERROR|config for \S+ rejected")
 _REMOTE_GATEWAYS = "/apis/gateway.networking.k8s.io/v1/gateways"
 _REMOTE_CLASS = "istio-remote"
-_TLS_MODE = "security.istio.io/tlsMode"
+_XDS_PORT, _HEALTH_PORT = 15012, 15021
 
 
 def inspect(config: StackConfig, connections: Connections) -> MeshInspection:
     """Read all clusters that are not offline, then connect from each to those that it sees."""
     facts = read_cluster_facts(config, config.online, connections)
     clusters = for_each(facts, lambda name: _cluster(config, config.clusters[name], facts[name], connections))
-    readable = {name for name, found in facts.items() if not (found.unreachable or found.refused)}
-    pairs = [Pair(caller=link.cluster, target=link.remote) for link in links(config)]
-    found = read_links(config, [pair for pair in pairs if {pair.caller, pair.target} <= readable], facts)
-    reached = for_each(readable, lambda name: _reached(connections.apis[name], name, found, clusters))
+    readable = {
+        name
+        for name, found in facts.items()
+        if not (found.unreachable or found.refused or found.control_plane_unknown)
+    }
+    pairs = [
+        Pair(caller=caller, target=target)
+        for caller in config.clusters
+        for target in callable_from(config, caller)
+        if {caller, target} <= readable
+    ]
+    found = read_links(config, pairs, facts)
+    ways = {pair: _ways(config, pair, clusters) for pair in pairs}
+    # Its primary's control plane connects to the API servers of peers, and none of a remote.
+    own = {pair: link for pair, link in found.items() if facts[pair.caller].primary is None}
+    reached = for_each(readable, lambda name: _reached(connections.apis[name], name, ways, own))
     return MeshInspection(
-        clusters=clusters,
-        links={pair: _link(pair, link, clusters, reached[pair.caller]) for pair, link in found.items()},
+        clusters={
+            name: replace(cluster, untried=reached[name].untried) if name in reached else cluster
+            for name, cluster in clusters.items()
+        },
+        links={
+            pair: _link(pair, found.get(pair), ways[pair], clusters, reached[pair.caller]) for pair in pairs
+        },
     )
 
 
@@ -89,6 +106,7 @@ def _cluster(
             exposed=tuple(_exposed(services, pods, hosts, domain)),
             labelled=labelled,
             passes=any(_is_shown(service, hosts, domain) for service in services),
+            pod=_entrance(pods),
             errors=_errors(api),
             tokens=read_reader_tokens(api),
             remote_networks=dict(_remote_networks(api)),
@@ -144,7 +162,7 @@ def _exposed(
     services: Iterable[Json], pods: Sequence[Json], hosts: Iterable[str], domain: str
 ) -> Iterable[ExposedService]:
     """Services that peers reach through the gateway, and whose pods take mutual TLS."""
-    ready = [pod for pod in pods if runs(pod) and at(pod, "metadata", "labels", _TLS_MODE) == "istio"]
+    ready = [pod for pod in pods if runs(pod) and at(pod, "metadata", "labels", TLS_MODE) == "istio"]
     for service in services:
         namespace = str(service["metadata"]["namespace"])
         selector = as_map(at(service, "spec", "selector")) or {}
@@ -210,23 +228,53 @@ def _remote_networks(api: KubernetesApi) -> Iterable[tuple[str, str]]:
             yield f"{gateway['metadata']['namespace']}/{gateway['metadata']['name']}", str(network)
 
 
-def _targets(target: ClusterInspection) -> tuple[Target, ...]:
-    """The addresses of a cluster's gateway, as peers use them.
+@dataclass(frozen=True, kw_only=True)
+class _Ways:
+    """Where calls from one cluster to another go.
 
-    There are none while nothing is exposed, as istiod opens no port then.
+    `gateways` are the clusters by whose gateways, `targets` the addresses of these, and `services` what is
+    tried behind the first of them, by host name. In one network there is a `pod` instead.
     """
-    addresses = target.facts.gateway.addresses if target.passes else ()
-    return tuple(Target(address=address.authority) for address in addresses)
+
+    gateways: tuple[ClusterFacts, ...] = ()
+    targets: tuple[Target, ...] = ()
+    services: Mapping[str, Service] = field(default_factory=dict[str, Service])
+    pod: Target | None = None
 
 
-def _services(target: ClusterInspection) -> dict[str, Service]:
-    """Services behind the first address of a cluster's gateway, by host name."""
-    addresses = _targets(target)[:1]
-    return {
-        exposed.host: Service(address=first.address, name=f"outbound_.{exposed.port}_._.{exposed.host}")
-        for first in addresses
-        for exposed in target.exposed[:_HANDSHAKES]
-    }
+def _ways(config: StackConfig, pair: Pair, clusters: Mapping[str, ClusterInspection]) -> _Ways:
+    target = clusters[pair.target]
+    if config.clusters[pair.caller].network == config.clusters[pair.target].network:
+        return _Ways(pod=Target(address=target.pod) if target.pod else None)
+    names = (name for name in ways_in(config, pair.caller, pair.target) if name in clusters)
+    gateways = tuple(clusters[name].facts for name in names)
+    # While nothing is exposed, istiod opens no port.
+    addresses = [a for facts in gateways for a in facts.gateway.addresses] if target.passes else []
+    targets = tuple(Target(address=address.authority) for address in addresses)
+    return _Ways(
+        gateways=gateways,
+        targets=targets,
+        services={
+            exposed.host: Service(address=first.address, name=f"outbound_.{exposed.port}_._.{exposed.host}")
+            for first in targets[:1]
+            for exposed in target.exposed[:_HANDSHAKES]
+        },
+    )
+
+
+def _entrance(pods: Sequence[Json]) -> str | None:
+    """The address of a pod of Istio's own, or else of one with a proxy, and a port that it listens on."""
+    running = [pod for pod in pods if runs(pod) and address(pod)]
+    istiod = [pod for pod in running if ISTIOD_CONTAINER in containers(pod) and _is_in(pod, NAMESPACE)]
+    proxies = sorted(filter(has_proxy, running), key=lambda pod: not _is_in(pod, NAMESPACE))
+    for found, port in ((istiod, _XDS_PORT), (proxies, _HEALTH_PORT)):
+        if found:
+            return with_port(str(address(found[0])), port)
+    return None
+
+
+def _is_in(pod: Json, namespace: str) -> bool:
+    return pod["metadata"]["namespace"] == namespace
 
 
 def _api_server(link: LinkFacts) -> Target | None:
@@ -242,57 +290,55 @@ def _api_server(link: LinkFacts) -> Target | None:
     proxy: str | None = at(cluster, "cluster", "proxy-url")
     if proxy and urlsplit(proxy).username is not None:
         return None
-    return Target(address=_with_port(server.hostname or "", server.port or 443), tls=True, proxy=proxy)
-
-
-def _with_port(address: str, port: int) -> str:
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return Target(address=with_port(server.hostname or "", server.port or 443), tls=True, proxy=proxy)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Reached:
-    """What came of the connections from one cluster."""
+    """What came of the connections from one cluster; `untried` is why none could be tried."""
 
+    untried: str | None = None
     targets: Mapping[Target, Reach] = field(default_factory=dict[Target, Reach])
     services: Mapping[Service, Handshake] = field(default_factory=dict[Service, Handshake])
 
 
 def _reached(
-    api: KubernetesApi,
-    name: str,
-    found: Mapping[Pair, LinkFacts],
-    clusters: Mapping[str, ClusterInspection],
+    api: KubernetesApi, name: str, ways: Mapping[Pair, _Ways], found: Mapping[Pair, LinkFacts]
 ) -> _Reached:
-    """Connect from a gateway's pod to all peers; nothing where there is none that runs."""
-    pods = api.list(f"{SYSTEM}/pods", labelSelector=f"istio={GATEWAY_LABEL}")
-    pod = next((str(pod["metadata"]["name"]) for pod in pods if runs(pod)), None)
+    """Connect from a pod with a proxy to all peers."""
+    own = [way for pair, way in ways.items() if pair.caller == name]
+    api_servers = (_api_server(link) for pair, link in found.items() if pair.caller == name)
+    peers = (target for way in own for target in (*way.targets, way.pod))
+    targets = [target for target in (*api_servers, *peers) if target]
+    if not targets:
+        return _Reached()
+    pod = starting_point(api)
     if pod is None:
-        return _Reached()
-    own = {pair: link for pair, link in found.items() if pair.caller == name}
-    api_servers = (server for link in own.values() if (server := _api_server(link)))
-    gateways = (target for pair in own for target in _targets(clusters[pair.target]))
-    services = (service for pair in own for service in _services(clusters[pair.target]).values())
+        return _Reached(untried="no pod with a proxy runs there")
+    services = (service for way in own for service in way.services.values())
     try:
-        return _Reached(
-            targets=reach(api, pod, (*api_servers, *gateways)), services=shake_hands(api, pod, services)
-        )
-    except ExecError:
-        return _Reached()
+        return _Reached(targets=reach(api, pod, targets), services=shake_hands(api, pod, services))
+    except ExecError as error:
+        return _Reached(untried=str(error))
 
 
 def _link(
-    pair: Pair, link: LinkFacts, clusters: Mapping[str, ClusterInspection], reached: _Reached
+    pair: Pair,
+    link: LinkFacts | None,
+    ways: _Ways,
+    clusters: Mapping[str, ClusterInspection],
+    reached: _Reached,
 ) -> LinkInspection:
     caller, target = clusters[pair.caller], clusters[pair.target]
-    server = _api_server(link)
-    services = _services(target)
+    server = _api_server(link) if link and caller.facts.primary is None else None
     return LinkInspection(
-        pair=PairFacts(caller=caller.facts, target=target.facts, link=link, answers=Answers()),
+        pair=PairFacts(caller=caller.facts, target=target.facts, gateways=ways.gateways, link=link),
         caller=caller,
         target=target,
         api_server=reached.targets.get(server) if server else None,
-        gateways=tuple(reached.targets[t] for t in _targets(target) if t in reached.targets),
-        handshakes={h: reached.services[s] for h, s in services.items() if s in reached.services},
-        expires=token_end(link.kubeconfig) if link.kubeconfig else None,
+        gateways=tuple(reached.targets[t] for t in ways.targets if t in reached.targets),
+        pod=reached.targets.get(ways.pod) if ways.pod else None,
+        handshakes={h: reached.services[s] for h, s in ways.services.items() if s in reached.services},
+        expires=token_end(link.kubeconfig) if link and link.kubeconfig else None,
         mutual=pair.caller in target.sees,
     )

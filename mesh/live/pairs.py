@@ -37,6 +37,7 @@ from mesh.live.istio_system import (
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.pods import workload
 from mesh.live.sample import read_sample, read_sample_path
+from mesh.plan import exposes, has_gateway, primary, ways_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +78,17 @@ def connect(config: StackConfig, names: Iterable[str]) -> Connections:
     )
 
 
+def concerned(config: StackConfig, pairs: Iterable[Pair]) -> tuple[str, ...]:
+    """The clusters that calls between pairs depend on, but for those that are offline.
+
+    Besides the two, these are the clusters whose gateways lead to the target, and whose control planes serve
+    them.
+    """
+    names = [name for p in pairs for name in (p.caller, p.target, *ways_in(config, p.caller, p.target))]
+    served = (primary(config, name) for name in names)
+    return tuple(name for name in dict.fromkeys((*names, *served)) if name in config.online)
+
+
 def read_pairs(
     config: StackConfig, pairs: Sequence[Pair], answers: Mapping[str, Answers], connections: Connections
 ) -> dict[Pair, PairFacts]:
@@ -86,10 +98,11 @@ def read_pairs(
         config: of the stack.
         pairs: the pairs to read; the stack has all clusters in them.
         answers: of each caller's client.
-        connections: of all clusters in the pairs.
+        connections: of all clusters that the pairs depend on.
     """
-    clusters = read_cluster_facts(config, {pair.caller for pair in pairs}, connections)
+    clusters = read_cluster_facts(config, concerned(config, pairs), connections)
     found = read_links(config, pairs, clusters)
+    gateways = {pair: _gateways(config, pair, clusters) for pair in pairs}
     unanswered = [
         pair
         for pair in pairs
@@ -102,13 +115,14 @@ def read_pairs(
         lambda pair: read_sample_path(
             connections.apis[pair.caller],
             clusters[pair.caller].sample.client_pod,
-            clusters[pair.target].gateway.addresses,
+            _ways(clusters[pair.caller], clusters[pair.target], gateways[pair]),
         ),
     )
     return {
         pair: PairFacts(
             caller=clusters[pair.caller],
             target=clusters[pair.target],
+            gateways=gateways[pair],
             link=found.get(pair),
             path=paths.get(pair),
             answers=answers[pair.caller],
@@ -123,14 +137,41 @@ def read_cluster_facts(
     """Everything about some clusters that their API servers and istiods state, by name.
 
     Where an API server does not answer one question, or refuses it, nothing else is known of its cluster.
+    Of the primaries of remotes, `names` has those that are not offline.
     """
-    return for_each(names, lambda name: _cluster(config, config.clusters[name], connections))
+    found = for_each(names, lambda name: _cluster(config, config.clusters[name], connections))
+    return {name: _with_control_plane(facts, found) for name, facts in found.items()}
+
+
+def _with_control_plane(facts: ClusterFacts, found: Mapping[str, ClusterFacts]) -> ClusterFacts:
+    """The facts about a remote with what its primary says of its control plane."""
+    if facts.primary is None or facts.unreachable or facts.refused:
+        return facts
+    own = found.get(facts.primary)
+    if own is None:
+        return replace(facts, control_plane_unknown=f"{facts.primary} is offline in the stack file")
+    if why := own.unreachable or own.refused:
+        return replace(facts, control_plane_unknown=why)
+    return replace(
+        facts,
+        exposed=own.exposed if facts.has_gateway else (),
+        istiod=own.istiod,
+        remotes=own.remotes,
+        mesh_config=own.mesh_config,
+        mesh_configs=own.mesh_configs,
+        gateway=replace(facts.gateway, hosts=own.gateway.hosts),
+        trust=replace(facts.trust, cacerts=own.trust.cacerts),
+        remote_secrets=own.remote_secrets,
+    )
 
 
 def read_links(
     config: StackConfig, pairs: Iterable[Pair], clusters: Mapping[str, ClusterFacts]
 ) -> dict[Pair, LinkFacts]:
-    """What callers have to find targets, for pairs of two clusters; each token is tried once."""
+    """What the control planes of callers have to find targets; each token is tried once.
+
+    A control plane needs nothing to find its own cluster.
+    """
     kubeconfigs = {
         text
         for facts in clusters.values()
@@ -138,7 +179,7 @@ def read_links(
         for text in s.kubeconfigs.values()
     }
     tokens = for_each(kubeconfigs, check_token)
-    links = (pair for pair in pairs if pair.caller != pair.target)
+    links = (pair for pair in pairs if pair.target != clusters[pair.caller].control_plane)
     return {pair: _link(config, pair, clusters[pair.caller], tokens) for pair in links}
 
 
@@ -148,6 +189,7 @@ def _read(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFacts:
         return ClusterFacts(
             name=cluster.name,
             network=cluster.network,
+            primary=cluster.control_plane,
             network_label=network_label(api.find(SYSTEM)),
             istiod=workload(control_plane),
             remotes=read_sync_statuses(api, control_plane),
@@ -179,10 +221,25 @@ def _cluster(config: StackConfig, cluster: ClusterConfig, connections: Connectio
     values = istiod_identity(cluster, config.mesh) if secret else istiod(cluster, config.mesh)
     return replace(
         facts,
-        exposed=selected_hosts(cluster),
+        has_gateway=has_gateway(config, cluster.name),
+        exposed=selected_hosts(cluster) if exposes(config, cluster.name) else (),
         domain=cluster_domain(cluster),
         mesh_config=values["meshConfig"],
     )
+
+
+def _gateways(
+    config: StackConfig, pair: Pair, clusters: Mapping[str, ClusterFacts]
+) -> tuple[ClusterFacts, ...]:
+    """The clusters through whose gateways calls go; those that are offline are left out."""
+    return tuple(clusters[way] for way in ways_in(config, pair.caller, pair.target) if way in clusters)
+
+
+def _ways(caller: ClusterFacts, target: ClusterFacts, gateways: Iterable[ClusterFacts]) -> tuple[str, ...]:
+    """Where calls to the sample in another cluster go: to gateways, or in one network to its pods."""
+    if caller.network == target.network:
+        return target.sample.addresses
+    return tuple(address.authority for facts in gateways for address in facts.gateway.addresses)
 
 
 def _link(

@@ -6,6 +6,8 @@ from mesh.istio.names import PROXY_CONTAINER
 from mesh.live.facts import Workload
 from mesh.mappings import Json, at
 
+TLS_MODE = "security.istio.io/tlsMode"
+"""Label that the injector gives to pods with a proxy."""
 _ENDED = ("Failed", "Succeeded")
 
 
@@ -31,6 +33,16 @@ def replaced(pods: Iterable[Json]) -> bool:
         name = str(at(pod, "metadata", "generateName")).removesuffix(f"{template}-")
         by_controller.setdefault(name, set()).add(template)
     return any(len(templates) > 1 for templates in by_controller.values())
+
+
+def address(pod: Json) -> str | None:
+    """The first IP address of a pod; None before it has one."""
+    return at(pod, "status", "podIP") or None
+
+
+def with_port(address: str, port: int) -> str:
+    """An address with a port, as in a URL."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def containers(pod: Json) -> dict[str, Json]:

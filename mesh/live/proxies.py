@@ -1,4 +1,4 @@
-"""Reads what a pod's proxy uses: certificates, endpoints, and whether it can connect to a gateway."""
+"""Reads what a pod's proxy uses: certificates, endpoints, and whether it can connect to another cluster."""
 
 import base64
 import binascii
@@ -10,7 +10,6 @@ from typing import cast
 
 from cryptography import x509
 
-from mesh.istio.addresses import PeerAddress
 from mesh.istio.names import PROXY_CONTAINER
 from mesh.live.concurrent import for_each
 from mesh.live.facts import PathFacts
@@ -66,9 +65,9 @@ def count_issuers(api: KubernetesApi) -> Counter[tuple[str, str]]:
 
 
 def read_path(
-    api: KubernetesApi, namespace: str, pod: str, *, service: str, port: int, gateways: Iterable[PeerAddress]
+    api: KubernetesApi, namespace: str, pod: str, *, service: str, port: int, ways: Iterable[str]
 ) -> PathFacts:
-    """How a pod's proxy reaches a service, and whether it can connect to the first of some gateways.
+    """How a pod's proxy reaches a service, and whether it can connect to the first of some addresses.
 
     Args:
         api: of the pod's cluster.
@@ -76,17 +75,17 @@ def read_path(
         pod: one with a proxy.
         service: host name of the service without the cluster domain, such as `helloworld.sample`.
         port: of the service.
-        gateways: addresses of the east-west gateway in the other cluster.
+        ways: addresses with ports by which calls go to the other cluster: of gateways, or of pods.
     """
     try:
         endpoints = _endpoints(
             api.execute(namespace, pod, PROXY_CONTAINER, _CLUSTERS, timeout=_SECONDS).stdout, service, port
         )
-        address = next(iter(gateways), None)
-        if address is None:
+        probed = next(iter(ways), None)
+        if probed is None:
             return PathFacts(endpoints=endpoints)
-        output = probe(api, namespace, pod, address.authority)
-        return PathFacts(endpoints=endpoints, probed=address.authority, probe=connection_failure(output))
+        output = probe(api, namespace, pod, probed)
+        return PathFacts(endpoints=endpoints, probed=probed, probe=connection_failure(output))
     except ExecError as error:
         return PathFacts(problem=str(error))
 

@@ -1,4 +1,4 @@
-"""Connects from inside a cluster: from a pod of its gateway, whose own connections no proxy takes.
+"""Connects from inside a cluster: from the proxy of a pod, whose own connections nothing redirects.
 
 Istio's image has curl and openssl, but for the distroless one: there its agent connects, and no TLS is
 spoken.
@@ -9,16 +9,19 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mesh.istio.names import NAMESPACE, PROXY_CONTAINER
+from mesh.istio.names import GATEWAY_LABEL, NAMESPACE, PROXY_CONTAINER
 from mesh.live.concurrent import for_each
 from mesh.live.inspected import Handshake, Reach
 from mesh.live.kubernetes_api import ExecError, KubernetesApi
+from mesh.live.pods import TLS_MODE, has_proxy, runs
 from mesh.live.proxies import connection_failure, probe
 from mesh.mappings import Json, as_map
+from mesh.samples import names as sample
 
 _CONNECT_SECONDS = 3
 _MOST_SECONDS = 5
 _EXEC_SECONDS = 30.0
+_MOST_PODS = "100"
 _REFUSED, _TIMED_OUT, _TUNNEL = 7, 28, 56
 _NO_CONNECTION = {5: "the proxy's name cannot be resolved", 6: "its name cannot be resolved"}
 _ROOTS = "/var/run/secrets/istio/root-cert.pem"
@@ -44,8 +47,30 @@ class Service:
     name: str
 
 
-def reach(api: KubernetesApi, pod: str, targets: Iterable[Target]) -> dict[Target, Reach]:
-    """What came of connections from a gateway's pod; all are tried at once.
+@dataclass(frozen=True, kw_only=True)
+class StartingPoint:
+    """A pod with a proxy, in whose container commands are run."""
+
+    namespace: str
+    pod: str
+
+
+def starting_point(api: KubernetesApi) -> StartingPoint | None:
+    """A pod to connect from: of the gateway, of HelloWorld, or any with a proxy; None where none runs."""
+    for path, selector in (
+        (f"/api/v1/namespaces/{NAMESPACE}/pods", f"istio={GATEWAY_LABEL}"),
+        (f"/api/v1/namespaces/{sample.NAMESPACE}/pods", f"app={sample.CLIENT}"),
+        ("/api/v1/pods", TLS_MODE),
+    ):
+        for pod in api.list(path, labelSelector=selector, limit=_MOST_PODS):
+            if runs(pod) and has_proxy(pod):
+                metadata = pod["metadata"]
+                return StartingPoint(namespace=str(metadata["namespace"]), pod=str(metadata["name"]))
+    return None
+
+
+def reach(api: KubernetesApi, pod: StartingPoint, targets: Iterable[Target]) -> dict[Target, Reach]:
+    """What came of connections from a pod; all are tried at once.
 
     Raises:
         ExecError: no command can be run in the pod.
@@ -54,7 +79,7 @@ def reach(api: KubernetesApi, pod: str, targets: Iterable[Target]) -> dict[Targe
     if not wanted:
         return {}
     try:
-        output = api.execute(NAMESPACE, pod, PROXY_CONTAINER, command(wanted), timeout=_EXEC_SECONDS).stdout
+        output = _run(api, pod, command(wanted))
     except ExecError as error:
         if not _lacks_program(error):
             raise
@@ -63,7 +88,9 @@ def reach(api: KubernetesApi, pod: str, targets: Iterable[Target]) -> dict[Targe
     return {wanted[int(one["urlnum"])]: outcome(wanted[int(one["urlnum"])], one) for one in found}
 
 
-def shake_hands(api: KubernetesApi, pod: str, services: Iterable[Service]) -> dict[Service, Handshake]:
+def shake_hands(
+    api: KubernetesApi, pod: StartingPoint, services: Iterable[Service]
+) -> dict[Service, Handshake]:
     """What came of mutual TLS with services behind gateways, up to the client's certificate; all at once.
 
     Nothing is known where the image has no openssl, and of what takes too long.
@@ -75,9 +102,7 @@ def shake_hands(api: KubernetesApi, pod: str, services: Iterable[Service]) -> di
     if not wanted:
         return {}
     try:
-        output = api.execute(
-            NAMESPACE, pod, PROXY_CONTAINER, ["sh", "-c", script(wanted)], timeout=_EXEC_SECONDS
-        ).stdout
+        output = _run(api, pod, ["sh", "-c", script(wanted)])
     except ExecError as error:
         if not _lacks_program(error):
             raise
@@ -156,10 +181,14 @@ def _failure(code: int, message: str, target: Target) -> str | None:
     return message if code == _TUNNEL and target.proxy and "CONNECT" in message.upper() else None
 
 
-def _by_agent(api: KubernetesApi, pod: str, target: Target) -> Reach:
+def _run(api: KubernetesApi, pod: StartingPoint, command: Sequence[str]) -> str:
+    return api.execute(pod.namespace, pod.pod, PROXY_CONTAINER, command, timeout=_EXEC_SECONDS).stdout
+
+
+def _by_agent(api: KubernetesApi, pod: StartingPoint, target: Target) -> Reach:
     if target.proxy:
         return Reach(address=target.address)
-    said = probe(api, NAMESPACE, pod, target.address)
+    said = probe(api, pod.namespace, pod.pod, target.address)
     return Reach(address=target.address, failure=connection_failure(said))
 
 

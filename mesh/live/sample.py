@@ -2,13 +2,13 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 
-from mesh.istio.addresses import PeerAddress
 from mesh.istio.names import PROXY_CONTAINER
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.facts import Answers, PathFacts, Sample
 from mesh.live.kubernetes_api import ExecError, KubernetesApi
-from mesh.live.pods import environment, runs, workload
+from mesh.live.pods import address, environment, runs, with_port, workload
 from mesh.live.proxies import read_path
 from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
 
@@ -37,10 +37,12 @@ def read_sample(api: KubernetesApi) -> Sample:
     """The sample's Service and pods."""
     clients = api.list(f"{_SAMPLE}/pods", labelSelector=f"app={CLIENT}")
     running = [pod for pod in clients if runs(pod)]
+    servers = api.list(f"{_SAMPLE}/pods", labelSelector=f"app={SERVICE}")
     captured = [environment(pod, PROXY_CONTAINER).get("ISTIO_META_DNS_CAPTURE") == "true" for pod in running]
     return Sample(
         service=api.find(f"{_SAMPLE}/services/{SERVICE}") is not None,
-        server=workload(api.list(f"{_SAMPLE}/pods", labelSelector=f"app={SERVICE}")),
+        server=workload(servers),
+        addresses=tuple(with_port(ip, PORT) for pod in servers if runs(pod) and (ip := address(pod))),
         client=workload(clients),
         client_pod=str(running[0]["metadata"]["name"]) if running else None,
         dns_capture=bool(captured and captured[0]),
@@ -72,15 +74,11 @@ def parse_call(line: str) -> tuple[str | None, str]:
     return None, reason if status in ("", "000") else f"HTTP {status}: {reason}"
 
 
-def read_sample_path(
-    api: KubernetesApi, client_pod: str | None, gateways: tuple[PeerAddress, ...]
-) -> PathFacts:
-    """How the client's proxy reaches the sample, and whether it can connect to another cluster's gateway."""
+def read_sample_path(api: KubernetesApi, client_pod: str | None, ways: Iterable[str]) -> PathFacts:
+    """How the client's proxy reaches the sample, and whether it can connect to the first of the addresses."""
     if client_pod is None:
         return PathFacts(problem="no client pod is ready")
-    return read_path(
-        api, NAMESPACE, client_pod, service=f"{SERVICE}.{NAMESPACE}", port=PORT, gateways=gateways
-    )
+    return read_path(api, NAMESPACE, client_pod, service=f"{SERVICE}.{NAMESPACE}", port=PORT, ways=ways)
 
 
 def _output(api: KubernetesApi, calls: int) -> list[str]:

@@ -9,7 +9,8 @@ from pulumi_kubernetes.apiextensions import CustomResource
 
 from mesh.config.resolved import ClusterConfig
 from mesh.observability.rules import rule_groups
-from mesh.observability.scrape import MONITORS_API, Document, monitors
+from mesh.observability.scrape import MONITORS_API, Document, lacking, monitors
+from mesh.plan import ClusterPlan
 
 RULES = "istio-mesh"
 """Name of the PrometheusRule."""
@@ -36,12 +37,12 @@ class Monitoring(pulumi.ComponentResource):
         self,
         name: str,
         cluster: ClusterConfig,
+        plan: ClusterPlan,
         *,
         namespace: pulumi.Input[str],
-        remotes: int,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare them; `remotes` is how many remote clusters istiod should know."""
+        """Declare them."""
         super().__init__("mesh:index:Monitoring", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
 
@@ -60,7 +61,8 @@ class Monitoring(pulumi.ComponentResource):
                 opts=child,
             )
 
-        declare("rules", "PrometheusRule", RULES, rule_groups({cluster.name: remotes}))
+        rules = rule_groups({cluster.name: len(plan.remotes)}, lacking=lacking(cluster.name, plan))
+        declare("rules", "PrometheusRule", RULES, rules)
         for monitor in monitors(cluster.name):
             declare(monitor.name, monitor.kind, monitor.name, monitor.spec)
         kubernetes.core.v1.ConfigMap(

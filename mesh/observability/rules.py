@@ -4,7 +4,7 @@ The series are those of `mesh.observability.scrape`. Metrics of istiod: `pkg/kub
 `pilot/pkg/xds`, `pilot/pkg/util/informermetric` and `security/pkg/server/ca` in istio/istio.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from mesh.istio.names import GATEWAY, GATEWAY_PORT, NAMESPACE
 from mesh.observability.scrape import GATEWAY_JOB, ISTIOD_JOB, Document
@@ -28,12 +28,15 @@ _STATUS_IS_WRONG = r"1\\.29\\.[0-6]\\D.*"
 _STATUS_IS_OF_NO_USE = rf"1\\.2[78]\\..*|{_STATUS_IS_WRONG}"
 
 
-def rule_groups(remotes: Mapping[str, int], *, pace: float = 1) -> Document:
+def rule_groups(
+    remotes: Mapping[str, int], *, lacking: Container[tuple[str, str]] = (), pace: float = 1
+) -> Document:
     """A rule file, which is the spec of a PrometheusRule, too.
 
     Args:
         remotes: how many remote clusters each of those should know whose metrics the Prometheus has, by
             name: what is missing there is looked for by their names.
+        lacking: clusters with jobs of `mesh.observability.scrape` for which they have nothing to scrape.
         pace: what all durations are multiplied by. Below 1, alerts fire sooner. How often something may fail
             in that time is changed with it.
     """
@@ -44,7 +47,7 @@ def rule_groups(remotes: Mapping[str, int], *, pace: float = 1) -> Document:
     soon, window, hour, day = (duration(minutes) for minutes in (5, 10, 60, 1440))
     retries = f"{10 * pace * _RETRIES_PER_MINUTE:.2g}"
     rules = [
-        *_missing(remotes, soon),
+        *_missing(remotes, lacking, soon),
         *_known(remotes, soon),
         *_discovery(soon=soon, window=window, hour=hour, retries=retries),
         *_gateways(soon=soon, window=window, day=day),
@@ -54,12 +57,14 @@ def rule_groups(remotes: Mapping[str, int], *, pace: float = 1) -> Document:
     return {"groups": [{"name": "istio-mesh", "rules": rules}]}
 
 
-def _missing(clusters: Iterable[str], soon: str) -> Iterator[Document]:
+def _missing(clusters: Iterable[str], lacking: Container[tuple[str, str]], soon: str) -> Iterator[Document]:
     for cluster in clusters:
         for job, alert, what, section in (
             (ISTIOD_JOB, "IstioMeshIstiodDown", "istiod", "istiod-is-down"),
             (GATEWAY_JOB, "IstioMeshGatewayDown", "ready east-west gateway", "a-gateway-is-down"),
         ):
+            if (cluster, job) in lacking:
+                continue
             yield _alert(
                 alert,
                 f'absent(up{{job="{job}",cluster="{cluster}"}} == 1)',

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from pydantic.alias_generators import to_camel
 
 from mesh.istio.names import GATEWAY, GATEWAY_LABEL, ISTIOD, NAMESPACE
+from mesh.plan import ClusterPlan
 
 Document: TypeAlias = dict[str, Any]
 
@@ -42,6 +43,12 @@ class Monitor:
     kind: str
     name: str
     spec: Document
+
+
+def lacking(cluster: str, plan: ClusterPlan) -> frozenset[tuple[str, str]]:
+    """The cluster with each job for which it has nothing to scrape."""
+    there = {ISTIOD_JOB: plan.primary is None, GATEWAY_JOB: plan.gateway}
+    return frozenset((cluster, job) for job, found in there.items() if not found)
 
 
 def monitors(cluster: str) -> tuple[Monitor, ...]:

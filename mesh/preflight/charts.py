@@ -17,6 +17,7 @@ from mesh.helm.errors import ChartMissingError, ChartRefusedError, ChartUnavaila
 from mesh.istio import addresses, values
 from mesh.istio.names import BASE, GATEWAY, ISTIOD
 from mesh.mappings import Json, as_map
+from mesh.plan import ClusterPlan, cluster_plan
 from mesh.preflight.rendered import Expected, Fault, cluster_domain, exposes, faults
 
 _REFUSED = "_refused"
@@ -52,6 +53,7 @@ def problems(config: StackConfig, render: Render) -> Iterator[Problem]:
     domains: dict[str, str] = {}
     for cluster in config.online.values():
         ways = addresses.ways(config, cluster.name)
+        plan = cluster_plan(config, cluster.name)
         alike = repr(
             (
                 cluster.istio,
@@ -61,17 +63,18 @@ def problems(config: StackConfig, render: Render) -> Iterator[Problem]:
                 cluster.kubeconfig is None,
                 cluster.exposure.cluster_local,
                 sorted(cluster.kubeconfig_folder),
+                plan.gateway,
             )
         )
         if alike not in found:
-            found[alike] = _judge(config, cluster, render)
+            found[alike] = _judge(config, cluster, plan, render)
         judgement = found[alike]
         for path, message in judgement.found:
             yield Problem(path=cluster.path(path), message=message)
         if judgement.domain is None:
             continue
         hosts = cluster.exposure.listed_hosts
-        if hosts and not exposes(hosts, judgement.domain):
+        if plan.exposure and hosts and not exposes(hosts, judgement.domain):
             yield Problem(
                 path=cluster.path("exposure.hosts"),
                 message=f"{', '.join(hosts)}: no service is below it, since services are "
@@ -96,7 +99,7 @@ class _Judgement:
     domain: str | None = None
 
 
-def _judge(config: StackConfig, cluster: ClusterConfig, render: Render) -> _Judgement:
+def _judge(config: StackConfig, cluster: ClusterConfig, plan: ClusterPlan, render: Render) -> _Judgement:
     ways = addresses.ways(config, cluster.name)
     expected = Expected(
         cluster=cluster.name,
@@ -115,7 +118,7 @@ def _judge(config: StackConfig, cluster: ClusterConfig, render: Render) -> _Judg
     charts = (
         _Chart(name="base", release=BASE, values=values.base),
         istiod,
-        _Chart(name="gateway", release=GATEWAY, values=values.gateway),
+        *([_Chart(name="gateway", release=GATEWAY, values=values.gateway)] if plan.gateway else []),
     )
     secret = config.is_secret(cluster.path("istio.values"))
     try:

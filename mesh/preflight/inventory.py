@@ -26,7 +26,7 @@ from mesh.istio.names import (
 from mesh.live.facts import ObjectAddress
 from mesh.observability import kiali, monitoring
 from mesh.observability.scrape import MONITORS_API, monitors
-from mesh.plan import remote_secrets
+from mesh.plan import ClusterPlan, cluster_plan, remote_secrets
 from mesh.samples import names as sample
 from mesh.stacks import state
 from mesh.stacks.state import RecordedState
@@ -81,7 +81,7 @@ def inventory(config: StackConfig) -> dict[str, tuple[Declared, ...]]:
         secret = _object("v1", "secrets", remote_secret_name(link.remote), NAMESPACE)
         remotes[link.cluster].append(_declared(state.SECRET, f"{link.name}-remote-secret", secret))
     return {
-        name: (*_own(cluster), *remotes[name], *_kiali(config, name))
+        name: (*_own(cluster, cluster_plan(config, name)), *remotes[name], *_kiali(config, name))
         for name, cluster in config.clusters.items()
     }
 
@@ -115,7 +115,7 @@ def release_selector(release: str) -> str:
     return f"owner=helm,name={release}"
 
 
-def _own(cluster: ClusterConfig) -> Iterator[Declared]:
+def _own(cluster: ClusterConfig, plan: ClusterPlan) -> Iterator[Declared]:
     name = cluster.name
     yield _declared(state.NAMESPACE, f"{name}-{NAMESPACE}", _object("v1", "namespaces", NAMESPACE))
     if not cluster.intermediate.existing:
@@ -124,16 +124,17 @@ def _own(cluster: ClusterConfig) -> Iterator[Declared]:
     for release, parts in (
         (BASE, _base_parts()),
         (ISTIOD, _istiod_parts(reader=not minimal)),
-        (GATEWAY, _gateway_parts()),
+        *([(GATEWAY, _gateway_parts())] if plan.gateway else []),
     ):
         address = ObjectAddress(path=f"{_SYSTEM}/secrets", selector=release_selector(release))
         kept = KubernetesObject(address=address, words=release)
         yield Declared(type=state.RELEASE, name=f"{name}-{release}", object=kept, parts=tuple(parts))
-    yield _declared(
-        state.ISTIO_GATEWAY,
-        f"{name}-{CROSS_NETWORK_GATEWAY}",
-        _object("networking.istio.io/v1", "gateways", CROSS_NETWORK_GATEWAY, NAMESPACE),
-    )
+    if plan.exposure:
+        yield _declared(
+            state.ISTIO_GATEWAY,
+            f"{name}-{CROSS_NETWORK_GATEWAY}",
+            _object("networking.istio.io/v1", "gateways", CROSS_NETWORK_GATEWAY, NAMESPACE),
+        )
     if minimal:
         kinds = {"ClusterRole": "minimal-role", "ClusterRoleBinding": "minimal-role-binding"}
         for kind, suffix in kinds.items():

@@ -1,4 +1,4 @@
-"""What tells clusters apart: each has a network and a context of its own. Kiali runs in one of them."""
+"""What tells clusters apart: each has a context of its own. Kiali runs in one of them."""
 
 from collections.abc import Hashable, Iterator
 from datetime import datetime
@@ -8,17 +8,9 @@ from mesh.config.resolved import StackConfig
 
 
 def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
-    """A problem for each cluster with the network or the context of an earlier one, or that is not there."""
-    networks: dict[str, str] = {}
+    """A problem for each cluster with the context of an earlier one, or that is not there."""
     connections: dict[Hashable, str] = {}
     for cluster in config.clusters.values():
-        other = networks.setdefault(cluster.network, cluster.name)
-        if other != cluster.name:
-            yield Problem(
-                path=f"clusters.{cluster.name}.network",
-                message=f"{cluster.network!r} is the network of {other} too; expected a network of its own, "
-                f"for example net-{cluster.name}",
-            )
         other = connections.setdefault(cluster.connection, cluster.name)
         if other != cluster.name:
             yield Problem(

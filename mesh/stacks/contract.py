@@ -147,14 +147,6 @@ def problems(config: StackConfig, stack: str, other: Contract) -> Iterator[Probl
         )
     if peers:
         yield from _roots(stack, own.trust, other.trust)
-    networks = {cluster.network: name for name, cluster in config.clusters.items()}
-    for name, cluster in other.clusters.items():
-        if name in peers and cluster.network in networks:
-            yield Problem(
-                path=f"clusters.{networks[cluster.network]}.network",
-                message=f"{cluster.network!r} is the network of {name} in {stack}, too; expected a network "
-                f"of its own, for example net-{networks[cluster.network]}",
-            )
 
 
 def _roots(stack: str, own: TrustedRoots, other: TrustedRoots) -> Iterator[Problem]:

@@ -25,6 +25,7 @@ def cluster_facts(name: str, trust: ObservedTrust, **changes: Any) -> ClusterFac
         name=name,
         network=f"net-{name}",
         network_label=f"net-{name}",
+        exposed=("*.local",),
         istiod=RUNS,
         remotes={"istiod-1": {"east": "synced", "west": "synced"}},
         gateway=Gateway(

@@ -108,7 +108,10 @@ def test_releases_get_the_marked_values_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        (("clusters", "west", "network"), "marked-network"),
+        (
+            ("clusters", "west"),
+            {"context": "west", "kubeconfig": "marked-kubeconfig", "network": "marked-own", "gateway": False},
+        ),
         (("istio", "values", "istiod", "global"), {"meshID": "marked-other"}),
         (("helloWorld", "image"), "Marked image"),
         (("mesh", "id"), "Marked_id"),

@@ -124,10 +124,6 @@ def test_without_its_root_a_stack_says_what_comes_first(home: Path, kubeconfigs:
     ("change", "message"),
     [
         ({"istio-mesh:mesh": {"id": "other"}}, "has mesh.id dev and mesh.trustDomain cluster.local"),
-        (
-            {"istio-mesh:clusters": {"east": {"context": "east", "network": "net-west"}}},
-            r"clusters.east.network: 'net-west' is the network of west in organization/istio-mesh/west, too",
-        ),
     ],
 )
 def test_a_stack_that_does_not_fit_is_refused(

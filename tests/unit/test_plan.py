@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mesh.plan import callable_from, links, read_by_others, remotes
+from mesh.plan import callable_from, exposes, has_gateway, links, read_by_others, remotes, ways_in
 from tests.builders.stacks import stack_config
 
 
@@ -73,3 +73,45 @@ def test_an_api_server_is_read_by_who_sees_the_cluster(sections: dict[str, Any],
 def test_the_first_cluster_of_a_mesh_will_be_read() -> None:
     """By those that come."""
     assert read_by_others(stack_config({"a": {}})) == {"a"}
+
+
+_EU: dict[str, dict[str, Any]] = {"a": {"network": "eu"}, "b": {"network": "eu"}}
+_EU_AND_US: dict[str, dict[str, Any]] = {**_EU, "c": {"network": "us"}}
+
+
+@pytest.mark.parametrize(
+    ("clusters", "sections", "expected"),
+    [
+        ({"a": {}}, {}, {"a"}),
+        ({"a": {}, "b": {}}, {}, {"a", "b"}),
+        (_EU_AND_US, {}, {"a", "b", "c"}),
+        (_EU, {}, set[str]()),
+        (_EU, {"trust": {"shared": True}}, {"a", "b"}),
+        (
+            _EU,
+            {"peers": {"x": {"stack": "organization/istio-mesh/x"}}},
+            {"a", "b"},
+        ),
+        (
+            {"a": {"network": "eu"}, "b": {"network": "eu", "gateway": {"enabled": True}}},
+            {},
+            {"b"},
+        ),
+        ({**_EU_AND_US, "a": {"network": "eu", "gateway": {"enabled": False}}}, {}, {"b", "c"}),
+    ],
+)
+def test_a_cluster_has_a_gateway_where_calls_may_leave_its_network(
+    clusters: dict[str, dict[str, Any]], sections: dict[str, Any], expected: set[str]
+) -> None:
+    """What another stack has is not known, and a cluster alone waits for others; a setting decides."""
+    config = stack_config(clusters, **sections)
+    assert {name for name in config.clusters if has_gateway(config, name)} == expected
+    assert {name for name in config.clusters if exposes(config, name)} == expected
+
+
+def test_calls_within_a_network_go_from_pod_to_pod_and_others_by_the_targets_gateway() -> None:
+    """Or, where the target has none, by those of its network."""
+    config = stack_config({**_EU_AND_US, "d": {"network": "eu", "gateway": {"enabled": False}}})
+    assert ways_in(config, "a", "b") == ways_in(config, "d", "a") == ()
+    assert ways_in(config, "c", "a") == ("a",)
+    assert ways_in(config, "c", "d") == ("a", "b")

@@ -69,8 +69,9 @@ CASES = (
         written="clusters: {west: {netwrk: net-1}}",
         message=(
             "clusters.west.netwrk: unknown key; did you mean network? Expected one of: apiServer, context, "
-            "controlPlane, exposure, gateway, helloWorld, istio, kubeconfig, kubeconfigContents, labels, "
-            "network, observability, offline, reader, sees, skipUnreachable, trust"
+            "controlPlane, controlPlaneAddress, exposure, gateway, helloWorld, istio, kubeconfig, "
+            "kubeconfigContents, labels, network, observability, offline, reader, sees, skipUnreachable, "
+            "trust"
         ),
     ),
     Case(
@@ -274,11 +275,21 @@ CASES = (
         ),
     ),
     Case(
-        mistake="two clusters with one network",
-        written="clusters: {west: {network: net-east}}",
+        mistake="a network without a way in",
+        written="clusters: {west: {gateway: {enabled: false}}}",
         message=(
-            "clusters.west.network: 'net-east' is the network of east too; expected a network of its "
-            "own, for example net-west"
+            "clusters.west.gateway.enabled: west has no gateway, and east calls it from another network; "
+            "expected a gateway in a cluster of the network 'net-west' (docs/networks-and-roles.md)"
+        ),
+    ),
+    Case(
+        mistake="a way in that leads elsewhere",
+        written="clusters: {west: {gateway: {enabled: false}}, way: {context: third, kubeconfig: third, "
+        "network: net-west, sees: [east]}}",
+        message=(
+            "clusters.west.gateway.enabled: west has no gateway, and east calls it from another network by "
+            "that of way, which does not see west; expected a gateway in west, or west in "
+            "clusters.way.sees (docs/networks-and-roles.md)"
         ),
     ),
     Case(
@@ -993,7 +1004,7 @@ def test_all_mistakes_are_told_in_one_go():
     written = """
     mesh: {id: Dev}
     istio: {version: 1.20.0}
-    clusters: {west: {network: net-east, apiServer: {server: "https://localhost:6443"}}}
+    clusters: {west: {context: east, apiServer: {server: "https://localhost:6443"}}}
     """
     with pytest.raises(ConfigurationError) as refused:
         load(
@@ -1005,7 +1016,7 @@ def test_all_mistakes_are_told_in_one_go():
         "istio-mesh:mesh.id",
         "istio-mesh:istio.version",
         "istio-mesh:clusters.west.apiServer.server",
-        "istio-mesh:clusters.west.network",
+        "istio-mesh:clusters.west.context",
     ]
 
 

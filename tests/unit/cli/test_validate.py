@@ -74,7 +74,7 @@ def test_errors_and_warnings_of_every_kind_are_told_at_once(validated: Validate,
     written = """
     mesh: {id: Dev}
     istio: {version: 1.30.3}
-    clusters: {east: {context: east}, west: {context: west, network: net-east}}
+    clusters: {east: {context: east}, west: {context: east}}
     """
     fault = Problem(path="istio.values.gateway.service.type", message="makes the Service a ClusterIP")
     with pytest.MonkeyPatch.context() as environment:
@@ -86,7 +86,7 @@ def test_errors_and_warnings_of_every_kind_are_told_at_once(validated: Validate,
     assert [(f["severity"], f["path"]) for f in report["findings"]] == [
         ("error", "secretsprovider"),
         ("error", "istio-mesh:mesh.id"),
-        ("error", "istio-mesh:clusters.west.network"),
+        ("error", "istio-mesh:clusters.west.context"),
         ("error", "istio-mesh:istio.values.gateway.service.type"),
         ("warning", "istio-mesh:istio.version"),
         ("warning", "istio-mesh:istio.version"),
@@ -165,7 +165,7 @@ def test_the_report_on_the_page_is_what_the_command_prints(validated: Validate) 
     written = """
     mesh: {id: dev}
     istio: {version: 1.30.3}
-    clusters: {east: {context: east}, west: {context: west, network: net-east}}
+    clusters: {east: {context: east}, west: {context: west, gateway: {enabled: false}}}
     """
     _, output = validated({"dev": written})
     page = (PROJECT / "docs/validate.md").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from mesh.diagram.mermaid import mermaid
 from mesh.diagram.picture import Edge, State, picture
 from mesh.health.finding import Finding, Reason, Severity
 from tests.builders.stacks import stack_config
@@ -99,3 +100,24 @@ def test_many_clusters_that_do_not_all_see_each_other_have_lines() -> None:
     assert not drawn.hub
     assert [(edge.one, edge.other) for edge in drawn.edges] == [("hub", f"c{n}") for n in range(9)]
     assert all(edge.mutual for edge in drawn.edges)
+
+
+def test_clusters_of_one_network_stand_together_and_need_no_gateway() -> None:
+    """The one that is alone on its network stands by itself."""
+    drawn = picture(stack_config({"a": {"network": "eu"}, "b": {"network": "eu"}, "c": {}}))
+    assert [node.network for node in drawn.nodes] == ["eu", "eu", None]
+    assert [(edge.one, edge.other, edge.direct) for edge in drawn.edges] == [
+        ("a", "b", True),
+        ("a", "c", False),
+        ("b", "c", False),
+    ]
+    assert mermaid(drawn).splitlines()[1:9] == [
+        '  cluster_c["<b>c</b><br/>network net-c<br/>Istio 1.31.0"]',
+        '  subgraph network_eu["network eu"]',
+        '    cluster_a["<b>a</b><br/>network eu<br/>Istio 1.31.0"]',
+        '    cluster_b["<b>b</b><br/>network eu<br/>Istio 1.31.0"]',
+        "  end",
+        '  cluster_a <-->|"mTLS, pod to pod"| cluster_b',
+        '  cluster_a <-->|"mTLS 15443"| cluster_c',
+        '  cluster_b <-->|"mTLS 15443"| cluster_c',
+    ]

@@ -102,7 +102,7 @@ def _mesh(
     caller, target = east or _cluster("east"), west or _cluster("west")
     found = link.pop("found", LinkFacts(secrets=(_SECRET,), token=TokenCheck()))
     inspected = LinkInspection(
-        pair=PairFacts(caller=caller.facts, target=target.facts, link=found),
+        pair=PairFacts(caller=caller.facts, target=target.facts, gateways=(target.facts,), link=found),
         caller=caller,
         target=target,
         api_server=Reach(address="203.0.113.2:6443", connect_ms=1.0),
@@ -338,6 +338,16 @@ FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
         _mesh(handshakes={"a": Handshake(distrusted="self-signed certificate")}),
         Reason.PEER_CERTIFICATE_DISTRUSTED,
         "west",
+    ),
+    "pods of one network apart": (
+        _mesh(gateways=(), handshakes={}, pod=Reach(address="10.2.0.4:15012", failure="timed out")),
+        Reason.NETWORK_ROUTE_MISSING,
+        "east",
+    ),
+    "nothing to connect from": (
+        _mesh(_cluster("east", untried="no pod with a proxy runs there")),
+        Reason.CONNECTIONS_NOT_CHECKED,
+        "east",
     ),
     "clock ahead": (_mesh(west=_cluster("west", clock=95)), Reason.CLOCKS_DIFFER, "west"),
     "other ports": (

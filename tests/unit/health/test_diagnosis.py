@@ -43,8 +43,9 @@ _SECRET = RemoteSecret(name="istio-remote-secret-west", labelled=True, kubeconfi
 def _pair(**changes: Any) -> PairFacts:
     """East calls west, and everything is right."""
     link = LinkFacts(secrets=(_SECRET,), token=TokenCheck())
+    target = changes.pop("target", _cluster("west"))
     return dataclasses.replace(
-        PairFacts(caller=_cluster("east"), target=_cluster("west"), link=link), **changes
+        PairFacts(caller=_cluster("east"), target=target, gateways=(target,), link=link), **changes
     )
 
 
@@ -196,6 +197,18 @@ def test_a_fault_fails_a_pair_even_while_it_is_answered(
     assert _reasons(facts, answered=answered)[0] == expected
 
 
+def _one_network(**path: Any) -> PairFacts:
+    """East calls a pod of west on the same network; neither has a gateway."""
+    sample = dataclasses.replace(_cluster("west").sample, addresses=("10.2.0.4:5000",))
+    flat = {"network": "flat", "network_label": "flat", "has_gateway": False, "gateway": Gateway()}
+    return _pair(
+        caller=_cluster("east", **flat),
+        target=_cluster("west", **flat, sample=sample, exposed=()),
+        gateways=(),
+        path=PathFacts(**{"endpoints": ("10.2.0.4:5000",), **path}),
+    )
+
+
 _GOES_ANOTHER_WAY = dataclasses.replace(_cluster("west").gateway, service="ClusterIP", addresses=())
 _UNRESOLVED = Answers(failures={"curl: (6) Could not resolve host: helloworld.sample": 30})
 _CALLS_NOBODY = dataclasses.replace(_cluster("east").sample, service=False, dns_capture=False)
@@ -212,6 +225,11 @@ EXPLANATIONS = {
         _west(gateway=dataclasses.replace(_cluster("west").gateway, hosts=("*.shop.svc.cluster.local",))),
         ("sample-not-exposed", "west"),
     ),
+    "pods apart": (
+        _one_network(probed="10.2.0.4:5000", probe="timed out"),
+        ("network-route-missing", "east"),
+    ),
+    "no endpoint in one network": (_one_network(endpoints=("10.1.0.4:5000",)), ("endpoints-missing", "east")),
     "no endpoint": (_pair(path=PathFacts(endpoints=("10.0.0.4:5000",))), ("endpoints-missing", "east")),
     "name not resolved": (
         _pair(caller=_cluster("east", sample=_CALLS_NOBODY), answers=_UNRESOLVED),
@@ -253,6 +271,23 @@ def test_a_cluster_is_not_asked_for_a_way_to_itself() -> None:
     """Gateway, network and remote secrets do not matter to calls that stay in a cluster."""
     east = _cluster("east", remotes={"istiod-1": {}}, gateway=Gateway(), network_label=None)
     assert _reasons(PairFacts(caller=east, target=east), answered=True) == []
+
+
+def test_in_one_network_nothing_is_expected_of_gateways() -> None:
+    """Pods reach pods."""
+    assert _reasons(_one_network(), answered=True) == []
+    assert _reasons(_one_network(), answered=False) == [("no-answer", "west")]
+
+
+def test_a_cluster_without_a_gateway_is_reached_by_another_of_its_network() -> None:
+    """So what is wrong with that one is wrong with the way."""
+    other = _cluster("north", gateway=Gateway(service="LoadBalancer", hosts=("*.local",)))
+    facts = dataclasses.replace(_west(has_gateway=False, gateway=Gateway()), gateways=(other,))
+    assert _reasons(facts, answered=True) == [("gateway-down", "north")]
+    there = dataclasses.replace(other, gateway=_cluster("north").gateway)
+    closed = PathFacts(probed="203.0.113.7:15443", probe="timed out")
+    facts = dataclasses.replace(facts, gateways=(there,), path=closed)
+    assert _reasons(facts, answered=False) == [("gateway-port-unreachable", "north")]
 
 
 def test_two_roots_are_one_trust_while_the_root_is_rotated() -> None:

@@ -13,7 +13,7 @@ from mesh.config.resolved import Connection, StackConfig
 from mesh.health.diagnosis import diagnose
 from mesh.health.finding import Finding, Reason
 from mesh.health.verification import expected_pairs
-from mesh.live import pairs
+from mesh.live import pairs, proxies
 from mesh.live.facts import Answers, Pair
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.sample import call
@@ -337,7 +337,26 @@ def test_a_kubeconfig_that_can_no_longer_be_used_is_named(recording: Recording, 
     assert found[Pair(caller="east", target="east")] == ()
 
 
+def test_a_pod_of_the_same_network_that_is_not_reached_is_named(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both clusters are on one network, so the client's proxy has the server's own address."""
+    config = recording.config
+    flat = {name: replace(cluster, network="flat") for name, cluster in config.clusters.items()}
+    for name in flat:
+        recording.object(name, SYSTEM)["metadata"]["labels"]["topology.istio.io/network"] = "flat"
+    [server] = _pods(recording, "west", "app=helloworld")
+    server["status"]["podIP"] = "10.2.0.4"
+    recording.answer_calls("east", _BY_ITSELF)
+    refused = "Error: Last error: dial tcp 10.2.0.4:5000: i/o timeout"
+    monkeypatch.setattr(proxies, "probe", lambda *_: refused)
+    found = _findings(recording, replace(config, clusters=flat))[Pair(caller="east", target="west")][0]
+    assert (found.reason, found.cluster, found.peer) == (Reason.NETWORK_ROUTE_MISSING, "east", "west")
+    assert "10.2.0.4:5000" in found.message
+
+
 def test_every_reason_of_a_pair_is_reached_from_a_recording() -> None:
     """A reason that no answer leads to would be dead."""
     of_pairs = {reason for _, (reason, _) in [*FAULTS.values(), *EXPLANATIONS.values()]}
-    assert {reason for _, reason, _ in _CASES.values()} == of_pairs
+    in_one_network = {Reason.NETWORK_ROUTE_MISSING}
+    assert {reason for _, reason, _ in _CASES.values()} | in_one_network == of_pairs

@@ -10,8 +10,8 @@ from kubernetes.client import Configuration
 from mesh.live import inspection, readiness
 from mesh.live.admission import read_injection, read_validation
 from mesh.live.answers import ApiError, UnreachableError
-from mesh.live.facts import ClusterFacts
-from mesh.live.inspected import ClusterInspection, ExposedService, Injection, Readiness
+from mesh.live.facts import ClusterFacts, Pair
+from mesh.live.inspected import ClusterInspection, ExposedService, Injection, Reach, Readiness
 from mesh.live.kubernetes_api import CommandOutput, KubernetesApi
 from mesh.live.pairs import Connections
 from mesh.mappings import Json
@@ -294,3 +294,51 @@ def test_a_cluster_that_sees_some_should_have_remote_secrets_for_these(
     config = stack_config({"east": {"sees": ["west"]}, "west": {}, "north": {}})
     east = inspection.inspect(config, connections).clusters["east"]
     assert (east.sees, east.members) == (frozenset({"west"}), frozenset({"east", "west", "north"}))
+
+
+class _Flat(_Api):
+    """A cluster whose pods run commands: curl has connected to all that it was asked to."""
+
+    def __init__(self, lists: Mapping[str, Sequence[Json]]) -> None:
+        super().__init__(lists, created=_pod("new"))
+        self.run_in: list[tuple[str, str, str]] = []
+
+    def execute(
+        self, namespace: str, pod: str, container: str, command: Sequence[str], *, timeout: float
+    ) -> CommandOutput:
+        self.run_in.append((namespace, pod, command[-1]))
+        return CommandOutput(stdout='{"urlnum": 0, "exitcode": 28}', stderr="")
+
+
+def _flat(monkeypatch: pytest.MonkeyPatch, *pods: dict[str, Any]) -> tuple[inspection.MeshInspection, _Flat]:
+    """East and west on one network without a gateway; east has these pods, and west an istiod."""
+    istiod = _pod("istiod", namespace="istio-system")
+    istiod["spec"]["containers"] = [{"name": "discovery"}]
+    istiod["status"]["podIP"] = "10.2.0.4"
+    proxies = {"/api/v1/pods?security.istio.io/tlsMode": pods}
+    apis = {"east": _Flat({"/api/v1/pods": pods, **proxies}), "west": _Flat({"/api/v1/pods": [istiod]})}
+    monkeypatch.setattr(
+        inspection,
+        "read_cluster_facts",
+        lambda *_: {name: ClusterFacts(name=name, network="flat", has_gateway=False) for name in apis},
+    )
+    config = stack_config({name: {"network": "flat"} for name in apis})
+    connections = Connections(apis=apis, unreachable={}, refused={})
+    return inspection.inspect(config, connections), apis["east"]
+
+
+def test_in_one_network_a_pod_connects_to_a_pod_of_the_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From any pod with a proxy where there is no gateway; what it connects to is Istio's own."""
+    mesh, east = _flat(monkeypatch, _pod("cart"))
+    assert east.run_in == [("shop", "cart", "http://10.2.0.4:15012/version")]
+    link = mesh.links[Pair(caller="east", target="west")]
+    assert link.pod == Reach(address="10.2.0.4:15012", failure="timed out")
+    assert link.gateways == ()
+
+
+def test_without_a_pod_to_connect_from_nothing_is_said_of_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But that it was not tried."""
+    mesh, east = _flat(monkeypatch, _pod("plain", proxy=False))
+    assert east.run_in == []
+    assert mesh.clusters["east"].untried == "no pod with a proxy runs there"
+    assert mesh.links[Pair(caller="east", target="west")].pod is None

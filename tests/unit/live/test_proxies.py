@@ -21,19 +21,19 @@ def _client(recording: Recording) -> str:
     return pod["metadata"]["name"]
 
 
-def _gateway(recording: Recording) -> PeerAddress:
+def _gateway(recording: Recording) -> str:
     service = recording.object("west", f"{SYSTEM}/services/istio-eastwestgateway")
-    return PeerAddress(address=service["status"]["loadBalancer"]["ingress"][0]["ip"])
+    return PeerAddress(address=service["status"]["loadBalancer"]["ingress"][0]["ip"]).authority
 
 
-def _path(recording: Recording, *gateways: PeerAddress) -> PathFacts:
+def _path(recording: Recording, *ways: str) -> PathFacts:
     return read_path(
         recording.api("east"),
         "sample",
         _client(recording),
         service="helloworld.sample",
         port=5000,
-        gateways=gateways or (_gateway(recording),),
+        ways=ways or (_gateway(recording),),
     )
 
 
@@ -75,7 +75,7 @@ def test_only_running_pods_with_a_proxy_are_asked(recording: Recording) -> None:
 
 def test_a_path_has_the_gateways_endpoint_and_a_connection(recording: Recording) -> None:
     """One endpoint is the cluster's own, the other behind the gateway of the other cluster."""
-    address = _gateway(recording).authority
+    address = _gateway(recording)
     found = _path(recording)
     assert (found.probed, found.probe, found.problem) == (address, None, None)
     assert address in found.endpoints
@@ -90,7 +90,7 @@ def test_a_gateway_without_an_address_is_not_tried(recording: Recording) -> None
         _client(recording),
         service="helloworld.sample",
         port=5000,
-        gateways=(),
+        ways=(),
     )
     assert (found.probed, len(found.endpoints)) == (None, 2)
 
@@ -103,7 +103,7 @@ def test_a_service_that_the_proxy_does_not_know_has_no_endpoints(recording: Reco
         _client(recording),
         service="helloworld.other",
         port=5000,
-        gateways=(),
+        ways=(),
     )
     assert found == PathFacts()
 

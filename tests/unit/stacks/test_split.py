@@ -46,13 +46,6 @@ def test_a_cluster_is_in_one_stack() -> None:
     assert found == "second: clusters.east: is in the stack first too; expected each cluster in one stack"
 
 
-def test_networks_differ_over_all_stacks() -> None:
-    """As they do within one."""
-    west = stack_config({"west": {"network": "net-east"}})
-    (found,) = _problems(east=_stack("east", "west"), west=west)
-    assert found.startswith("east: clusters.east.network: 'net-east' is the network of west")
-
-
 def test_stacks_trust_each_others_roots() -> None:
     """A rotation that one of them has not begun is at most one phase ahead."""
     rotated = {"trust": {"root": {"generation": 2}}}
