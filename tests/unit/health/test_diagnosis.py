@@ -222,7 +222,10 @@ EXPLANATIONS = {
         ("gateway-port-unreachable", "west"),
     ),
     "sample not exposed": (
-        _west(gateway=dataclasses.replace(_cluster("west").gateway, hosts=("*.shop.svc.cluster.local",))),
+        _west(
+            exposed=("*.shop.svc.cluster.local",),
+            gateway=dataclasses.replace(_cluster("west").gateway, hosts=("*.shop.svc.cluster.local",)),
+        ),
         ("sample-not-exposed", "west"),
     ),
     "pods apart": (
