@@ -9,7 +9,7 @@ from typing import get_args
 
 from sandbox import cluster, stack
 from sandbox.cluster import Surroundings, environment, namespaces, status, supplies
-from sandbox.cluster.surroundings import ApiServer
+from sandbox.cluster.surroundings import ApiServer, LoadBalancer
 from sandbox.cluster.system import check_machine
 from sandbox.errors import SandboxError
 
@@ -104,6 +104,17 @@ def _add_surroundings(start: argparse.ArgumentParser) -> None:
         "--api-server",
         choices=get_args(ApiServer),
         help="let peers reach the API server by a relay (TLS, with certificates of its own), or by a proxy",
+    )
+    around.add_argument(
+        "--load-balancer",
+        choices=get_args(LoadBalancer),
+        help="give Services of type LoadBalancer host names, or nothing; peers then reach NodePorts",
+    )
+    around.add_argument(
+        "--external-ip",
+        action="store_true",
+        default=None,
+        help="without load balancer: give the node an ExternalIP, by which peers reach NodePorts",
     )
     around.add_argument(
         "--nat", metavar="PORT:PORT", help="let a port of another address lead to one of the load balancer's"

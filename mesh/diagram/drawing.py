@@ -12,7 +12,6 @@ from decimal import Decimal
 import svg
 
 from mesh.diagram.picture import COLOURS, Edge, Node, Picture, State
-from mesh.istio.names import GATEWAY_PORT
 
 _FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 _NAME_SIZE, _TEXT_SIZE, _LINE = 15, 12, 18
@@ -61,7 +60,7 @@ def drawing(drawn: Picture) -> str:
 
 
 def _key(drawn: Picture) -> str:
-    way = f"mutual TLS through the gateways, port {GATEWAY_PORT}"
+    way = f"mutual TLS through the gateways{drawn.way}"
     if any(node.network for node in drawn.nodes):
         way += ", and from pod to pod within a network"
     if drawn.hub:

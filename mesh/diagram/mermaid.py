@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from mesh.config.resolved import StackConfig
 from mesh.diagram.picture import COLOURS, Edge, Node, Picture, State, picture
-from mesh.istio.names import GATEWAY_PORT
 
 _HUB = "every_cluster"
 _STYLES = {
@@ -27,9 +26,9 @@ def mermaid(drawn: Picture) -> str:
         lines.append(f'  subgraph {_id(network, "network")}["network {network}"]')
         lines += [f"  {_card(node)}" for node in drawn.nodes if node.network == network]
         lines.append("  end")
-    lines += [_way(edge) for edge in drawn.edges]
+    lines += [_way(edge, drawn.port) for edge in drawn.edges]
     if drawn.hub:
-        lines.append(f'  {_HUB}(["all see all<br/>mutual TLS, port {GATEWAY_PORT}"])')
+        lines.append(f'  {_HUB}(["all see all<br/>mutual TLS{drawn.way}"])')
         lines += [f"  {_id(node.name)} <--> {_HUB}" for node in drawn.nodes]
     return "\n".join([*lines, *_styles(drawn)])
 
@@ -42,13 +41,15 @@ def _label(node: Node) -> str:
     return "<br/>".join([f"<b>{node.name}</b>", *node.below, *(f"⚠ {reason}" for reason in node.reasons)])
 
 
-def _way(edge: Edge) -> str:
-    label = "<br/>".join(f"⚠ {reason}" for reason in edge.reasons) or _mutual_tls(edge)
+def _way(edge: Edge, port: int | None) -> str:
+    label = "<br/>".join(f"⚠ {reason}" for reason in edge.reasons) or _mutual_tls(edge, port)
     return f'  {_id(edge.one)} {"<-->" if edge.mutual else "-->"}|"{label}"| {_id(edge.other)}'
 
 
-def _mutual_tls(edge: Edge) -> str:
-    return "mTLS, pod to pod" if edge.direct else f"mTLS {GATEWAY_PORT}"
+def _mutual_tls(edge: Edge, port: int | None) -> str:
+    if edge.direct:
+        return "mTLS, pod to pod"
+    return f"mTLS {port}" if port else "mTLS"
 
 
 def _styles(drawn: Picture) -> Iterator[str]:

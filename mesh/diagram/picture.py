@@ -7,6 +7,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from mesh.config.resolved import ClusterConfig, StackConfig
+from mesh.config.types import ServiceType
+from mesh.istio.addresses import given
+from mesh.istio.names import GATEWAY_PORT
+from mesh.istio.values import service_type
 from mesh.plan import callable_from, ways_in
 
 # A mesh of n clusters in which everybody sees everybody has n(n-1)/2 lines, of which nobody can follow one.
@@ -89,13 +93,20 @@ class Edge:
 class Picture:
     """A mesh by its ID, with the clusters in the order of the stack file.
 
-    With `hub`, all clusters see all others, and `edges` has only those with something wrong.
+    With `hub`, all clusters see all others, and `edges` has only those with something wrong. `port` is
+    that of all gateways, None where they have different ones.
     """
 
     mesh: str
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     hub: bool = False
+    port: int | None = GATEWAY_PORT
+
+    @property
+    def way(self) -> str:
+        """The port of the gateways in words that follow others; empty where there are several."""
+        return f", port {self.port}" if self.port else ""
 
 
 def picture(config: StackConfig, marks: Sequence[Mark] = ()) -> Picture:
@@ -112,7 +123,11 @@ def picture(config: StackConfig, marks: Sequence[Mark] = ()) -> Picture:
     nodes = [
         _node(
             cluster.name,
-            (f"network {cluster.network}", *_control_plane(cluster)),
+            (
+                f"network {cluster.network}",
+                *_control_plane(cluster),
+                *(f"gateway {address}" for address in given(cluster)),
+            ),
             cluster.network if shared[cluster.network] > 1 else None,
             [mark for mark in marks if mark.cluster == cluster.name and mark.peer not in names],
             offline=cluster.offline,
@@ -139,7 +154,18 @@ def picture(config: StackConfig, marks: Sequence[Mark] = ()) -> Picture:
     complete = sum(map(len, pairs.values())) == len(config.clusters) * (len(nodes) - 1)
     hub = len(nodes) > _MOST_CLUSTERS_WITH_LINES and complete
     drawn = [edge for edge in edges if not hub or edge.reasons]
-    return Picture(mesh=config.mesh.id, nodes=tuple(nodes), edges=tuple(drawn), hub=hub)
+    port = _port(config)
+    return Picture(mesh=config.mesh.id, nodes=tuple(nodes), edges=tuple(drawn), hub=hub, port=port)
+
+
+def _port(config: StackConfig) -> int | None:
+    """The port at which all gateways are called, as far as the configuration says it."""
+    ports: set[int | None] = set()
+    for cluster in config.clusters.values():
+        by_nodes = service_type(cluster) == ServiceType.NODE_PORT
+        own = cluster.gateway.service.node_port if by_nodes else cluster.gateway.port
+        ports |= {address.port for address in given(cluster)} or {own}
+    return ports.pop() if len(ports) == 1 else (None if ports else GATEWAY_PORT)
 
 
 def _control_plane(cluster: ClusterConfig) -> Iterator[str]:

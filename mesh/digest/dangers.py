@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeVar
 
 from mesh.digest.authorities import trust_changes
 from mesh.digest.differences import difference, without_noise
+from mesh.digest.gateways import other_ways_in
 from mesh.digest.releases import ReleaseChange, RenderedChange, restarts
 from mesh.digest.report import Danger, DangerKind
 from mesh.digest.steps import Change, Preview, Step
@@ -36,6 +37,7 @@ def dangers(preview: Preview, releases: Releases) -> tuple[Danger, ...]:
         *_leaving(preview),
         *_out_of_sight(preview, staying),
         *_no_longer_exposed(staying),
+        *other_ways_in(kept),
         *_replaced(staying),
         *_deleted(staying, kept),
         *_restarted(staying, kept),

@@ -82,8 +82,8 @@ def addresses_not_used(cluster: ClusterFacts) -> Finding | None:
     return Finding(
         reason=Reason.GATEWAY_ADDRESSES_NOT_USED,
         cluster=cluster.name,
-        message=f"peers use {_listed(gateway.discovered)}, from the Service of {cluster.name}'s gateway, and "
-        f"the stack gives {_listed(gateway.addresses)}",
+        message=f"peers use {_listed(gateway.discovered)}, from the Service of the gateway in "
+        f"{cluster.name}, and the stack gives {_listed(gateway.addresses)}",
         hint=f"run `pulumi up`; if that changes nothing, in {cluster.name}, run `kubectl -n {NAMESPACE} "
         f"label service {GATEWAY} {NETWORK_LABEL}-`, by which its own addresses no longer count",
     )

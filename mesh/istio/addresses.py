@@ -5,9 +5,11 @@ The program, its outputs and its checks all take them from here, as istiod takes
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import yaml
 
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import ServiceType
@@ -143,6 +145,24 @@ def gateway_service(service: Json) -> GatewayService:
         reported=[str(e.get("ip") or e.get("hostname") or "") for e in ingress] if balanced else (),
         external_ips=at(service, "spec", "externalIPs") or (),
     )
+
+
+def told(config_map: Json | None) -> dict[str, tuple[PeerAddress, ...]]:
+    """The addresses of gateways in istiod's ConfigMap, by network; nothing where it cannot be parsed."""
+    try:
+        document = as_map(yaml.safe_load(str(at(config_map, "data", "meshNetworks") or "")))
+    except yaml.YAMLError:
+        return {}
+    networks = as_map(at(document, "networks")) or {}
+    return {network: tuple(_gateways(entry)) for network, entry in networks.items()}
+
+
+def _gateways(network: object) -> Iterator[PeerAddress]:
+    gateways: Sequence[Json] = at(as_map(network), "gateways") or []
+    for gateway in gateways:
+        if address := gateway.get("address"):
+            port = gateway.get("port")
+            yield PeerAddress(address=str(address), port=port if isinstance(port, int) else 0)
 
 
 def node(document: Json) -> Node:

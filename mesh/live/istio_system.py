@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from mesh.config.resolved import Connection, SecretEntry, StackConfig
-from mesh.istio.addresses import PeerAddress
+from mesh.istio.addresses import PeerAddress, told
 from mesh.istio.names import (
     CACERTS,
     INJECTOR,
@@ -182,17 +182,8 @@ def read_mesh_configs(api: KubernetesApi, istiod: Iterable[Json]) -> dict[str, M
 
 
 def read_told_gateways(api: KubernetesApi) -> dict[str, tuple[PeerAddress, ...]]:
-    """The addresses of gateways in istiod's ConfigMap, by network; nothing where it cannot be parsed."""
-    networks = as_map(at(_parsed(api.find(f"{SYSTEM}/configmaps/{MESH_CONFIG}"), "meshNetworks"), "networks"))
-    return {network: tuple(_addresses(entry)) for network, entry in (networks or {}).items()}
-
-
-def _addresses(network: object) -> Iterable[PeerAddress]:
-    gateways: Sequence[Json] = at(as_map(network), "gateways") or []
-    for gateway in gateways:
-        if address := gateway.get("address"):
-            port = gateway.get("port")
-            yield PeerAddress(address=str(address), port=port if isinstance(port, int) else 0)
+    """The addresses of gateways that istiod is told, by network."""
+    return told(api.find(f"{SYSTEM}/configmaps/{MESH_CONFIG}"))
 
 
 def read_remote_secrets(api: KubernetesApi) -> tuple[RemoteSecret, ...]:
@@ -297,10 +288,10 @@ def _argument(deployment: Json, option: str) -> str | None:
     return next((value for name, value in pairwise(arguments) if name == option), None)
 
 
-def _parsed(config_map: Json | None, key: str = "mesh") -> Mapping[str, Any] | None:
-    """The mesh configuration in a ConfigMap, or its networks; None where that is not valid YAML."""
+def _parsed(config_map: Json | None) -> Mapping[str, Any] | None:
+    """The mesh configuration in a ConfigMap; None where it is not valid YAML."""
     try:
-        return as_map(yaml.safe_load(at(config_map, "data", key) or "")) or {}
+        return as_map(yaml.safe_load(at(config_map, "data", "mesh") or "")) or {}
     except yaml.YAMLError:
         return None
 

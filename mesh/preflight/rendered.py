@@ -12,7 +12,8 @@ from typing import Any, cast
 
 import yaml
 
-from mesh.istio.addresses import PeerAddress
+from mesh.config.types import ServiceType
+from mesh.istio.addresses import PeerAddress, told
 from mesh.istio.kubeconfig_folder import VARIABLE
 from mesh.istio.mesh_config import mistakes
 from mesh.istio.names import (
@@ -33,7 +34,7 @@ from mesh.istio.names import (
     PROXY_CONTAINER,
     READER_ACCOUNT,
 )
-from mesh.istio.values import Ways, mesh_networks
+from mesh.istio.values import Ways
 from mesh.mappings import Json, as_map, at
 from mesh.preflight.manifests import (
     CONTROLLERS,
@@ -247,14 +248,10 @@ def _mesh_config(manifests: Manifests, expected: Expected) -> str | None:
 
 def _mesh_networks(manifests: Manifests, expected: Expected) -> str | None:
     """Whether istiod is told the addresses of gateways that it cannot find by their Services."""
-    text = at(find(manifests, "ConfigMap", MESH_CONFIG, NAMESPACE), "data", "meshNetworks")
-    try:
-        told = as_map(at(as_map(yaml.safe_load(str(text or ""))), "networks")) or {}
-    except yaml.YAMLError:
-        return f"makes networks in the ConfigMap {MESH_CONFIG} that are not valid YAML"
-    for network, required in mesh_networks(expected.ways).items():
-        if at(told, network, "gateways") != required["gateways"]:
-            addresses = ", ".join(map(str, expected.ways[network]))
+    there = told(find(manifests, "ConfigMap", MESH_CONFIG, NAMESPACE))
+    for network, required in expected.ways.items():
+        if there.get(network) != tuple(required):
+            addresses = ", ".join(map(str, required))
             return f"keeps the gateways of the network {network} from istiod; expected {addresses}"
     return None
 
@@ -378,28 +375,34 @@ def _gateway_service(manifests: Manifests, expected: Expected) -> str | None:
     service = find(manifests, "Service", GATEWAY, NAMESPACE)
     if service is None:
         return f"leaves the gateway without the Service {GATEWAY}: peers would get no address"
+    if message := _labelled(service) if expected.given else _without_address(service):
+        return message
     if not selects(at(service, "spec", "selector"), template(_gateway(manifests))):
         return "makes the gateway's Service select other pods than the gateway's"
-    if expected.given:
-        if NETWORK_LABEL not in labels(service):
-            return None
-        return (
-            f"gives the gateway's Service the label {NETWORK_LABEL}, by which peers would use its addresses "
-            "and never those in gateway.addresses"
-        )
-    kind = at(service, "spec", "type")
-    if kind != "LoadBalancer" and not at(service, "spec", "externalIPs"):
-        if kind != "NodePort":
-            return (
-                f"makes the gateway's Service a {kind}, which gives peers no address; expected LoadBalancer"
-            )
-        if NODE_SELECTOR_ANNOTATION not in annotations(service):
-            return (
-                f"makes the gateway's Service a NodePort without the annotation {NODE_SELECTOR_ANNOTATION}, "
-                "which gives peers no address; expected LoadBalancer, or gateway.service.type: NodePort "
-                "instead"
-            )
     return None
+
+
+def _labelled(service: Json) -> str | None:
+    if NETWORK_LABEL not in labels(service):
+        return None
+    return (
+        f"gives the gateway's Service the label {NETWORK_LABEL}, by which peers would use its addresses and "
+        "not those in gateway.addresses"
+    )
+
+
+def _without_address(service: Json) -> str | None:
+    kind = at(service, "spec", "type")
+    if kind == ServiceType.LOAD_BALANCER or at(service, "spec", "externalIPs"):
+        return None
+    if kind != ServiceType.NODE_PORT:
+        return f"makes the gateway's Service a {kind}, which gives peers no address; expected LoadBalancer"
+    if NODE_SELECTOR_ANNOTATION in annotations(service):
+        return None
+    return (
+        f"makes the gateway's Service a NodePort without the annotation {NODE_SELECTOR_ANNOTATION}, which "
+        "gives peers no address; expected LoadBalancer, or gateway.service.type: NodePort instead"
+    )
 
 
 def _gateway_port(manifests: Manifests, expected: Expected) -> str | None:

@@ -17,7 +17,7 @@ _EXAMPLE = "[{address: 198.51.100.7, port: 31443}]"
 
 def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
     """A problem for each setting without effect, and for each by which no peer would come in."""
-    if config.sets("gateway.addresses"):
+    if "gateway.addresses" in config.settings:
         yield Problem(
             path="gateway.addresses",
             message="are those of one cluster; expected them in clusters.<name>.gateway.addresses, for "

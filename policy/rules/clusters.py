@@ -9,6 +9,7 @@ from mesh.istio.names import (
     ISTIOD,
     NAMESPACE,
     NETWORK_LABEL,
+    NETWORK_VIEW,
     REMOTE_SECRET_ANNOTATION,
     REMOTE_SECRET_LABEL,
     remote_secret_name,
@@ -45,6 +46,13 @@ def names_agree(resources: Sequence[Resource], _settings: Mapping[str, Any]) -> 
         yield from _one_for_all(list(_releases(resources, ISTIOD)), setting)
 
 
+def _gateway_network(gateway: Resource) -> tuple[str, Any]:
+    """Where an east-west gateway has its network, and which; peers may not find it by its Service."""
+    if network := gateway.get("values", "networkGateway"):
+        return "networkGateway", network
+    return f"env.{NETWORK_VIEW}", gateway.get("values", "env", NETWORK_VIEW)
+
+
 def _releases(resources: Sequence[Resource], name: str) -> Iterator[Resource]:
     return (r for r in resources if r.type == RELEASE and r.get("name") == name)
 
@@ -59,7 +67,7 @@ def _identity(cluster: str, istiod: Resource, own: Sequence[Resource]) -> Iterat
         )
     network = istiod.get("values", "global", "network")
     elsewhere = [
-        *((r, "networkGateway", r.get("values", "networkGateway")) for r in _releases(own, GATEWAY)),
+        *((r, *_gateway_network(r)) for r in _releases(own, GATEWAY)),
         *(
             (r, f"the label {NETWORK_LABEL}", r.get("metadata", "labels", NETWORK_LABEL))
             for r in own

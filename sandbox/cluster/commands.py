@@ -47,7 +47,7 @@ def commands(cluster: ClusterLayout, supplies: Supplies) -> dict[str, Command]:
         client("kube-scheduler", settings.kube_scheduler(cluster)),
         client("kubelet", settings.kubelet(cluster), written / "kubelet.yaml", pki / "kubelet-server.crt"),
         client("kube-proxy", [f"--config={proxy}"], proxy),
-        _load_balancer(cluster),
+        *([_load_balancer(cluster)] if cluster.service_addresses else []),
         *([_relay(cluster, supplies)] if cluster.surroundings.api_server != "direct" else []),
     ]
     return {command.name: command for command in all_commands}
@@ -55,7 +55,8 @@ def commands(cluster: ClusterLayout, supplies: Supplies) -> dict[str, Command]:
 
 def _load_balancer(cluster: ClusterLayout) -> Command:
     config = client_file(cluster, "load-balancer")
-    argv = [sys.executable, "-m", _LOAD_BALANCER, str(config), *cluster.service_addresses]
+    named = ["--host-names"] if cluster.surroundings.load_balancer == "hostname" else []
+    argv = [sys.executable, "-m", _LOAD_BALANCER, *named, str(config), *cluster.service_addresses]
     source = CHECKOUT / f"{_LOAD_BALANCER.replace('.', '/')}.py"
     watched = [source, config, cluster.pki / "load-balancer.crt"]
     return _command("load-balancer", argv, watched)

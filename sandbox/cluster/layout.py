@@ -28,6 +28,9 @@ API_PORT = 6443
 RELAY_PORT = 8443
 PROXY_PORT = 3128
 
+NODE_PORTS = "30000-32767"
+"""Kubernetes' own range (`--service-node-port-range`)."""
+
 HOST_NAMES = "sandbox.test"
 """Names below this one are resolved in every cluster, to the address that is a part of them."""
 
@@ -132,7 +135,21 @@ class ClusterLayout:
     @property
     def service_addresses(self) -> tuple[str, ...]:
         """Those of them that Services of type LoadBalancer get: a NAT leads to one only."""
+        if self.surroundings.load_balancer == "none":
+            return ()
         return self.load_balancer_addresses[:1] if self.nat else self.load_balancer_addresses
+
+    @property
+    def external_address(self) -> str | None:
+        """The node's address of type ExternalIP, if it has one."""
+        return self.load_balancer_addresses[0] if self.surroundings.external_ip else None
+
+    @property
+    def way_in(self) -> str:
+        """The first address by which peers reach Services, unless a NAT is before it."""
+        if self.surroundings.load_balancer == "none":
+            return self.external_address or self.node_address
+        return self.load_balancer_addresses[0]
 
     @property
     def nat(self) -> Nat | None:
@@ -140,7 +157,7 @@ class ClusterLayout:
         if self.surroundings.nat_ports is None:
             return None
         port, target_port = self.surroundings.nat_ports
-        target = self.load_balancer_addresses[0]
+        target = self.way_in
         return Nat(address=self.instance.nat_address, port=port, target=target, target_port=target_port)
 
     @property

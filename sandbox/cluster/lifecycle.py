@@ -59,6 +59,7 @@ def start(cluster: ClusterLayout, supplies: Supplies) -> None:
         _apply_addons(cluster, supplies)
         image_store.ensure_imported(cluster, supplies.images)
         _await(cluster, "kubelet", _node_is_ready)
+        _give_addresses(cluster, supplies)
         _await(cluster, "kubelet", _names_are_resolved)
 
 
@@ -132,6 +133,21 @@ def _relay_listens(cluster: ClusterLayout) -> bool:
     except OSError:
         return False
     return True
+
+
+def _give_addresses(cluster: ClusterLayout, supplies: Supplies) -> None:
+    """Do what a cloud does for a new node that has an address of type ExternalIP, unless it is done."""
+    external = cluster.external_address
+    node = json.loads(api.get(cluster, f"/api/v1/nodes/{cluster.node}") or "{}")
+    if external is None or external in [entry["address"] for entry in node["status"]["addresses"]]:
+        return
+    addresses = {"Hostname": cluster.node, "InternalIP": cluster.node_address, "ExternalIP": external}
+    entries = [{"type": kind, "address": address} for kind, address in addresses.items()]
+    kubectl = [str(supplies.tools["kubectl"]), f"--kubeconfig={cluster.kubeconfig}"]
+    patch = [*kubectl, "patch", "node", cluster.node, "--type=merge", "--patch"]
+    # Until then, no pod is placed there.
+    run([*patch, json.dumps({"spec": {"taints": None}})])
+    run([*patch, json.dumps({"status": {"addresses": entries}}), "--subresource=status"])
 
 
 def _names_are_resolved(cluster: ClusterLayout) -> bool:

@@ -4,10 +4,13 @@ Runs as a process of the cluster: `python -m sandbox.cluster.load_balancer KUBEC
 The addresses are on the node's interface, and kube-proxy does the rest once a Service's status has
 one. A Service may ask for a certain one by `spec.loadBalancerIP`; one that names a class of load
 balancers is left to others. Each address is given once.
+
+With `--host-names`, the status has a host name in place of the address, of which kube-proxy knows nothing:
+rules of ours then lead the Service's ports to its node ports, as the load balancers of clouds do.
 """
 
+import argparse
 import dataclasses
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +20,9 @@ from typing import Any, cast
 from kubernetes import client, config, watch
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError
+
+from sandbox.cluster.layout import host_name
+from sandbox.cluster.system import run
 
 _RETRY_SECONDS = 1
 _WATCH_SECONDS = 60
@@ -32,6 +38,8 @@ class Claim:
     wants: bool
     asks: str | None
     holds: tuple[str, ...]
+    ports: tuple[tuple[int, int], ...] = ()
+    """TCP ports, and the node port of each."""
 
     @property
     def key(self) -> str:
@@ -71,16 +79,58 @@ def claim_of(service: Mapping[str, Any]) -> Claim:
         name=metadata["name"],
         wants=spec.get("type") == "LoadBalancer" and "deletionTimestamp" not in metadata,
         asks=spec.get("loadBalancerIP") or None,
-        holds=tuple(entry.get("ip", "") for entry in ingress),
+        holds=tuple(entry.get("ip") or entry.get("hostname", "") for entry in ingress),
+        ports=tuple(
+            (port["port"], port["nodePort"])
+            for port in spec.get("ports", [])
+            if "nodePort" in port and port.get("protocol", "TCP") == "TCP"
+        ),
     )
 
 
-class Controller:
-    """Watches Services and writes their statuses."""
+def port_rules(claims: Iterable[Claim], addresses: Mapping[str, str]) -> str:
+    """Return the nftables rules by which ports of Services lead to their node ports. Pure.
 
-    def __init__(self, api: client.CoreV1Api, pool: Sequence[str]) -> None:
+    `addresses` has the address of each host name. Only the port is changed, before and after all that
+    kube-proxy does: in its eyes, it is node ports that are called.
+    """
+    ports = [(addresses[c.holds[0]], *pair) for c in claims if c.holds for pair in c.ports]
+    there = "\n".join(
+        f"    ip daddr {address} tcp dport {port} tcp dport set {node_port}"
+        for address, port, node_port in ports
+    )
+    back = "\n".join(
+        f"    ip saddr {address} tcp sport {node_port} tcp sport set {port}"
+        for address, port, node_port in ports
+    )
+    return f"""
+table ip load-balancer
+delete table ip load-balancer
+table ip load-balancer {{
+  chain there {{
+    type filter hook prerouting priority raw; policy accept;
+{there}
+  }}
+  chain back {{
+    type filter hook postrouting priority srcnat + 100; policy accept;
+{back}
+  }}
+}}
+"""
+
+
+class Controller:
+    """Watches Services and writes their statuses.
+
+    `pool` has what Services can get. With `addresses`, these are host names, with the address of each.
+    """
+
+    def __init__(
+        self, api: client.CoreV1Api, pool: Sequence[str], addresses: Mapping[str, str] | None = None
+    ) -> None:
         self._api = api
         self._pool = pool
+        self._addresses = addresses
         self._claims: dict[str, Claim] = {}
 
     def run(self) -> None:
@@ -113,7 +163,8 @@ class Controller:
     def _settle(self) -> None:
         for key, addresses in assignments(self._claims.values(), self._pool).items():
             namespace, name = key.split("/")
-            ingress = [{"ip": address, "ipMode": "VIP"} for address in addresses] or None
+            key_of = "ip" if self._addresses is None else "hostname"
+            ingress = [{key_of: address} for address in addresses] or None
             body = {"status": {"loadBalancer": {"ingress": ingress}}}
             try:
                 self._api.patch_namespaced_service_status(name, namespace, body)
@@ -122,15 +173,24 @@ class Controller:
                     raise
             self._claims[key] = dataclasses.replace(self._claims[key], holds=addresses)
             print(f"{key}: {', '.join(addresses) or 'no address'}", flush=True)
+        if self._addresses is not None:
+            run(["nft", "--file", "-"], given=port_rules(self._claims.values(), self._addresses))
 
 
 def main() -> None:
     """Work until killed; an API server that is away is waited for."""
-    kubeconfig, *pool = sys.argv[1:]
-    api = client.CoreV1Api(config.new_client_from_config(kubeconfig))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--host-names", action="store_true")
+    parser.add_argument("kubeconfig")
+    parser.add_argument("addresses", nargs="+")
+    options = parser.parse_args()
+    names = (
+        {host_name("lb", address): address for address in options.addresses} if options.host_names else None
+    )
+    api = client.CoreV1Api(config.new_client_from_config(options.kubeconfig))
     while True:
         try:
-            Controller(api, pool).run()
+            Controller(api, list(names or options.addresses), names).run()
         except (ApiException, HTTPError) as error:
             print(f"again in {_RETRY_SECONDS} s: {error}", flush=True)
             time.sleep(_RETRY_SECONDS)

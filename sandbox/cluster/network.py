@@ -1,9 +1,9 @@
 """The sandbox's bridge, each cluster's place on it, and what may pass between clusters.
 
-Clusters reach each other's API servers and LoadBalancer addresses, and, on a network that they share, each
-other's pods. Every cluster refuses the rest at its own door, before kube-proxy's rules see it, so that
-NodePorts, kubelets and routes to pods are shut too. This machine may reach all of a node's ports; behind a
-NAT, it alone reaches the load balancer.
+Clusters reach each other's API servers and LoadBalancer addresses (or NodePorts, where there is no load
+balancer), and, on a network that they share, each other's pods. Every cluster refuses the rest at its own
+door, before kube-proxy's rules see it, so that NodePorts, kubelets and routes to pods are shut too. This
+machine may reach all of a node's ports; behind a NAT, it alone reaches the load balancer.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network
 
 from sandbox.cluster import namespaces, nat
-from sandbox.cluster.layout import ClusterLayout, Instance, Sandbox
+from sandbox.cluster.layout import NODE_PORTS, ClusterLayout, Instance, Sandbox
 from sandbox.cluster.system import run
 from sandbox.errors import SandboxError
 
@@ -146,7 +146,6 @@ def rules(cluster: ClusterLayout) -> str:
     Priority -150 is after connection tracking and before kube-proxy's address translation, so
     that an address is still the one that was called. Refused at once, so that nothing hangs.
     """
-    balanced = "" if cluster.nat else f"ip daddr {{ {', '.join(cluster.load_balancer_addresses)} }} accept"
     network = cluster.network_range
     peers = f"ip saddr {network} ip daddr {cluster.pod_range} accept" if network else ""
     return f"""
@@ -158,7 +157,7 @@ table inet sandbox {{
     iifname != "eth0" accept
     ct state established,related accept
     ip saddr {cluster.instance.host_address} accept
-    {balanced}
+    {_service_rule(cluster)}
     ip daddr {cluster.node_address} tcp dport {cluster.api_port} accept
     {peers}
     icmp type echo-request accept
@@ -171,6 +170,15 @@ table inet sandbox {{
   }}
 }}
 """
+
+
+def _service_rule(cluster: ClusterLayout) -> str:
+    """Return the rule that lets peers call Services. Pure."""
+    if cluster.nat:
+        return ""
+    if cluster.surroundings.load_balancer == "none":
+        return f"ip daddr {cluster.way_in} tcp dport {NODE_PORTS} accept"
+    return f"ip daddr {{ {', '.join(cluster.load_balancer_addresses)} }} accept"
 
 
 def remove_link(cluster: ClusterLayout) -> None:

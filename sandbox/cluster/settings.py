@@ -125,9 +125,15 @@ def kube_proxy_file(cluster: ClusterLayout) -> dict:
     """Return kube-proxy's configuration.
 
     `conntrack`: those settings belong to the first network namespace, and are left alone.
-    `nodePortAddresses`: peers reach the load balancer's addresses, and shall find no node port there.
+    `nodePortAddresses`: peers reach the load balancer's addresses, and shall find no node port there, unless
+    it is by node ports that they are served.
     `minSyncPeriod`: a new endpoint gets its traffic at once; there are few Services.
     """
+    node_ports = [cluster.node_address]
+    if cluster.surroundings.load_balancer == "hostname":
+        node_ports += cluster.service_addresses
+    if cluster.external_address:
+        node_ports.append(cluster.external_address)
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
@@ -136,7 +142,7 @@ def kube_proxy_file(cluster: ClusterLayout) -> dict:
         "clusterCIDR": cluster.pod_range,
         "hostnameOverride": cluster.node,
         "bindAddress": cluster.node_address,
-        "nodePortAddresses": [f"{cluster.node_address}/32"],
+        "nodePortAddresses": [f"{address}/32" for address in node_ports],
         "healthzBindAddress": "127.0.0.1:10256",
         "metricsBindAddress": "127.0.0.1:10249",
         "iptables": {"minSyncPeriod": "100ms", "syncPeriod": "30s"},
@@ -261,8 +267,12 @@ def kube_scheduler(cluster: ClusterLayout) -> list[str]:
 
 
 def kubelet(cluster: ClusterLayout) -> list[str]:
-    """Return the kubelet's arguments."""
+    """Return the kubelet's arguments.
+
+    `cloud-provider`: addresses that somebody else gives to the node are left alone then.
+    """
     return [
+        *(["--cloud-provider=external"] if cluster.external_address else []),
         f"--config={cluster.settings / 'kubelet.yaml'}",
         f"--kubeconfig={client_file(cluster, 'kubelet')}",
         f"--hostname-override={cluster.node}",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sandbox.cluster import api
 from sandbox.cluster.clusters import Cluster, chart_repository, find
-from sandbox.cluster.layout import ClusterLayout
+from sandbox.cluster.layout import ClusterLayout, host_name
 from sandbox.errors import SandboxError
 from sandbox.paths import state_dir
 
@@ -53,6 +53,12 @@ def ways(layout: ClusterLayout) -> list[str]:
         lines.append(f"its kubeconfig, and ca.crt, client.crt and client.key: {layout.relay}")
     if around.api_server == "proxy":
         lines.append(f"proxy to the API server: {layout.proxy_url}")
+    if around.load_balancer == "hostname":
+        names = ", ".join(host_name("lb", address) for address in layout.service_addresses)
+        lines.append(f"load balancer gives host names: {names}")
+    if around.load_balancer == "none":
+        kind = "ExternalIP" if around.external_ip else "InternalIP"
+        lines.append(f"no load balancer; NodePorts: {layout.way_in} ({kind} of the node)")
     if nat := layout.nat:
         lines.append(f"NAT: {nat.address}:{nat.port} leads to {nat.target}:{nat.target_port}")
     return lines

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from sandbox.errors import SandboxError
 
 ApiServer = Literal["direct", "relay", "proxy"]
+LoadBalancer = Literal["address", "hostname", "none"]
 
 _NETWORK = re.compile(r"[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?")
 
@@ -25,8 +26,10 @@ class Surroundings:
     `network`: pods are routed to and from those of the clusters that have the same one.
     `api_server`: peers reach it by its own address, by a relay that asks for a client certificate, or by an
     HTTP proxy (`CONNECT`).
-    `nat`: peers reach the load balancer by a port of another address only, such as `18443:15443`: that port,
-    and the one to which it leads. One address is behind it, so one Service of type LoadBalancer gets one.
+    `load_balancer`: a Service of type LoadBalancer gets an address, a host name, or neither. With none, peers
+    reach NodePorts, at the node's address, or with `external_ip` at another one, of type ExternalIP.
+    `nat`: peers reach the load balancer, or NodePorts, by a port of another address only. `18443:15443` is
+    that port, and the one to which it leads. One address is behind it, which is given to one Service.
 
     Raises:
         SandboxError: a value cannot be used, with what was expected.
@@ -34,6 +37,8 @@ class Surroundings:
 
     network: str | None = None
     api_server: ApiServer = "direct"
+    load_balancer: LoadBalancer = "address"
+    external_ip: bool = False
     nat: str | None = None
 
     def __post_init__(self) -> None:
@@ -44,6 +49,11 @@ class Surroundings:
             )
         if self.nat is not None and not _is_port_pair(self.nat):
             raise SandboxError(f"NAT {self.nat!r}: expected two ports, for example: 18443:15443")
+        if self.external_ip and self.load_balancer != "none":
+            raise SandboxError(
+                "external IP: expected a cluster without load balancer, which would have that address: "
+                "--load-balancer none --external-ip"
+            )
 
     @property
     def nat_ports(self) -> tuple[int, int] | None:

@@ -8,7 +8,7 @@ import pytest
 
 from mesh.config.resolved import Connection, StackConfig
 from mesh.helm import plugin
-from mesh.live import istio_system, objects, peers, services
+from mesh.live import gateways, istio_system, objects, peers, services
 from mesh.live.facts import FoundObjects, LabelledServices, ObjectAddress, ObservedCluster
 from mesh.stacks import state
 from tests.builders.kubeconfigs import kubeconfig
@@ -49,6 +49,7 @@ def clusters_with_nothing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "read_peer_access", lambda *_: {})
     monkeypatch.setattr(objects, "find_objects", find_objects)
     monkeypatch.setattr(services, "read_labelled", lambda *_: LabelledServices())
+    monkeypatch.setattr(gateways, "read_nodes_of", lambda _connection: None)
 
 
 @pytest.fixture(autouse=True)

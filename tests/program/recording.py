@@ -22,6 +22,7 @@ from tests.builders.stack_files import decrypted, secrets
 PROJECT = Path(__file__).resolve().parents[2]
 # Those that are a whole mesh by themselves.
 EXAMPLES = sorted([*PROJECT.glob("examples/*.yaml"), *PROJECT.glob("examples/kind/*.yaml")])
+_RELEASE = "kubernetes:helm.sh/v3:Release"
 TOKEN = "reader-token-of-"
 PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----"
 _SIGNATURE = rpc._special_sig_key  # noqa: SLF001 - the SDK has no public name for it
@@ -73,6 +74,7 @@ class _Engine(mocks.Mocks):
     def __init__(self, *, preview: bool, stacks: Mapping[str, Mapping[str, Any]]) -> None:
         self._preview = preview
         self._stacks = stacks
+        self._values: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], None]:
         raise AssertionError(f"the program calls no functions, but called {args.token}")
@@ -83,7 +85,9 @@ class _Engine(mocks.Mocks):
             return args.name, {**args.inputs, "outputs": outputs, "secretOutputNames": list(outputs)}
         state = {**args.inputs}
         if not self._preview:
-            state |= _computed(args)
+            if args.typ == _RELEASE and "name" in args.inputs:
+                self._values[args.inputs["name"], args.name] = args.inputs.get("values", {})
+            state |= _computed(args, self._values)
         return (None if self._preview else f"{args.name}-id"), state
 
 
@@ -92,7 +96,10 @@ def _certificate(name: str) -> str:
     return authority(name, days=(-1, 3650)).pem
 
 
-def _computed(args: mocks.MockResourceArgs) -> dict[str, Any]:
+def _computed(
+    args: mocks.MockResourceArgs, values: Mapping[tuple[str, str], Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What a provider adds; `values` are those of the releases, by their names in cluster and program."""
     match args.typ:
         case "tls:index/privateKey:PrivateKey":
             return {"privateKeyPem": f"{PRIVATE_KEY}\n{args.name}\n"}
@@ -115,17 +122,34 @@ def _computed(args: mocks.MockResourceArgs) -> dict[str, Any]:
         case "kubernetes:helm.sh/v3:Release":
             return {"status": {key: args.inputs.get(key) for key in ("namespace", "name")}}
         case "kubernetes:core/v1:Service" if args.resource_id:
-            # An address that is not assigned yet has neither IP nor host name.
-            ingress = [{"ip": "203.0.113.7"}, {"hostname": "gateway.example.com"}, {}]
-            ports = [{"port": 443, "nodePort": 31443}, {"port": 15443, "nodePort": 31443}]
-            spec = {"type": "LoadBalancer", "ports": ports, "externalIPs": ["198.51.100.1"]}
-            return {
-                "metadata": {"labels": {"topology.istio.io/network": "a-network"}},
-                "spec": spec,
-                "status": {"loadBalancer": {"ingress": ingress}},
-            }
+            gateway = "istio-eastwestgateway"
+            cluster = args.name.removesuffix("-east-west-gateway-service")
+            return _service(values[gateway, f"{cluster}-{gateway}"])
         case _:
             return {}
+
+
+def _service(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The Service that the chart `gateway` makes, in a cluster with a load balancer."""
+    if _SIGNATURE in values:
+        values = values["value"]
+    given = values["service"]
+    balanced = given.get("type", "LoadBalancer") == "LoadBalancer"
+    # An address that is not assigned yet has neither IP nor host name.
+    ingress = [{"ip": "203.0.113.7"}, {"hostname": "gateway.example.com"}, {}]
+    network = {"topology.istio.io/network": values["networkGateway"]} if values["networkGateway"] else {}
+    return {
+        "metadata": {
+            "labels": {**network, **values.get("labels", {})},
+            "annotations": given.get("annotations"),
+        },
+        "spec": {
+            "type": given.get("type", "LoadBalancer"),
+            "ports": [{**port, "nodePort": port.get("nodePort", 31443)} for port in given["ports"]],
+            "externalIPs": ["198.51.100.1"] if balanced else [],
+        },
+        "status": {"loadBalancer": {"ingress": ingress if balanced else []}},
+    }
 
 
 class _Monitor(mocks.MockMonitor):

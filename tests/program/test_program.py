@@ -2,16 +2,18 @@
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 
-from mesh.config.resolved import Connection
-from mesh.live import services
-from mesh.live.facts import LabelledServices
+from mesh.config.resolved import Connection, StackConfig
+from mesh.istio.addresses import Node
+from mesh.live import gateways, peers, services
+from mesh.live.facts import LabelledServices, PeerAccess
 from tests.program.conftest import write_kubeconfigs
 from tests.program.recording import (
     EXAMPLES,
@@ -24,6 +26,7 @@ from tests.program.recording import (
     run_config,
 )
 
+_RELEASE = "kubernetes:helm.sh/v3:Release"
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
@@ -142,6 +145,13 @@ def test_clusters_depend_on_each_other_by_links_only(stack_file: Path) -> None:
 
 
 _LINKS = {
+    # The other two are by a Secret that something else writes.
+    "kubeconfig-directory": [
+        "cloud-sees-edge",
+        "edge-sees-cloud",
+        "factory-sees-cloud",
+        "factory-sees-edge",
+    ],
     "hub-and-spokes": ["hub-sees-lyon", "hub-sees-porto", "lyon-sees-hub", "porto-sees-hub"],
     "groups-by-label": [
         "boston-sees-denver",
@@ -168,6 +178,23 @@ def test_the_outputs_say_who_sees_whom_where_that_is_selected() -> None:
     assert outputs["clusters"]["control"]["sees"] == ["paris", "milan", "boston", "denver"]
     assert 'cluster_control -->|"mTLS 15443"| cluster_paris' in outputs["diagram"]
     assert 'cluster_paris <-->|"mTLS 15443"| cluster_milan' in outputs["diagram"]
+
+
+def test_an_api_server_that_nobody_reads_is_not_tried_before_an_update(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be private."""
+    tried: list[str] = []
+
+    def read_peer_access(_config: StackConfig, names: Iterable[str]) -> dict[str, PeerAccess]:
+        tried.extend(names)
+        return {}
+
+    monkeypatch.setattr(peers, "read_peer_access", read_peer_access)
+    stack_file = PROJECT / "examples/groups-by-label.yaml"
+    write_kubeconfigs(_clusters(stack_file))
+    run(stack_file)
+    assert tried == ["paris", "milan", "boston", "denver"]
 
 
 def _exposed(recording: Recording) -> dict[str, list[str]]:
@@ -399,3 +426,76 @@ def test_outputs_tell_what_the_mesh_is() -> None:
     }
     assert outputs["firstExpiry"] == "2028-11-20T10:00:00+00:00"
     assert outputs["diagram"].startswith("flowchart LR\n")
+
+
+def test_given_addresses_are_told_to_the_others_and_shown() -> None:
+    """Their Service is no gateway to istiod, and nothing of it is read."""
+    recording = _run(PROJECT / "examples/gateways-nat.yaml")
+    factory = [{"address": a, "port": 443} for a in ("198.51.100.7", "198.51.100.8")]
+    office = [{"address": "mesh.office.example.com", "port": 15443}]
+    told = {
+        name: recording.one(_RELEASE, f"{name}-istiod").inputs["values"]["global"].get("meshNetworks")
+        for name in ("cloud", "factory", "office")
+    }
+    assert told == {
+        "cloud": {"net-factory": {"gateways": factory}, "net-office": {"gateways": office}},
+        "factory": {"net-office": {"gateways": office}},
+        "office": {"net-factory": {"gateways": factory}},
+    }
+    released = {
+        name: recording.one(_RELEASE, f"{name}-istio-eastwestgateway").inputs["values"] for name in told
+    }
+    assert {name: given["networkGateway"] for name, given in released.items()} == {
+        "cloud": "net-cloud",
+        "factory": "",
+        "office": "",
+    }
+    assert [r.name for r in recording.resources if r.read] == ["cloud-east-west-gateway-service"]
+    shown = {name: cluster["gatewayAddresses"] for name, cluster in recording.outputs["clusters"].items()}
+    assert shown["factory"] == ["198.51.100.7:443", "198.51.100.8:443"]
+    assert shown["office"] == ["mesh.office.example.com"]
+
+
+def _with_node_ports() -> Recording:
+    """As often as it is asked for: what the nodes have differs."""
+    stack_file = PROJECT / "examples/gateways-node-ports.yaml"
+    write_kubeconfigs(_clusters(stack_file))
+    return run(stack_file)
+
+
+def test_node_ports_are_shown_with_the_addresses_of_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that the nodes have when the update begins, and the port that the Service got."""
+    node = Node(labels={"role": "edge"}, address="203.0.113.1")
+    monkeypatch.setattr(gateways, "read_nodes_of", lambda _connection: (node, Node(address="203.0.113.2")))
+    recording = _with_node_ports()
+    values = recording.one(_RELEASE, "edge-istio-eastwestgateway").inputs["values"]
+    assert values["service"]["annotations"] == {"traffic.istio.io/nodeSelector": '{"role": "edge"}'}
+    shown = {name: cluster["gatewayAddresses"] for name, cluster in recording.outputs["clusters"].items()}
+    assert shown == {"east": ["203.0.113.1:31443", "203.0.113.2:31443"], "edge": ["203.0.113.1:31443"]}
+
+
+def test_node_ports_without_an_address_for_peers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is declared: istiod would send calls to addresses of pods."""
+    monkeypatch.setattr(gateways, "read_nodes_of", lambda _connection: (Node(address="203.0.113.2"), Node()))
+    with pytest.raises(pulumi.RunError) as refused:
+        _with_node_ports()
+    (line,) = [line for line in str(refused.value).splitlines() if "NodePort" in line]
+    assert "gateway.service.type: is NodePort, and none of the 0 nodes with role=edge of edge has an" in line
+
+
+def test_presets_and_two_ip_families_reach_the_chart() -> None:
+    """As values; what the chart makes of them is for its own tests."""
+    internal = _run(PROJECT / "examples/gateways-internal.yaml")
+    azure = internal.one(_RELEASE, "azure-istio-eastwestgateway").inputs["values"]
+    assert azure["service"]["annotations"] == {
+        "service.beta.kubernetes.io/azure-load-balancer-internal": "true",
+        "service.beta.kubernetes.io/azure-load-balancer-internal-subnet": "mesh",
+    }
+    assert azure["autoscaling"] == {"minReplicas": 2}
+    dual = _run(PROJECT / "examples/gateways-dual-stack.yaml")
+    east = dual.one(_RELEASE, "east-istio-eastwestgateway").inputs["values"]
+    assert (east["service"]["ipFamilies"], east["service"]["ipFamilyPolicy"]) == (
+        ["IPv4", "IPv6"],
+        "RequireDualStack",
+    )
+    assert dual.outputs["clusters"]["lab"]["gatewayAddresses"] == ["[2001:db8::7]:443"]

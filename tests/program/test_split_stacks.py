@@ -143,3 +143,35 @@ def test_no_policy_fires_on_a_split_mesh(trust: Recording, members: Mapping[str,
     """Neither where the roots are made, nor where they are read."""
     for recording in (trust, *members.values()):
         assert list(fired_by(shown(recording))) == []
+
+
+def test_a_peer_that_nobody_sees_is_not_waited_for(
+    home: Path, trust: Recording, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No remote secret is made for it, and nothing is said of it."""
+    said = {_full("trust"): _outputs(trust), _full("west"): {}}
+    found = _run(home, "east", said, {**_config("east"), "istio-mesh:sees": []})
+    assert found.of_type("mesh:index:RemoteSecret") == []
+    assert "yet, so no cluster of this stack sees it" not in caplog.text
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_addresses_of_another_stacks_gateway_are_told(
+    home: Path, members: dict[str, Recording], secret: bool
+) -> None:
+    """As it states them; in this stack's values they are secret where they are in the other one."""
+    said = {
+        _full("trust"): _outputs(_run(home, "trust", {})),
+        **{_full(n): _outputs(members[n]) for n in NAMES},
+    }
+    west = said[_full("west")]["shared"]["clusters"]["west"]
+    address = {"address": "198.51.100.7", "port": 31443}
+    west["gatewayAddresses"] = [{**address, "secret": secret}]
+    release = "kubernetes:helm.sh/v3:Release"
+    istiod = _run(home, "east", said).one(release, "east-istiod")
+    told = _plain(istiod.inputs["values"])["global"]["meshNetworks"]
+    assert told == {"net-west": {"gateways": [address]}}
+    assert ("values" in istiod.secret_inputs) is secret
+    before = members["east"].one(release, "east-istiod")
+    assert "meshNetworks" not in before.inputs["values"]["global"]
+    assert "values" not in before.secret_inputs

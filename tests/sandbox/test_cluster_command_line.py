@@ -41,22 +41,27 @@ def test_status_shows_each_cluster_and_how_to_repair_it(lab: Mapping[str, Cluste
 
 def test_status_shows_what_is_around_a_cluster(tmp_path: Path):
     """As far as it is not the usual: what a stack file needs for a relay, and where it is."""
-    memory = {"subnet": "172.30.7.0/24", "clusters": {"far": 3, "plain": 1, "behind": 0}}
+    clusters = {"far": 3, "plain": 1, "behind": 0, "bare": 5}
+    memory = {"subnet": "172.30.7.0/24", "clusters": clusters}
     around = {
-        "far": {"network": "eu", "api_server": "relay"},
+        "bare": {"load_balancer": "none", "external_ip": True},
+        "far": {"network": "eu", "api_server": "relay", "load_balancer": "hostname", "nat": "18444:80"},
         "behind": {"api_server": "proxy", "nat": "18443:15443"},
     }
     content = {**memory, "surroundings": around, "networks": {"eu": 0}}
     (tmp_path / "memory.json").write_text(json.dumps(content))
     lines = _cli(
         "status", environment={**os.environ, "ISTIO_MESH_SANDBOX": str(tmp_path)}
-    ).stdout.splitlines()[4:-1]
+    ).stdout.splitlines()[5:-1]
     assert lines == [
+        "bare: no load balancer; NodePorts: 172.30.7.25 (ExternalIP of the node)",
         "behind: proxy to the API server: http://172.30.7.4:3128",
         "behind: NAT: 172.30.7.2:18443 leads to 172.30.7.5:15443",
         "far: network eu: pods are 10.64.3.0/24",
         "far: relay to the API server: https://172.30.7.16:8443, TLS name relay.172-30-7-16.sandbox.test",
         f"far: its kubeconfig, and ca.crt, client.crt and client.key: {tmp_path}/clusters/far/relay",
+        "far: load balancer gives host names: lb.172-30-7-17.sandbox.test",
+        "far: NAT: 172.30.7.2:18444 leads to 172.30.7.17:80",
     ]
 
 

@@ -1,6 +1,8 @@
 """Who gets which load balancer address, without a cluster."""
 
-from sandbox.cluster.load_balancer import Claim, assignments, claim_of
+import dataclasses
+
+from sandbox.cluster.load_balancer import Claim, assignments, claim_of, port_rules
 
 _POOL = ("10.0.0.1", "10.0.0.2")
 
@@ -55,11 +57,31 @@ def test_a_service_is_read_as_the_api_has_it():
     """Type, wish and status of the JSON come through; one that is being deleted wants nothing."""
     service = {
         "metadata": {"namespace": "n", "name": "s"},
-        "spec": {"type": "LoadBalancer", "loadBalancerIP": "10.0.0.2"},
+        "spec": {
+            "type": "LoadBalancer",
+            "loadBalancerIP": "10.0.0.2",
+            "ports": [{"port": 80, "nodePort": 30080}, {"port": 53, "nodePort": 30053, "protocol": "UDP"}],
+        },
         "status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}},
     }
-    expected = Claim(namespace="n", name="s", wants=True, asks="10.0.0.2", holds=("10.0.0.1",))
+    expected = Claim(
+        namespace="n", name="s", wants=True, asks="10.0.0.2", holds=("10.0.0.1",), ports=((80, 30080),)
+    )
     assert claim_of(service) == expected
+    service["status"] = {"loadBalancer": {"ingress": [{"hostname": "lb.example"}]}}
+    assert claim_of(service).holds == ("lb.example",)
     service["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     assert not claim_of(service).wants
     assert not claim_of({"metadata": service["metadata"], "spec": {"type": "ClusterIP"}}).wants
+
+
+def test_ports_of_a_host_name_lead_to_node_ports_and_back():
+    """Only those of Services that have one."""
+    ports = ((15443, 31000), (15012, 31001))
+    served = dataclasses.replace(_claim("a", "lb.example"), ports=ports)
+    waiting = dataclasses.replace(_claim("b"), ports=((80, 30080),))
+    rules = port_rules([served, waiting], {"lb.example": "10.0.0.1"})
+    for port, node_port in ports:
+        assert f"ip daddr 10.0.0.1 tcp dport {port} tcp dport set {node_port}\n" in rules
+        assert f"ip saddr 10.0.0.1 tcp sport {node_port} tcp sport set {port}\n" in rules
+    assert "30080" not in rules

@@ -53,6 +53,13 @@ def test_a_port_of_the_nat_leads_to_one_cluster(instance: Instance):
         memory.allot(instance, {"c": Surroundings(nat="18443:15444")})
 
 
+def test_an_external_ip_is_for_a_cluster_without_load_balancer():
+    """Its address would be one of the load balancer's."""
+    assert Surroundings(load_balancer="none", external_ip=True)
+    with pytest.raises(SandboxError, match="--load-balancer none --external-ip"):
+        Surroundings(external_ip=True)
+
+
 def test_a_network_has_one_range_until_its_last_cluster_is_forgotten(instance: Instance):
     """A second network has another; the range of one that is gone is used again."""
     a, b, c = memory.allot(instance, {"a": _EU, "b": _EU, "c": Surroundings(network="us")})

@@ -1,5 +1,6 @@
 """What is between a cluster and its peers, where that is not the usual."""
 
+import json
 import socket
 import ssl
 import subprocess
@@ -7,10 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from ipaddress import IPv4Network
+from pathlib import Path
 
 import pytest
 
-from sandbox.cluster import Cluster, Surroundings, start, supplies
+from sandbox.cluster import Cluster, Surroundings, network, start, supplies
+from sandbox.cluster.layout import ClusterLayout, Instance
+from sandbox.cluster.settings import kube_proxy_file
 from tests.fixtures import GetService, Kubectl, Start
 from tests.sandbox.conftest import answer_of, call, populate
 
@@ -21,8 +26,9 @@ _REFUSED_AT_ONCE = ("--tls-max", "1.2")
 Through = Callable[..., str]
 
 _AROUND = {
-    "flat-a": Surroundings(network="eu", api_server="relay"),
+    "flat-a": Surroundings(network="eu", api_server="relay", load_balancer="hostname"),
     "flat-b": Surroundings(network="eu", api_server="proxy", nat="18443:5000"),
+    "bare": Surroundings(load_balancer="none", external_ip=True),
 }
 
 
@@ -217,6 +223,50 @@ def test_a_nat_that_is_closed_opens_with_a_start(
     assert "Couldn't connect" in call(kubectl, peer, outside)
     start([member.name])
     assert answer_of(member) in call(kubectl, peer, outside)
+
+
+def test_a_load_balancer_may_give_host_names(
+    members: Mapping[str, Cluster], lab: Mapping[str, Cluster], kubectl: Kubectl, service: GetService
+):
+    """Pods of all clusters resolve and call them; this machine calls the address. NodePorts are as usual."""
+    member = members["flat-a"]
+    waited = "--for=jsonpath={.status.loadBalancer.ingress[0].hostname}"
+    kubectl(member, "wait", "service/hello", waited, "--timeout=60s")
+    (entry,) = service(member, "hello")["status"]["loadBalancer"]["ingress"]
+    assert set(entry) == {"hostname"}
+    for caller in (member, *lab.values()):
+        assert answer_of(member) in call(kubectl, caller, f"{entry['hostname']}:5000")
+    port = service(member, "hello")["spec"]["ports"][0]["nodePort"]
+    here = [f"{member.load_balancer_addresses[0]}:5000", f"{member.node_address}:{port}"]
+    for address in here:
+        done = subprocess.run([*_CURL, f"http://{address}/hello"], capture_output=True, text=True, check=True)
+        assert answer_of(member) in done.stdout
+    assert "Couldn't connect" in call(kubectl, lab["lab-a"], here[1])
+
+
+def test_a_cluster_without_load_balancer_is_reached_by_node_ports(
+    members: Mapping[str, Cluster], lab: Mapping[str, Cluster], kubectl: Kubectl, service: GetService
+):
+    """At the node's ExternalIP, and no other port there. A Service of type LoadBalancer gets no address."""
+    member, peer = members["bare"], lab["lab-a"]
+    hello = service(member, "hello")
+    assert hello["status"] == {"loadBalancer": {}}
+    (node,) = json.loads(kubectl(member, "get", "nodes", "--output=json"))["items"]
+    addresses = {entry["type"]: entry["address"] for entry in node["status"]["addresses"]}
+    assert addresses["InternalIP"] == member.node_address != addresses["ExternalIP"]
+    port = hello["spec"]["ports"][0]["nodePort"]
+    assert answer_of(member) in call(kubectl, peer, f"{addresses['ExternalIP']}:{port}")
+    for closed in (f"{member.node_address}:{port}", f"{addresses['ExternalIP']}:5000"):
+        assert "Couldn't connect" in call(kubectl, peer, closed)
+
+
+def test_node_ports_without_external_ip_are_at_the_address_of_the_node():
+    """As on bare metal."""
+    around = Surroundings(load_balancer="none")
+    instance = Instance(state=Path("/somewhere"), subnet=IPv4Network("172.30.7.0/24"))
+    cluster = ClusterLayout(instance=instance, name="bare", index=0, surroundings=around)
+    assert "ip daddr 172.30.7.4 tcp dport 30000-32767 accept" in network.rules(cluster)
+    assert kube_proxy_file(cluster)["nodePortAddresses"] == ["172.30.7.4/32"]
 
 
 def _shake_hands(cluster: Cluster) -> None:

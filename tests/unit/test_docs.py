@@ -149,6 +149,8 @@ def _is_setting(annotation: Any, keys: list[str]) -> bool:
     if not keys:
         return True
     arguments = get_args(annotation)
+    if keys[0].endswith("[]"):  # an entry of a list
+        return _is_setting(annotation, [keys[0].removesuffix("[]"), *keys[1:]])
     if get_origin(annotation) is dict:
         return arguments[1] is Any or _is_setting(arguments[1], keys[1:])
     for model in (annotation, *arguments):
@@ -172,11 +174,11 @@ def _stack_files(page: str) -> Iterator[dict[str, Any]]:
     """The parts of stack files on a page: blocks of YAML with keys such as `istio-mesh:clusters`."""
     blocks = re.findall(r"^( *)```yaml\n(.*?)^ *```", _text(page), flags=re.DOTALL | re.MULTILINE)
     for indent, block in blocks:
-        document = yaml.safe_load(re.sub(rf"^{indent}", "", block, flags=re.MULTILINE))
-        settings = document.get("config", document)
-        sections = {key.removeprefix("istio-mesh:"): value for key, value in settings.items()}
-        if any(key.startswith("istio-mesh:") for key in settings):
-            yield sections
+        for document in yaml.safe_load_all(re.sub(rf"^{indent}", "", block, flags=re.MULTILINE)):
+            settings = document.get("config", document)
+            sections = {key.removeprefix("istio-mesh:"): value for key, value in settings.items()}
+            if any(key.startswith("istio-mesh:") for key in settings):
+                yield sections
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if any(_stack_files(page))])

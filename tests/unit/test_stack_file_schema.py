@@ -22,6 +22,13 @@ _SCHEMA = schema()
 _SECRET = {"secure": "v1:AAABAO6"}
 # Of the values of others: a kubeconfig, another setting, what a chart takes.
 _NOT_KNOWN_TO_A_SCHEMA = {
+    "a kubeconfig for peers from two places",
+    "a kubeconfig for peers that a stack has, without the output",
+    "an output of no stack",
+    "a key of no Secret",
+    "a kubeconfig for peers in a file that is not there",
+    "a kubeconfig for the peers of all clusters",
+    "a way in for a cluster that is not there",
     "a Kiali in a cluster that is not there",
     "a context that the kubeconfig lacks",
     "a kubeconfig that is not there",

@@ -121,3 +121,15 @@ def test_clusters_of_one_network_stand_together_and_need_no_gateway() -> None:
         '  cluster_a <-->|"mTLS 15443"| cluster_c',
         '  cluster_b <-->|"mTLS 15443"| cluster_c',
     ]
+
+
+def test_an_address_that_is_given_is_shown_and_a_port_only_where_all_have_it() -> None:
+    """A line that names a port which one of two gateways does not have would mislead."""
+    west = {"gateway": {"addresses": [{"address": "198.51.100.7", "port": 31443}]}}
+    drawn = picture(stack_config({"east": {}, "west": west}))
+    assert [node.below[2:] for node in drawn.nodes] == [(), ("gateway 198.51.100.7:31443",)]
+    assert (drawn.port, drawn.way) == (None, "")
+    https = picture(stack_config({"east": {}, "west": {}}, gateway={"port": 443}))
+    assert (https.port, https.way) == (443, ", port 443")
+    nodes = picture(stack_config({"east": {}}, gateway={"service": {"type": "NodePort"}}))
+    assert nodes.port is None, "Kubernetes chooses it"

@@ -5,8 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import yaml
 
-from mesh.digest.releases import RenderedChange
+from mesh.digest.gateways import other_ways_in
+from mesh.digest.releases import ReleaseChange, RenderedChange
 from mesh.digest.report import DangerKind
 from mesh.digest.steps import Change, Preview, Step
 from mesh.istio.names import NO_HOST
@@ -238,3 +240,95 @@ def test_where_no_service_has_the_labels_any_more_nothing_is_exposed() -> None:
     message = next(message for _, clusters, message in _dangers(found) if "east" in clusters)
     assert message.endswith(" to other networks, and nothing else: calls from there fail")
     assert "invalid" not in message
+
+
+_NETWORK = "topology.istio.io/network"
+
+
+def _gateway_service(
+    kind: str = "LoadBalancer", port: int = 15443, *, labelled: bool = True
+) -> dict[str, Any]:
+    labels = {_NETWORK: "net-west"} if labelled else {}
+    ports = [{"port": p} for p in (15021, port, 15012, 15017)]
+    return {
+        "kind": "Service",
+        "metadata": {"name": "istio-eastwestgateway", "labels": labels},
+        "spec": {"type": kind, "ports": ports},
+    }
+
+
+def _networks(*networks: str) -> dict[str, Any]:
+    gateways = [{"address": "198.51.100.7", "port": 15443}]
+    text = yaml.safe_dump({"networks": {network: {"gateways": gateways} for network in networks}})
+    return {"kind": "ConfigMap", "metadata": {"name": "istio"}, "data": {"meshNetworks": text}}
+
+
+def _ways(
+    gateway: tuple[dict[str, Any], dict[str, Any]],
+    istiod: tuple[dict[str, Any], dict[str, Any]] | None = None,
+) -> list[tuple[tuple[str, ...], str]]:
+    """What is said of a gateway that changes in west, while istiod in east is told something else."""
+
+    def changed(cluster: str, name: str, manifests: tuple[dict[str, Any], dict[str, Any]]) -> Any:
+        change = ReleaseChange(cluster=cluster, name=name, change=Change.CHANGED, old=None, new=None)
+        return change, RenderedChange(old=[manifests[0]], new=[manifests[1]])
+
+    releases = [changed("west", "istio-eastwestgateway", gateway)]
+    releases += [changed("east", "istiod", istiod)] if istiod else []
+    return [(danger.clusters, danger.message) for danger in other_ways_in(releases)]
+
+
+def test_addresses_that_are_told_only_when_they_count_cut_off() -> None:
+    """For as long as istiod of the callers has not got them."""
+    ((clusters, message),) = _ways(
+        (_gateway_service(), _gateway_service(labelled=False)), (_networks(), _networks("net-west"))
+    )
+    assert clusters == ("west",)
+    assert message.startswith(
+        "the mesh no longer uses the addresses of the gateway's Service in west, and istiod in east is told "
+        "others only now: calls from there may fail in between. docs/gateways.md#change-a-running-gateway"
+    )
+
+
+def test_addresses_that_are_forgotten_when_they_no_longer_count_cut_off() -> None:
+    """The way back."""
+    ((_, message),) = _ways(
+        (_gateway_service(labelled=False), _gateway_service()), (_networks("net-west"), _networks())
+    )
+    assert "uses the addresses of the gateway's Service in west, and istiod in east forgets those" in message
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("told", [None, (_networks("net-west"), _networks("net-west", "net-x"))])
+def test_addresses_that_are_told_before_and_after_cut_nobody_off(
+    told: tuple[dict[str, Any], dict[str, Any]] | None, labelled: bool
+) -> None:
+    """As the page on gateways says to do it: in two updates."""
+    before, after = _gateway_service(labelled=labelled), _gateway_service(labelled=not labelled)
+    assert _ways((before, after), told) == []
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        (
+            _gateway_service("NodePort"),
+            "becomes a NodePort with port 15443, so far a LoadBalancer with port 15443",
+        ),
+        (
+            _gateway_service(port=443),
+            "becomes a LoadBalancer with port 443, so far a LoadBalancer with port 15443",
+        ),
+    ],
+)
+def test_another_type_or_port_of_the_service_cuts_off(after: dict[str, Any], words: str) -> None:
+    """Connections through the old one end."""
+    ((clusters, message),) = _ways((_gateway_service(), after))
+    assert clusters == ("west",)
+    assert words in message
+
+
+def test_a_gateway_that_keeps_its_way_is_no_danger() -> None:
+    """Whatever else of it changes."""
+    same = _gateway_service()
+    assert _ways((same, {**same, "metadata": {**same["metadata"], "annotations": {"a": "b"}}})) == []

@@ -1,19 +1,21 @@
 """What `mesh check` takes from what API servers answer; the answers are the least that the reader needs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from kubernetes.client import Configuration
 
+from mesh.istio.addresses import PeerAddress
 from mesh.live import inspection, readiness
 from mesh.live.admission import read_injection, read_validation
 from mesh.live.answers import ApiError, UnreachableError
-from mesh.live.facts import ClusterFacts, Pair
+from mesh.live.facts import ClusterFacts, Gateway, LinkFacts, Pair
 from mesh.live.inspected import ClusterInspection, ExposedService, Injection, Reach, Readiness
 from mesh.live.kubernetes_api import CommandOutput, KubernetesApi
 from mesh.live.pairs import Connections
+from mesh.live.reach import Target
 from mesh.mappings import Json
 from tests.builders.stacks import stack_config
 
@@ -342,3 +344,43 @@ def test_without_a_pod_to_connect_from_nothing_is_said_of_the_way(monkeypatch: p
     assert east.run_in == []
     assert mesh.clusters["east"].untried == "no pod with a proxy runs there"
     assert mesh.links[Pair(caller="east", target="west")].pod is None
+
+
+def test_a_gateway_that_exposes_nothing_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And which of two see each other is known."""
+    facts = {
+        name: ClusterFacts(
+            name=name,
+            network=f"net-{name}",
+            gateway=Gateway(addresses=(PeerAddress(address=f"203.0.113.{number}"),)),
+        )
+        for number, name in enumerate(("east", "west", "north"))
+    }
+    tried: set[str] = set()
+
+    def reach(_api: KubernetesApi, _pod: str, targets: Iterable[Target]) -> dict[Target, Reach]:
+        tried.update(target.address for target in targets)
+        return {}
+
+    def read_links(_config: object, pairs: Iterable[Pair], _clusters: object) -> dict[Pair, LinkFacts]:
+        return {pair: LinkFacts() for pair in pairs}
+
+    monkeypatch.setattr(inspection, "read_cluster_facts", lambda *_: facts)
+    monkeypatch.setattr(inspection, "read_links", read_links)
+    monkeypatch.setattr(inspection, "reach", reach)
+    monkeypatch.setattr(inspection, "shake_hands", lambda *_: {})
+    lists = {
+        "/api/v1/services": [_service("cart", 80)],
+        f"{_SYSTEM}/pods?istio=eastwestgateway": [_pod("gateway", namespace="istio-system")],
+    }
+    apis: dict[str, KubernetesApi] = {name: _Api(lists, created=_pod("new")) for name in facts}
+    config = stack_config(
+        {"east": {}, "west": {"exposure": {"labels": {"a": "b"}}, "sees": ["east"]}, "north": {"sees": []}}
+    )
+    found = inspection.inspect(config, Connections(apis=apis, unreachable={}, refused={}))
+    assert tried == {"203.0.113.0:15443", "203.0.113.2:15443"}
+    assert {(p.caller, p.target): link.mutual for p, link in found.links.items()} == {
+        ("east", "west"): True,
+        ("east", "north"): False,
+        ("west", "east"): True,
+    }

@@ -192,3 +192,25 @@ def test_a_fault_that_no_single_value_causes_is_blamed_on_what_they_share() -> N
 
     assert culprit(values, either) == ("a",)
     assert culprit(values, lambda _: True) == ()
+
+
+def test_calls_that_stay_inside_are_among_the_values_that_are_judged() -> None:
+    """Clusters that differ in them are not alike."""
+    rendered: list[object] = []
+
+    def render(istio: IstioSection, chart: str, release: str, values: Mapping[str, Any]) -> tuple[Json, ...]:
+        if chart == "istiod":
+            rendered.append(at(values, "meshConfig", "serviceSettings"))
+        return _Charts()(istio, chart, release, values)
+
+    config = stack_config({"east": {}, "west": {"exposure": {"clusterLocal": ["a.b"]}}})
+    assert list(problems(config, render)) == []
+    assert [{"settings": {"clusterLocal": True}, "hosts": ["a.b"]}] in rendered
+    assert None in rendered
+
+
+def test_where_hosts_are_not_what_is_exposed_their_default_is_not_judged() -> None:
+    """In a cluster with another domain."""
+    corp = {"istio": {"values": {"istiod": {"global": {"proxy": {"clusterDomain": "corp.example"}}}}}}
+    assert [path for path, _ in _problems({"east": corp})] == ["exposure.hosts"]
+    assert _problems({"east": {**corp, "exposure": {"namespaces": ["shop"]}}}) == []

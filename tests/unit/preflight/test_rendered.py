@@ -3,11 +3,13 @@
 import dataclasses
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 
+from mesh.istio.addresses import PeerAddress
 from mesh.preflight.rendered import Expected, cluster_domain, exposes, faults
 from tests.builders.charts import Manifests
 
@@ -375,3 +377,71 @@ def test_the_clusters_domain_is_what_istiod_is_told() -> None:
 def test_a_host_exposes_services_if_they_are_below_it(host: str, *, exposed: bool) -> None:
     """Their names end with svc and the cluster's domain."""
     assert exposes([host], "cluster.local") is exposed
+
+
+_GIVEN = replace(_EAST, given=True)
+
+
+def _unlabelled(manifests: Manifests) -> None:
+    """As the chart makes it without `networkGateway`."""
+    del manifests.one("Service", _GATEWAY)["metadata"]["labels"]["topology.istio.io/network"]
+    del manifests.pod("Deployment", _GATEWAY)["metadata"]["labels"]["topology.istio.io/network"]
+
+
+def _behind_something(manifests: Manifests) -> None:
+    _unlabelled(manifests)
+    manifests.one("Service", _GATEWAY)["spec"]["type"] = "ClusterIP"
+
+
+@pytest.mark.parametrize("change", [_unlabelled, _behind_something])
+def test_a_gateway_whose_addresses_are_given_needs_no_label_and_no_address(change: Change) -> None:
+    """Its pods have their network from the namespace."""
+    assert _found("gateway", change, _GIVEN) == []
+    assert _found("gateway", change), "without given addresses nobody would find it"
+
+
+def test_a_label_by_which_given_addresses_do_not_count_is_a_fault() -> None:
+    """Istiod prefers those of the Service."""
+    (message,) = _found("gateway", lambda manifests: None, _GIVEN)
+    assert message.startswith("gives the gateway's Service the label topology.istio.io/network, by which")
+
+
+def test_the_port_behind_given_addresses_must_lead_to_the_gateway() -> None:
+    """It has no label, so the stack says which it is."""
+
+    def only_https(manifests: Manifests) -> None:
+        _unlabelled(manifests)
+        _only_https(manifests)
+
+    assert _found("gateway", only_https, replace(_GIVEN, port=443)) == []
+    (message,) = _found("gateway", only_https, _GIVEN)
+    assert message.startswith("closes port 15443 of the gateway's Service")
+
+
+def test_a_network_policy_that_the_chart_does_not_make_is_a_fault() -> None:
+    """As in older versions: the setting would do nothing."""
+    wanted = replace(_EAST, network_policy=True)
+    (message,) = _found("gateway", lambda manifests: None, wanted)
+    assert message == "makes no NetworkPolicy for the gateway, and gateway.networkPolicy asks for one"
+    assert _found("gateway", _policy(15021, 15443), wanted) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "right"),
+    [
+        ("networks: {net-west: {gateways: [{address: 198.51.100.7, port: 31443}]}}", True),
+        ("networks: {net-west: {gateways: [{address: 198.51.100.7, port: 15443}]}}", False),
+        ("networks: {}", False),
+        ("networks: {", False),
+    ],
+)
+def test_istiod_that_is_not_told_a_gateway_is_a_fault(told: str, right: bool) -> None:
+    """Nothing else tells it."""
+    ways = {"net-west": (PeerAddress(address="198.51.100.7", port=31443),)}
+    found = _found(
+        "istiod",
+        lambda manifests: _set(manifests.one("ConfigMap", "istio"), "data", "meshNetworks", to=told),
+        replace(_EAST, ways=ways),
+    )
+    fault = "keeps the gateways of the network net-west from istiod; expected 198.51.100.7:31443"
+    assert found == ([] if right else [fault])

@@ -37,6 +37,12 @@ def test_tokens_are_not_rotated_under_an_istiod_that_may_miss_it(version: str) -
     assert problems({**rotating, "istio": {"version": version}}, {}, set()) == []
 
 
+def test_tokens_are_rotated_under_an_istiod_that_does_not_have_them() -> None:
+    """It sees another cluster."""
+    rotating = {"reader": {"tokenGenerations": [1, 2]}}
+    assert problems(rotating, {"istio": {"version": "1.30.0"}, "sees": []}, set()) == []
+
+
 def test_tokens_are_rotated_once_istiod_takes_the_change() -> None:
     """Though with 1.29 after a gap, of which there is a warning."""
     rotating = {"reader": {"tokenGenerations": [1, 2]}}

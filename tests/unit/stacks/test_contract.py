@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mesh.config.resolved import StackConfig
-from mesh.stacks.contract import Contract, identity, parse, problems
+from mesh.stacks.contract import Contract, gateway, identity, parse, problems
 from tests.builders.stacks import stack_config
 
 PHASES = ("none", "trust-both", "sign-with-new", "drop-old", "over")
@@ -108,3 +108,22 @@ def test_what_is_missing_is_named_and_no_value_is_repeated(changed: dict[str, An
         parse("o/p/west", output(**changed))
     assert path in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_addresses_that_are_given_are_stated_and_none_where_there_are_none() -> None:
+    """A program that does not know them reads the same output as before."""
+    addresses = [{"address": "198.51.100.7", "port": 31443}]
+    config = stack_config({"east": {}, "west": {"gateway": {"addresses": addresses}}})
+    assert gateway(config.clusters["east"]) == {"network": "net-east"}
+    assert gateway(config.clusters["west"]) == {
+        "network": "net-west",
+        "gatewayAddresses": [{"address": "198.51.100.7", "port": 31443, "secret": False}],
+    }
+
+
+def test_output_of_an_earlier_program_has_no_addresses() -> None:
+    """Pulumi gives ports as floats."""
+    assert other().clusters["west"].gateway_addresses == ()
+    stated = {"network": "n", "kubeconfig": "", "gatewayAddresses": [{"address": "a", "port": 443.0}]}
+    (address,) = other(clusters={"west": stated}).clusters["west"].gateway_addresses
+    assert (address.address, address.port, address.secret) == ("a", 443, False)
