@@ -11,9 +11,10 @@ WORKFLOWS := .github/workflows/*.yml examples/github-actions/*.yml
 IN_SANDBOX := eval "$$($(PY) -m sandbox env)" &&
 
 comma := ,
-# The tests of the sandbox wait for clusters most of the time; those of the stand-ins need none.
-BESIDE := mkdir -p .sandbox; $(PYTEST) tests/standins > .sandbox/standins.txt 2>&1 & $(PYTEST) tests/sandbox || failed=1; \
-  wait $$! || failed=1; cat .sandbox/standins.txt; [ -z "$${failed-}" ]
+# $(call beside,name,command,other command): both at once; what the first one prints is shown after the other.
+# Tests that wait for clusters leave a core most of the time.
+beside = mkdir -p .sandbox; ( $(2) ) > .sandbox/$(1).txt 2>&1 & ( $(3) ) || failed=1; \
+  wait $$! || failed=1; cat .sandbox/$(1).txt; [ -z "$${failed-}" ]
 
 # $(call step,what it is,command)
 define step
@@ -71,11 +72,11 @@ unit: .venv/installed ## Run the tests that need no cluster.
 .PHONY: test
 test: lint unit setup ## Run all tests, on real clusters too.
 	$(call step,Prometheus$(comma) for its tests,$(PY) -m sandbox.tools prometheus promtool)
-	$(call step,Tests of the sandbox$(comma) and of the stand-ins beside them,$(BESIDE))
+	$(call step,Tests of the sandbox$(comma) and of the stand-ins beside them,$(call beside,standins,$(PYTEST) tests/standins,$(PYTEST) tests/sandbox))
 	$(call step,Tests of the mesh,$(PYTEST) tests/e2e -m mesh)
 	$(call step,Tests that break the mesh,$(PYTEST) tests/e2e -m breaking)
-	$(call step,Tests of trust and of several stacks,$(PYTEST) tests/e2e -m trust)
-	$(call step,Istio's own tests of several clusters,$(PYTEST) tests/istio -m multicluster)
+	$(call step,Tests of clusters that reach each other in different ways,$(PYTEST) tests/e2e -m reach)
+	$(call step,Tests of trust and of several stacks$(comma) and Istio's own of several clusters beside them,$(call beside,istio,ISTIO_MESH_SANDBOX="$${ISTIO_MESH_SANDBOX-$(CURDIR)/.sandbox/test}-2" $(PYTEST) tests/istio -m multicluster,$(PYTEST) tests/e2e -m trust))
 
 .PHONY: istio-tests
 istio-tests: setup ## Run all of Istio's own integration tests that can run here (docs/istio-tests.md has times).

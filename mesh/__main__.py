@@ -2,54 +2,60 @@
 
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
-from mesh.cli.check import check
-from mesh.cli.diagram import diagram
-from mesh.cli.forget import forget
-from mesh.cli.observability import observability
 from mesh.cli.output import CommandError
-from mesh.cli.preview import preview
-from mesh.cli.recover import recover
-from mesh.cli.rollout import rollout
-from mesh.cli.trust import trust
-from mesh.cli.validate import validate
-from mesh.cli.verify import verify
 
 # Not 1, which means that a command ran and found something.
 _CANNOT_RUN = 2
-
-app = typer.Typer(
-    name="python -m mesh",
-    help="Commands beside `pulumi up`.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+_COMMANDS = (
+    "validate",
+    "check",
+    "preview",
+    "verify",
+    "trust",
+    "recover",
+    "forget",
+    "diagram",
+    "rollout",
+    "observability",
 )
-app.command()(validate)
-app.command()(check)
-app.command()(preview)
-app.command()(verify)
-app.command()(trust)
-app.command()(recover)
-app.command()(forget)
-app.command()(diagram)
-app.command()(rollout)
-app.command()(observability)
+"""Each is the function of its name in the module of its name below `mesh.cli`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command that `arguments` name, and give its exit code; 2 where it cannot run."""
+    given = sys.argv[1:] if arguments is None else arguments
     try:
-        app(arguments, prog_name="python -m mesh")
+        _app(given)(given, prog_name="python -m mesh")
     except CommandError as error:
         typer.echo(f"error: {error}", err=True)
         return _CANNOT_RUN
     except SystemExit as end:
         return int(end.code or 0)
     return 0
+
+
+def _app(arguments: Sequence[str]) -> typer.Typer:
+    """With the one command that is asked for, or with all: to import what all of them need takes a second."""
+    app = typer.Typer(
+        name="python -m mesh",
+        help="Commands beside `pulumi up`.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(_nothing)  # else an app with one command takes no command's name
+    for name in [name for name in _COMMANDS if name in arguments[:1]] or _COMMANDS:
+        app.command()(getattr(import_module(f"mesh.cli.{name}"), name))
+    return app
+
+
+def _nothing() -> None:
+    """There are no options of all commands."""
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from mesh.field_conflicts import take_back
 from mesh.istio.addresses import Node, ways
 from mesh.istio.names import NAMESPACE
 from mesh.istio.values import Ways
-from mesh.observability.kiali import READER, KialiReader, kiali_secret
+from mesh.observability.kiali import KialiReader, kiali_secret
+from mesh.observability.names import KIALI_READER
 from mesh.offline import OfflineCluster, declare, providers_to_nowhere
 from mesh.pki.certificates import earliest, fingerprint
 from mesh.pki.rotation import plan_roots
@@ -136,7 +137,7 @@ class Mesh(pulumi.ComponentResource):
             return
         found = {
             name: KialiReader(
-                f"{name}-{READER}",
+                f"{name}-{KIALI_READER}",
                 self._config.clusters[name],
                 namespace=cluster.namespace,
                 home=kiali.cluster,

@@ -12,7 +12,7 @@ from mesh.config.resolved import ClusterConfig
 from mesh.discovery.reader import token_kubeconfig
 from mesh.kubeconfig.write import NOWHERE
 from mesh.mappings import Json
-from mesh.observability.kiali import READER
+from mesh.observability.names import KIALI_READER
 from mesh.stacks.state import PROVIDER, RecordedResource
 
 # The engine keeps a value in the state that the program cannot decrypt as a map with this key.
@@ -85,7 +85,7 @@ class OfflineCluster:
 
     def kiali_kubeconfig(self, home: str) -> pulumi.Output[str] | None:
         """The kubeconfig for a Kiali in the cluster `home`; None where there is no token yet."""
-        token = self._declared.get(f"{self._cluster.name}-{READER}-token")
+        token = self._declared.get(f"{self._cluster.name}-{KIALI_READER}-token")
         if not isinstance(token, _Recorded):
             return None
         return token_kubeconfig(self._cluster.name, self._cluster.api_server_for(home), token.data)

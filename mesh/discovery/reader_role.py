@@ -6,7 +6,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs
 
-ROLE = "istio-mesh-reader"
+from mesh.istio.names import READER_ROLE
+
 _READ = ("get", "list", "watch")
 _READABLE: Sequence[tuple[Sequence[str], Sequence[str]]] = (
     (("",), ("endpoints", "namespaces", "nodes", "pods", "replicationcontrollers", "services")),
@@ -40,13 +41,13 @@ def minimal_role(
     )
     role = kubernetes.rbac.v1.ClusterRole(
         f"{name}-minimal-role",
-        metadata={"name": ROLE},
+        metadata={"name": READER_ROLE},
         rules=rules,
         opts=opts,
     )
     return kubernetes.rbac.v1.ClusterRoleBinding(
         f"{name}-minimal-role-binding",
-        metadata={"name": ROLE},
+        metadata={"name": READER_ROLE},
         role_ref={
             "api_group": "rbac.authorization.k8s.io",
             "kind": "ClusterRole",

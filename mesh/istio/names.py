@@ -43,6 +43,8 @@ _REMOTE_SECRET_PREFIX = "istio-remote-secret-"  # noqa: S105 - the beginning of 
 
 READER_ACCOUNT = "istio-reader-service-account"
 """Made by the chart `base`."""
+READER_ROLE = "istio-mesh-reader"
+"""The reader's role without Secrets, and its binding; ours."""
 _READER_TOKEN = re.compile(r"istio-reader-token-g(\d+)")
 
 

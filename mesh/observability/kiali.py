@@ -12,13 +12,8 @@ from pulumi_kubernetes.rbac.v1 import PolicyRuleArgs, RoleRefArgs, SubjectArgs
 
 from mesh.config.resolved import ClusterConfig
 from mesh.discovery.reader import token_kubeconfig
+from mesh.observability.names import KIALI_ACCOUNT, KIALI_SECRET, KIALI_TOKEN
 
-ACCOUNT = "istio-mesh-kiali"
-"""Name of the account, and of its roles and bindings."""
-TOKEN = "istio-mesh-kiali-token"  # noqa: S105 - a name
-READER = "kiali-reader"
-"""End of the logical name of a cluster's `KialiReader`, after the cluster's name."""
-SECRET = "kiali-multi-cluster-secret"  # noqa: S105 - a name
 # By it, Kiali's operator starts Kiali again after a change.
 _SECRET_LABELS = {"kiali.io/kiali-multi-cluster-secret": "true"}
 
@@ -78,12 +73,12 @@ class KialiReader(pulumi.ComponentResource):
         super().__init__("mesh:index:KialiReader", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         account = kubernetes.core.v1.ServiceAccount(
-            f"{name}-account", metadata={"name": ACCOUNT, "namespace": namespace}, opts=child
+            f"{name}-account", metadata={"name": KIALI_ACCOUNT, "namespace": namespace}, opts=child
         )
-        subjects = [SubjectArgs(kind="ServiceAccount", name=ACCOUNT, namespace=namespace)]
+        subjects = [SubjectArgs(kind="ServiceAccount", name=KIALI_ACCOUNT, namespace=namespace)]
         view = kubernetes.rbac.v1.ClusterRole(
             f"{name}-cluster-role",
-            metadata={"name": ACCOUNT},
+            metadata={"name": KIALI_ACCOUNT},
             rules=[
                 *(
                     PolicyRuleArgs(api_groups=list(groups), resources=list(names), verbs=_READ)
@@ -97,20 +92,20 @@ class KialiReader(pulumi.ComponentResource):
         )
         kubernetes.rbac.v1.ClusterRoleBinding(
             f"{name}-cluster-role-binding",
-            metadata={"name": ACCOUNT},
+            metadata={"name": KIALI_ACCOUNT},
             role_ref=_role_ref("ClusterRole", view.metadata.name),
             subjects=subjects,
             opts=child,
         )
         forward = kubernetes.rbac.v1.Role(
             f"{name}-role",
-            metadata={"name": ACCOUNT, "namespace": namespace},
+            metadata={"name": KIALI_ACCOUNT, "namespace": namespace},
             rules=[PolicyRuleArgs(api_groups=[""], resources=["pods/portforward"], verbs=["create"])],
             opts=child,
         )
         kubernetes.rbac.v1.RoleBinding(
             f"{name}-role-binding",
-            metadata={"name": ACCOUNT, "namespace": namespace},
+            metadata={"name": KIALI_ACCOUNT, "namespace": namespace},
             role_ref=_role_ref("Role", forward.metadata.name),
             subjects=subjects,
             opts=child,
@@ -119,7 +114,7 @@ class KialiReader(pulumi.ComponentResource):
             f"{name}-token",
             type="kubernetes.io/service-account-token",
             metadata={
-                "name": TOKEN,
+                "name": KIALI_TOKEN,
                 "namespace": namespace,
                 "annotations": {"kubernetes.io/service-account.name": account.metadata.name},
             },
@@ -145,7 +140,7 @@ def kiali_secret(
     """
     return kubernetes.core.v1.Secret(
         name,
-        metadata={"name": SECRET, "namespace": namespace, "labels": _SECRET_LABELS},
+        metadata={"name": KIALI_SECRET, "namespace": namespace, "labels": _SECRET_LABELS},
         string_data=kubeconfigs,
         opts=opts,
     )

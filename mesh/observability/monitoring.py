@@ -8,14 +8,10 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from mesh.config.resolved import ClusterConfig
+from mesh.observability.names import DASHBOARD, RULES
 from mesh.observability.rules import rule_groups
 from mesh.observability.scrape import MONITORS_API, Document, lacking, monitors
 from mesh.plan import ClusterPlan
-
-RULES = "istio-mesh"
-"""Name of the PrometheusRule."""
-DASHBOARD = "istio-mesh-dashboard"
-"""Name of the ConfigMap."""
 
 _DASHBOARD_FILE = Path(__file__).with_name("dashboard.json")
 # The default of the sidecar of Grafana's chart, which takes dashboards from all namespaces if it may.

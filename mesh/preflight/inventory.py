@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import ReaderRole
-from mesh.discovery.reader_role import ROLE
 from mesh.istio.names import (
     BASE,
     CACERTS,
@@ -20,11 +19,12 @@ from mesh.istio.names import (
     MESH_CONFIG,
     NAMESPACE,
     READER_ACCOUNT,
+    READER_ROLE,
     remote_secret_name,
     token_name,
 )
 from mesh.live.facts import ObjectAddress
-from mesh.observability import kiali, monitoring
+from mesh.observability import names as observability
 from mesh.observability.scrape import MONITORS_API, monitors
 from mesh.plan import ClusterPlan, cluster_plan, remote_secrets
 from mesh.samples import names as sample
@@ -138,7 +138,7 @@ def _own(cluster: ClusterConfig, plan: ClusterPlan) -> Iterator[Declared]:
     if minimal:
         kinds = {"ClusterRole": "minimal-role", "ClusterRoleBinding": "minimal-role-binding"}
         for kind, suffix in kinds.items():
-            role = _object(_RBAC, f"{kind.lower()}s", ROLE)
+            role = _object(_RBAC, f"{kind.lower()}s", READER_ROLE)
             yield _declared(f"kubernetes:{_RBAC}:{kind}", f"{name}-reader-{suffix}", role)
     if cluster.kubeconfig is None:
         for generation in cluster.reader.token_generations:
@@ -153,12 +153,12 @@ def _own(cluster: ClusterConfig, plan: ClusterPlan) -> Iterator[Declared]:
 def _monitoring(cluster: str) -> Iterator[Declared]:
     prefix = f"{cluster}-monitoring"
     for suffix, kind, name in (
-        ("rules", "PrometheusRule", monitoring.RULES),
+        ("rules", "PrometheusRule", observability.RULES),
         *((monitor.name, monitor.kind, monitor.name) for monitor in monitors(cluster)),
     ):
         found = _object(MONITORS_API, f"{kind.lower()}s", name, NAMESPACE)
         yield _declared(f"kubernetes:{MONITORS_API}:{kind}", f"{prefix}-{suffix}", found)
-    found = _object("v1", "configmaps", monitoring.DASHBOARD, NAMESPACE)
+    found = _object("v1", "configmaps", observability.DASHBOARD, NAMESPACE)
     yield _declared("kubernetes:core/v1:ConfigMap", f"{prefix}-dashboard", found)
 
 
@@ -166,21 +166,29 @@ def _kiali(config: StackConfig, cluster: str) -> Iterator[Declared]:
     if config.kiali.cluster is None:
         return
     if config.kiali.cluster == cluster:
-        found = _object("v1", "secrets", kiali.SECRET, config.kiali.namespace)
+        found = _object("v1", "secrets", observability.KIALI_SECRET, config.kiali.namespace)
         yield _declared(state.SECRET, f"{cluster}-kiali-secret", found)
         return
-    prefix = f"{cluster}-{kiali.READER}"
+    prefix = f"{cluster}-{observability.KIALI_READER}"
     for type_, suffix, found in (
-        ("core/v1:ServiceAccount", "account", _object("v1", "serviceaccounts", kiali.ACCOUNT, NAMESPACE)),
-        ("core/v1:Secret", "token", _object("v1", "secrets", kiali.TOKEN, NAMESPACE)),
-        (f"{_RBAC}:ClusterRole", "cluster-role", _object(_RBAC, "clusterroles", kiali.ACCOUNT)),
+        (
+            "core/v1:ServiceAccount",
+            "account",
+            _object("v1", "serviceaccounts", observability.KIALI_ACCOUNT, NAMESPACE),
+        ),
+        ("core/v1:Secret", "token", _object("v1", "secrets", observability.KIALI_TOKEN, NAMESPACE)),
+        (f"{_RBAC}:ClusterRole", "cluster-role", _object(_RBAC, "clusterroles", observability.KIALI_ACCOUNT)),
         (
             f"{_RBAC}:ClusterRoleBinding",
             "cluster-role-binding",
-            _object(_RBAC, "clusterrolebindings", kiali.ACCOUNT),
+            _object(_RBAC, "clusterrolebindings", observability.KIALI_ACCOUNT),
         ),
-        (f"{_RBAC}:Role", "role", _object(_RBAC, "roles", kiali.ACCOUNT, NAMESPACE)),
-        (f"{_RBAC}:RoleBinding", "role-binding", _object(_RBAC, "rolebindings", kiali.ACCOUNT, NAMESPACE)),
+        (f"{_RBAC}:Role", "role", _object(_RBAC, "roles", observability.KIALI_ACCOUNT, NAMESPACE)),
+        (
+            f"{_RBAC}:RoleBinding",
+            "role-binding",
+            _object(_RBAC, "rolebindings", observability.KIALI_ACCOUNT, NAMESPACE),
+        ),
     ):
         yield _declared(f"kubernetes:{type_}", f"{prefix}-{suffix}", found)
 

@@ -10,6 +10,8 @@ import pytest
 from sandbox import cluster
 from sandbox.paths import state_dir
 from tests.e2e.kube import Kube
+from tests.e2e.reach import AROUND, configure_relay
+from tests.e2e.reach import config as reach_config
 from tests.e2e.stack import Stack, mesh_config
 
 
@@ -47,10 +49,36 @@ def mesh(
     lasting_stack: Callable[[str], Stack],
     keep: bool,
 ) -> Iterator[Stack]:
-    """A running mesh over the clusters east and west; a test that changes it puts it back."""
+    """A running mesh over the clusters east and west; a test that changes it puts it back.
+
+    After the last test its clusters go, so that nothing has to be removed from them.
+    """
     start_clusters("east", "west")
     stack = lasting_stack("mesh")
     stack.init(mesh_config(("east", "west"), cluster.merged_kubeconfig()))
+    stack.up()
+    yield stack
+    if not keep:
+        shutil.rmtree(stack.folder)
+
+
+@pytest.fixture(scope="module")
+def used_after(request: pytest.FixtureRequest, keep: bool) -> bool:
+    """Say whether another module follows, for whose tests those of this one put back what they changed."""
+    return keep or request.session.items[-1].path != request.path
+
+
+@pytest.fixture(scope="session")
+def reach(
+    start_clusters: Callable[..., Any],
+    lasting_stack: Callable[[str], Stack],
+    keep: bool,
+) -> Iterator[Stack]:
+    """A running mesh of clusters that reach each other in different ways; who changes it puts it back."""
+    clusters = start_clusters(*AROUND, around=AROUND)
+    stack = lasting_stack("reach")
+    stack.init(reach_config(clusters, cluster.merged_kubeconfig()))
+    configure_relay(stack, clusters["west"])
     stack.up()
     yield stack
     if not keep:

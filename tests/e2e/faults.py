@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -45,6 +46,11 @@ class Verdict:
         assert pair["passed"] == (not pair["findings"]), pair
         return [finding["reason"] for finding in pair["findings"]]
 
+    def finding(self, caller: str, target: str) -> Mapping[str, Any]:
+        """The most likely reason why a pair failed, with all that is said of it."""
+        pair = next(p for p in self.report["pairs"] if (p["from"], p["to"]) == (caller, target))
+        return pair["findings"][0]
+
     def failed(self) -> dict[tuple[str, str], str]:
         """The pairs that failed, each with its most likely reason."""
         pairs = (pair for pair in self.report["pairs"] if not pair["passed"])
@@ -66,18 +72,21 @@ def verify(stack: Stack, *, timeout: float = 60) -> Verdict:
 def sees(stack: Stack, caller: str, target: str, reason: str, *, seconds: float = 60) -> Verdict:
     """Verify until the pair fails with that reason first: some faults come through only after a while.
 
-    `mesh check` finds the same then, unless it takes HelloWorld to see it. Each verification has the time for
-    one look only, so that a fault is not waited out.
+    `mesh check` finds the same then, unless it takes HelloWorld to see it; it looks at the same time. Each
+    verification has the time for one look only, so that a fault is not waited out.
     """
     end = time.monotonic() + seconds
-    while True:
-        verdict = verify(stack, timeout=1)
-        if verdict.code == 1 and verdict.reasons(caller, target)[:1] == [reason]:
-            if reason not in _OF_THE_SAMPLE:
-                finding = next(p for p in verdict.report["pairs"] if (p["from"], p["to"]) == (caller, target))
-                checks(stack, _SEEN_FROM_INSIDE.get(reason, reason), finding["findings"][0]["cluster"])
-            return verdict
-        assert time.monotonic() < end, f"expected {caller} to {target} to fail with {reason}:\n{verdict}"
+    with ThreadPoolExecutor() as beside:
+        while True:
+            looks = None if reason in _OF_THE_SAMPLE else beside.submit(check, stack)
+            verdict = verify(stack, timeout=1)
+            checked = looks and looks.result()
+            if verdict.code == 1 and verdict.reasons(caller, target)[:1] == [reason]:
+                seen = (_SEEN_FROM_INSIDE.get(reason, reason), verdict.finding(caller, target)["cluster"])
+                if checked and not _found(*checked, *seen):
+                    checks(stack, *seen)
+                return verdict
+            assert time.monotonic() < end, f"expected {caller} to {target} to fail with {reason}:\n{verdict}"
 
 
 def check(stack: Stack, *arguments: str) -> tuple[int, dict[str, Any]]:
@@ -100,12 +109,18 @@ def checks(stack: Stack, reason: str, cluster: str, *, code: int = 1, seconds: f
     end = time.monotonic() + seconds
     while True:
         returned, report = check(stack)
-        found = [result["finding"] for result in report["results"] if result["finding"]]
-        named = (finding for finding in found if (finding["reason"], finding["cluster"]) == (reason, cluster))
-        finding = next(named, None)
-        if finding and returned == code:
+        if finding := _found(returned, report, reason, cluster, expected=code):
             return finding
-        assert time.monotonic() < end, f"expected {reason} in {cluster}:\n{found}"
+        assert time.monotonic() < end, f"expected {reason} in {cluster}:\n{findings(report)}"
+
+
+def _found(
+    code: int, report: Mapping[str, Any], reason: str, cluster: str, *, expected: int = 1
+) -> dict[str, Any] | None:
+    """What a check has found in the cluster for that reason; None where that or the exit code is missing."""
+    found = (result["finding"] for result in report["results"] if result["finding"])
+    named = (finding for finding in found if (finding["reason"], finding["cluster"]) == (reason, cluster))
+    return next(named, None) if code == expected else None
 
 
 def mended(stack: Stack) -> None:
@@ -134,8 +149,7 @@ def follow(
     Those of kubectl and helm are run in the cluster of the finding, as a user would after `kubectl config
     use-context`; `also` is what the hint says without a command.
     """
-    pair = next(p for p in verdict.report["pairs"] if (p["from"], p["to"]) == (caller, target))
-    run_hint(stack, kube, pair["findings"][0])
+    run_hint(stack, kube, verdict.finding(caller, target))
     also()
     passes(stack)
 

@@ -27,13 +27,14 @@ _MOST_CUT = 4
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _as_before(mesh: Stack) -> Iterator[None]:
+def _as_before(mesh: Stack, used_after: bool) -> Iterator[None]:
     """The configuration comes back afterwards, whatever the tests did to it."""
     before = mesh.config()
     yield
-    mesh.configure(before)
-    mesh.up()
-    passes(mesh)
+    if used_after:
+        mesh.configure(before)
+        mesh.up()
+        passes(mesh)
 
 
 def test_changed_values_cost_no_call_but_those_that_a_gateway_cuts(mesh: Stack, kube: View) -> None:

@@ -12,7 +12,7 @@ import yaml
 
 from docs.dashboard import rows
 from mesh.istio.names import CROSS_NETWORK_GATEWAY, GATEWAY, NAMESPACE, remote_secret_name
-from mesh.observability.kiali import ACCOUNT, SECRET
+from mesh.observability.names import KIALI_ACCOUNT, KIALI_SECRET
 from mesh.observability.rules import rule_groups
 from sandbox import tools
 from tests.e2e.faults import feed, replace
@@ -141,14 +141,14 @@ def test_kialis_kubeconfig_reads_the_other_cluster_and_no_secret(
     clusters: Mapping[str, Kube], tmp_path: Path
 ) -> None:
     """By the token in the one Secret; every right that it has is one to look."""
-    found = clusters["east"].get("secret", SECRET, f"--namespace={NAMESPACE}")["data"]
+    found = clusters["east"].get("secret", KIALI_SECRET, f"--namespace={NAMESPACE}")["data"]
     assert found.keys() == {"west"}
     file = tmp_path / "kubeconfig"
     file.touch(mode=0o600)
     file.write_bytes(base64.b64decode(found["west"]))
     kiali = Kube(context="west", kubeconfig=file, environment=clusters["west"].environment)
     who = kiali.kubectl("auth", "whoami", "--output=jsonpath={.status.userInfo.username}")
-    assert who == f"system:serviceaccount:{NAMESPACE}:{ACCOUNT}"
+    assert who == f"system:serviceaccount:{NAMESPACE}:{KIALI_ACCOUNT}"
     assert kiali.get("pods", "--namespace=sample")["items"], "it must see the workloads of the other cluster"
     assert kiali.get("virtualservices.networking.istio.io", "--all-namespaces")["items"] == []
     for verb, kind in (("get", "secrets"), ("list", "secrets"), ("delete", "pods"), ("create", "pods/exec")):
@@ -282,7 +282,7 @@ def test_configuration_that_proxies_reject_fires(
 
 def test_tokens_of_the_mesh_are_nowhere_in_plain_text(monitored: Stack, clusters: Mapping[str, Kube]) -> None:
     """Kiali's is in the state encrypted, and in no output."""
-    data = clusters["east"].get("secret", SECRET, f"--namespace={NAMESPACE}")["data"]
+    data = clusters["east"].get("secret", KIALI_SECRET, f"--namespace={NAMESPACE}")["data"]
     kubeconfig = yaml.safe_load(base64.b64decode(data["west"]))
     token = kubeconfig["users"][0]["user"]["token"]
     assert token.count(".") == 2, "a JSON web token"

@@ -30,15 +30,16 @@ _NAMESPACE_LABEL = "kubernetes.io/metadata.name"
 
 @pytest.fixture(scope="module")
 def clusters(
-    mesh: Stack, fresh_clusters: Callable[..., Any], kube: Callable[[str], Kube], keep: bool
+    mesh: Stack, fresh_clusters: Callable[..., Any], kube: Callable[[str], Kube], used_after: bool, keep: bool
 ) -> Iterator[Mapping[str, Kube]]:
     """Three clusters, the third of which is in no mesh yet; after the tests the mesh is as before."""
     config = mesh.config()
     fresh_clusters(NEW)
     yield {name: kube(name) for name in (*OLD, NEW)}
-    mesh.configure(config)
-    mesh.up()
-    passes(mesh)
+    if used_after:
+        mesh.configure(config)
+        mesh.up()
+        passes(mesh)
     if not keep:
         cluster.stop([NEW])
 

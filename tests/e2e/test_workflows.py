@@ -145,7 +145,7 @@ def test_the_watch_is_silent_on_a_mesh_as_it_was_made(checkout: Checkout) -> Non
 
 
 def test_the_watch_sees_what_somebody_has_changed(
-    checkout: Checkout, mesh: Stack, kube: Callable[[str], Kube]
+    checkout: Checkout, mesh: Stack, kube: Callable[[str], Kube], used_after: bool
 ) -> None:
     """By hand, in a cluster."""
     spec = '{"spec": {"servers": [{"port": {"number": 15443, "name": "tls", "protocol": "TLS"}, '
@@ -155,4 +155,5 @@ def test_the_watch_sees_what_somebody_has_changed(
     try:
         assert checkout.run(_step("watch.yml", "watch", "Drift")).returncode != 0
     finally:
-        mesh.up("--refresh")
+        if used_after:
+            mesh.up("--refresh")
