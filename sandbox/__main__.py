@@ -116,6 +116,7 @@ def _add_surroundings(start: argparse.ArgumentParser) -> None:
         default=None,
         help="without load balancer: give the node an ExternalIP, by which peers reach NodePorts",
     )
+    around.add_argument("--dual-stack", action="store_true", default=None, help="have IPv6, too")
     around.add_argument(
         "--nat", metavar="PORT:PORT", help="let a port of another address lead to one of the load balancer's"
     )

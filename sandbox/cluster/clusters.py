@@ -34,6 +34,8 @@ from sandbox.paths import state_dir
 _AT_ONCE = 4
 """Starts wait for things as much as they compute; more would only slow each other down on two cores."""
 
+_IPV6 = Path("/proc/sys/net/ipv6")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
@@ -126,6 +128,8 @@ def start(
     """
     wanted = {check_name(name): around.get(name) for name in names}
     check_machine()
+    if any(one and one.dual_stack for one in wanted.values()) and not _IPV6.exists():
+        raise SandboxError("this machine has no IPv6 (the kernel's module ipv6): leave --dual-stack away")
     supply = supplies.ensure()
     raise_inotify_limit()
     with _in_use(shared=True):

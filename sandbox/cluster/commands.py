@@ -56,7 +56,9 @@ def commands(cluster: ClusterLayout, supplies: Supplies) -> dict[str, Command]:
 def _load_balancer(cluster: ClusterLayout) -> Command:
     config = client_file(cluster, "load-balancer")
     named = ["--host-names"] if cluster.surroundings.load_balancer == "hostname" else []
-    argv = [sys.executable, "-m", _LOAD_BALANCER, *named, str(config), *cluster.service_addresses]
+    argv = [sys.executable, "-m", _LOAD_BALANCER, *named, str(config)]
+    pairs = cluster.load_balancer_addresses_v6
+    argv += [f"{address},{pairs[address]}" if pairs else address for address in cluster.service_addresses]
     source = CHECKOUT / f"{_LOAD_BALANCER.replace('.', '/')}.py"
     watched = [source, config, cluster.pki / "load-balancer.crt"]
     return _command("load-balancer", argv, watched)

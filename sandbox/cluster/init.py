@@ -23,7 +23,9 @@ _MS_SLAVE, _MS_SHARED = 1 << 19, 1 << 20
 
 _SYSCTLS = {
     "net/ipv4/ip_forward": "1",
+    "net/ipv6/conf/all/forwarding": "1",
     "net/bridge/bridge-nf-call-iptables": "1",
+    "net/bridge/bridge-nf-call-ip6tables": "1",
 }
 """Pods reach each other's Services through the node's iptables rules, on one bridge too."""
 

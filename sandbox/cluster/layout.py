@@ -9,7 +9,7 @@ that share a network have a pod range each, in a range of the network.
 import hashlib
 import re
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from pathlib import Path
 
 from sandbox.cluster.surroundings import USUAL, Surroundings
@@ -17,6 +17,9 @@ from sandbox.errors import SandboxError
 
 POD_RANGE = "10.244.0.0/24"
 """Pods of a cluster that shares no network."""
+
+POD_RANGE_V6 = "fd00:10:244::/64"
+SERVICE_RANGE_V6 = "fd00:10:96::/112"
 
 SHARED_RANGES = IPv4Network("10.64.0.0/10")
 """Pods of all others: a /16 for each network, and a /24 of it for each cluster."""
@@ -60,6 +63,11 @@ class Sandbox:
         return f"im-{self.id}"
 
     @property
+    def subnet_v6(self) -> IPv6Network:
+        """Its addresses of IPv6: unique and local (RFC 4193), by the digits of its ID."""
+        return IPv6Network(f"fd{self.id[:2]}:{self.id[2:]}::/64")
+
+    @property
     def cgroup(self) -> str:
         """The cgroup below which everything of this sandbox runs, relative to a hierarchy's root."""
         return f"istio-mesh-{self.id}"
@@ -85,6 +93,15 @@ class Instance(Sandbox):
     def nat_address(self) -> str:
         """The address of this machine whose ports lead to clusters behind a NAT."""
         return str(self.subnet[2])
+
+    @property
+    def host_address_v6(self) -> str:
+        """The address of IPv6 under which the clusters see this machine."""
+        return str(self.subnet_v6[1])
+
+    def address_v6(self, index: int, offset: int) -> str:
+        """Return the address of IPv6 that goes with `address`."""
+        return str(self.subnet_v6[ADDRESSES_PER_CLUSTER * (index + 1) + offset])
 
     def address(self, index: int, offset: int) -> str:
         """Return an address of the block that the cluster with that index has."""
@@ -121,6 +138,21 @@ class ClusterLayout:
     def node_address(self) -> str:
         """The node's address, which is also the API server's."""
         return self.instance.address(self.index, 0)
+
+    @property
+    def node_address_v6(self) -> str | None:
+        """The node's address of IPv6, if it has one."""
+        return self.instance.address_v6(self.index, 0) if self.surroundings.dual_stack else None
+
+    @property
+    def load_balancer_addresses_v6(self) -> dict[str, str]:
+        """The address of IPv6 that goes with each of the load balancer's."""
+        if not self.surroundings.dual_stack:
+            return {}
+        offsets = range(1, ADDRESSES_PER_CLUSTER)
+        return {
+            self.instance.address(self.index, i): self.instance.address_v6(self.index, i) for i in offsets
+        }
 
     @property
     def hardware_address(self) -> str:

@@ -141,8 +141,12 @@ def _give_addresses(cluster: ClusterLayout, supplies: Supplies) -> None:
     node = json.loads(api.get(cluster, f"/api/v1/nodes/{cluster.node}") or "{}")
     if external is None or external in [entry["address"] for entry in node["status"]["addresses"]]:
         return
-    addresses = {"Hostname": cluster.node, "InternalIP": cluster.node_address, "ExternalIP": external}
-    entries = [{"type": kind, "address": address} for kind, address in addresses.items()]
+    internal = [cluster.node_address, *([cluster.node_address_v6] if cluster.node_address_v6 else [])]
+    entries = [
+        {"type": "Hostname", "address": cluster.node},
+        *({"type": "InternalIP", "address": address} for address in internal),
+        {"type": "ExternalIP", "address": external},
+    ]
     kubectl = [str(supplies.tools["kubectl"]), f"--kubeconfig={cluster.kubeconfig}"]
     patch = [*kubectl, "patch", "node", cluster.node, "--type=merge", "--patch"]
     # Until then, no pod is placed there.

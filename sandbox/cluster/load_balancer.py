@@ -40,6 +40,7 @@ class Claim:
     holds: tuple[str, ...]
     ports: tuple[tuple[int, int], ...] = ()
     """TCP ports, and the node port of each."""
+    families: tuple[str, ...] = ("IPv4",)
 
     @property
     def key(self) -> str:
@@ -80,6 +81,7 @@ def claim_of(service: Mapping[str, Any]) -> Claim:
         wants=spec.get("type") == "LoadBalancer" and "deletionTimestamp" not in metadata,
         asks=spec.get("loadBalancerIP") or None,
         holds=tuple(entry.get("ip") or entry.get("hostname", "") for entry in ingress),
+        families=tuple(spec.get("ipFamilies", ["IPv4"])),
         ports=tuple(
             (port["port"], port["nodePort"])
             for port in spec.get("ports", [])
@@ -119,18 +121,31 @@ table ip load-balancer {{
 """
 
 
+def of_families(address: str, families: Sequence[str], of_ipv6: Mapping[str, str]) -> tuple[str, ...]:
+    """Return an address in each of a Service's IP families, as far as the load balancer has them. Pure."""
+    addresses = {"IPv4": address, "IPv6": of_ipv6.get(address)}
+    return tuple(found for family in families if (found := addresses[family]))
+
+
 class Controller:
     """Watches Services and writes their statuses.
 
     `pool` has what Services can get. With `addresses`, these are host names, with the address of each.
+    `of_ipv6` has the address of IPv6 that goes with one.
     """
 
     def __init__(
-        self, api: client.CoreV1Api, pool: Sequence[str], addresses: Mapping[str, str] | None = None
+        self,
+        api: client.CoreV1Api,
+        pool: Sequence[str],
+        *,
+        addresses: Mapping[str, str] | None,
+        of_ipv6: Mapping[str, str],
     ) -> None:
         self._api = api
         self._pool = pool
         self._addresses = addresses
+        self._of_ipv6 = of_ipv6
         self._claims: dict[str, Claim] = {}
 
     def run(self) -> None:
@@ -155,6 +170,11 @@ class Controller:
 
     def _note(self, service: Mapping[str, Any], *, deleted: bool = False) -> None:
         claim = claim_of(service)
+        complete = (a for a in self._pool if of_families(a, claim.families, self._of_ipv6) == claim.holds)
+        if address := next(complete, None):
+            claim = dataclasses.replace(claim, holds=(address,))
+        elif claim.holds:
+            claim = dataclasses.replace(claim, holds=(*claim.holds, ""))  # of which nothing is kept
         if deleted or service["spec"].get("loadBalancerClass"):
             self._claims.pop(claim.key, None)
         else:
@@ -164,7 +184,9 @@ class Controller:
         for key, addresses in assignments(self._claims.values(), self._pool).items():
             namespace, name = key.split("/")
             key_of = "ip" if self._addresses is None else "hostname"
-            ingress = [{key_of: address} for address in addresses] or None
+            families = self._claims[key].families
+            held = [h for address in addresses for h in of_families(address, families, self._of_ipv6)]
+            ingress = [{key_of: address} for address in held] or None
             body = {"status": {"loadBalancer": {"ingress": ingress}}}
             try:
                 self._api.patch_namespaced_service_status(name, namespace, body)
@@ -172,7 +194,7 @@ class Controller:
                 if error.status != HTTPStatus.NOT_FOUND:  # deleted meanwhile: its event is on the way
                     raise
             self._claims[key] = dataclasses.replace(self._claims[key], holds=addresses)
-            print(f"{key}: {', '.join(addresses) or 'no address'}", flush=True)
+            print(f"{key}: {', '.join(held) or 'no address'}", flush=True)
         if self._addresses is not None:
             run(["nft", "--file", "-"], given=port_rules(self._claims.values(), self._addresses))
 
@@ -182,15 +204,15 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--host-names", action="store_true")
     parser.add_argument("kubeconfig")
-    parser.add_argument("addresses", nargs="+")
+    parser.add_argument("addresses", nargs="+", help="IPv4, or IPv4,IPv6")
     options = parser.parse_args()
-    names = (
-        {host_name("lb", address): address for address in options.addresses} if options.host_names else None
-    )
+    pairs = dict(address.partition(",")[::2] for address in options.addresses)
+    names = {host_name("lb", address): address for address in pairs} if options.host_names else None
+    of_ipv6 = {} if names else {address: second for address, second in pairs.items() if second}
     api = client.CoreV1Api(config.new_client_from_config(options.kubeconfig))
     while True:
         try:
-            Controller(api, list(names or options.addresses), names).run()
+            Controller(api, list(names or pairs), addresses=names, of_ipv6=of_ipv6).run()
         except (ApiException, HTTPError) as error:
             print(f"again in {_RETRY_SECONDS} s: {error}", flush=True)
             time.sleep(_RETRY_SECONDS)

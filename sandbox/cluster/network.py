@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network
 
 from sandbox.cluster import namespaces, nat
-from sandbox.cluster.layout import NODE_PORTS, ClusterLayout, Instance, Sandbox
+from sandbox.cluster.layout import NODE_PORTS, POD_RANGE_V6, ClusterLayout, Instance, Sandbox
 from sandbox.cluster.system import run
 from sandbox.errors import SandboxError
 
@@ -84,7 +84,10 @@ def ensure_link(cluster: ClusterLayout) -> None:
         remove_link(cluster)
         _add_link(cluster)
     run(["ip", "link", "set", cluster.link, "master", cluster.instance.bridge, "up"])
-    run(_inside(cluster, ["ip", "-batch", "-"]), given="\n".join(routes(cluster)))
+    if cluster.surroundings.dual_stack:
+        host = f"{cluster.instance.host_address_v6}/64"
+        run(["ip", "address", "replace", host, "dev", cluster.instance.bridge, "nodad"])
+    run(_inside(cluster, ["ip", "-batch", "-"]), given="\n".join([*_of_ipv6(cluster), *routes(cluster)]))
     run(_inside(cluster, ["nft", "--file", "-"]), given=rules(cluster))
     nat.ensure(cluster)
 
@@ -115,6 +118,17 @@ def _add_link(cluster: ClusterLayout) -> None:
 
 def _inside(cluster: ClusterLayout, argv: Sequence[str]) -> list[str]:
     return namespaces.argv_inside(cluster, argv, network_only=True)
+
+
+def _of_ipv6(cluster: ClusterLayout) -> list[str]:
+    """Return the commands of `ip` that give a cluster its addresses of IPv6. Pure."""
+    if cluster.node_address_v6 is None:
+        return []
+    return [
+        f"address replace {cluster.node_address_v6}/64 dev eth0 nodad",
+        *(f"address replace {a}/128 dev eth0 nodad" for a in cluster.load_balancer_addresses_v6.values()),
+        f"route replace ::/0 via {cluster.instance.host_address_v6}",
+    ]
 
 
 def routes(cluster: ClusterLayout) -> list[str]:
@@ -158,6 +172,7 @@ table inet sandbox {{
     ct state established,related accept
     ip saddr {cluster.instance.host_address} accept
     {_service_rule(cluster)}
+    {_rules_of_ipv6(cluster)}
     ip daddr {cluster.node_address} tcp dport {cluster.api_port} accept
     {peers}
     icmp type echo-request accept
@@ -167,6 +182,7 @@ table inet sandbox {{
   chain pods {{
     type nat hook postrouting priority srcnat; policy accept;
     oifname "eth0" ip saddr {cluster.pod_range} ip daddr != {network or cluster.pod_range} masquerade
+    oifname "eth0" ip6 saddr {POD_RANGE_V6} ip6 daddr != {POD_RANGE_V6} masquerade
   }}
 }}
 """
@@ -179,6 +195,20 @@ def _service_rule(cluster: ClusterLayout) -> str:
     if cluster.surroundings.load_balancer == "none":
         return f"ip daddr {cluster.way_in} tcp dport {NODE_PORTS} accept"
     return f"ip daddr {{ {', '.join(cluster.load_balancer_addresses)} }} accept"
+
+
+def _rules_of_ipv6(cluster: ClusterLayout) -> str:
+    """Return the rules for what comes by IPv6: neighbours have to find each other first. Pure."""
+    if cluster.node_address_v6 is None:
+        return ""
+    around = [f"ip6 saddr {cluster.instance.host_address_v6} accept", "meta l4proto ipv6-icmp accept"]
+    if cluster.nat:
+        ways = []
+    elif cluster.surroundings.load_balancer == "none":
+        ways = [f"ip6 daddr {cluster.node_address_v6} tcp dport {NODE_PORTS} accept"]
+    else:
+        ways = [f"ip6 daddr {a} accept" for a in cluster.load_balancer_addresses_v6.values()]
+    return "\n    ".join([*around, *ways])
 
 
 def remove_link(cluster: ClusterLayout) -> None:

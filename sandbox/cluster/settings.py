@@ -3,11 +3,15 @@
 Reasons for values that differ from the defaults are given here, once.
 """
 
+from ipaddress import ip_network
+
 from sandbox.cluster.kubeconfig import client_file
 from sandbox.cluster.layout import (
     API_PORT,
     DNS_ADDRESS,
+    POD_RANGE_V6,
     SERVICE_RANGE,
+    SERVICE_RANGE_V6,
     ClusterLayout,
 )
 
@@ -60,8 +64,8 @@ def cni(cluster: ClusterLayout) -> dict:
     pods = {
         "type": "host-local",
         "dataDir": "/run/cni/addresses",
-        "ranges": [[{"subnet": cluster.pod_range}]],
-        "routes": [{"dst": "0.0.0.0/0"}],
+        "ranges": [[{"subnet": pods}] for pods in _pod_ranges(cluster)],
+        "routes": [{"dst": "0.0.0.0/0"}, *([{"dst": "::/0"}] if cluster.surroundings.dual_stack else [])],
     }
     bridge = {
         "type": "bridge",
@@ -75,6 +79,14 @@ def cni(cluster: ClusterLayout) -> dict:
         "name": "pods",
         "plugins": [bridge, {"type": "portmap", "capabilities": {"portMappings": True}}],
     }
+
+
+def _pod_ranges(cluster: ClusterLayout) -> list[str]:
+    return [cluster.pod_range, *([POD_RANGE_V6] if cluster.surroundings.dual_stack else [])]
+
+
+def _node_addresses(cluster: ClusterLayout) -> list[str]:
+    return [cluster.node_address, *([cluster.node_address_v6] if cluster.node_address_v6 else [])]
 
 
 def kubelet_file(cluster: ClusterLayout) -> dict:
@@ -129,7 +141,7 @@ def kube_proxy_file(cluster: ClusterLayout) -> dict:
     it is by node ports that they are served.
     `minSyncPeriod`: a new endpoint gets its traffic at once; there are few Services.
     """
-    node_ports = [cluster.node_address]
+    node_ports = _node_addresses(cluster)
     if cluster.surroundings.load_balancer == "hostname":
         node_ports += cluster.service_addresses
     if cluster.external_address:
@@ -139,10 +151,10 @@ def kube_proxy_file(cluster: ClusterLayout) -> dict:
         "kind": "KubeProxyConfiguration",
         "clientConnection": {"kubeconfig": str(client_file(cluster, "kube-proxy"))},
         "mode": "iptables",
-        "clusterCIDR": cluster.pod_range,
+        "clusterCIDR": ",".join(_pod_ranges(cluster)),
         "hostnameOverride": cluster.node,
         "bindAddress": cluster.node_address,
-        "nodePortAddresses": [f"{address}/32" for address in node_ports],
+        "nodePortAddresses": [str(ip_network(address)) for address in node_ports],
         "healthzBindAddress": "127.0.0.1:10256",
         "metricsBindAddress": "127.0.0.1:10249",
         "iptables": {"minSyncPeriod": "100ms", "syncPeriod": "30s"},
@@ -196,6 +208,7 @@ def kube_apiserver(cluster: ClusterLayout) -> list[str]:
     It has the node's address in the sandbox, the same for peers, pods and this machine.
     """
     pki = cluster.pki
+    services = f"{SERVICE_RANGE},{SERVICE_RANGE_V6}" if cluster.surroundings.dual_stack else SERVICE_RANGE
     return [
         f"--etcd-servers={ETCD_CLIENTS}",
         f"--bind-address={cluster.node_address}",
@@ -215,7 +228,7 @@ def kube_apiserver(cluster: ClusterLayout) -> list[str]:
         f"--encryption-provider-config={cluster.settings / 'encryption.yaml'}",
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
-        f"--service-cluster-ip-range={SERVICE_RANGE}",
+        f"--service-cluster-ip-range={services}",
         "--allow-privileged",
         "--event-ttl=15m",
         # The other way, by leases, leaves the address of a killed server, or of before a move, in the
@@ -276,6 +289,6 @@ def kubelet(cluster: ClusterLayout) -> list[str]:
         f"--config={cluster.settings / 'kubelet.yaml'}",
         f"--kubeconfig={client_file(cluster, 'kubelet')}",
         f"--hostname-override={cluster.node}",
-        f"--node-ip={cluster.node_address}",
+        f"--node-ip={','.join(_node_addresses(cluster))}",
         "--v=0",
     ]

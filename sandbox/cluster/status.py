@@ -59,6 +59,9 @@ def ways(layout: ClusterLayout) -> list[str]:
     if around.load_balancer == "none":
         kind = "ExternalIP" if around.external_ip else "InternalIP"
         lines.append(f"no load balancer; NodePorts: {layout.way_in} ({kind} of the node)")
+    if layout.node_address_v6:
+        balancer = ", ".join(layout.load_balancer_addresses_v6[a] for a in layout.service_addresses)
+        lines.append(f"IPv6: node {layout.node_address_v6}, load balancer {balancer or 'none'}")
     if nat := layout.nat:
         lines.append(f"NAT: {nat.address}:{nat.port} leads to {nat.target}:{nat.target_port}")
     return lines

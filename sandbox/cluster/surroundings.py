@@ -30,6 +30,7 @@ class Surroundings:
     reach NodePorts, at the node's address, or with `external_ip` at another one, of type ExternalIP.
     `nat`: peers reach the load balancer, or NodePorts, by a port of another address only. `18443:15443` is
     that port, and the one to which it leads. One address is behind it, which is given to one Service.
+    `dual_stack`: nodes, pods, Services and the load balancer have IPv6, too. Pods are not routed by it.
 
     Raises:
         SandboxError: a value cannot be used, with what was expected.
@@ -40,6 +41,7 @@ class Surroundings:
     load_balancer: LoadBalancer = "address"
     external_ip: bool = False
     nat: str | None = None
+    dual_stack: bool = False
 
     def __post_init__(self) -> None:
         if self.network is not None and not _NETWORK.fullmatch(self.network):

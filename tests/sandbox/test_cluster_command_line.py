@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.cluster import Cluster
+from sandbox.cluster.layout import Sandbox
 from sandbox.cluster.status import aligned
 from sandbox.paths import CHECKOUT, state_dir
 
@@ -41,10 +42,11 @@ def test_status_shows_each_cluster_and_how_to_repair_it(lab: Mapping[str, Cluste
 
 def test_status_shows_what_is_around_a_cluster(tmp_path: Path):
     """As far as it is not the usual: what a stack file needs for a relay, and where it is."""
-    clusters = {"far": 3, "plain": 1, "behind": 0, "bare": 5}
+    clusters = {"far": 3, "plain": 1, "behind": 0, "bare": 5, "both": 6}
     memory = {"subnet": "172.30.7.0/24", "clusters": clusters}
     around = {
         "bare": {"load_balancer": "none", "external_ip": True},
+        "both": {"dual_stack": True},
         "far": {"network": "eu", "api_server": "relay", "load_balancer": "hostname", "nat": "18444:80"},
         "behind": {"api_server": "proxy", "nat": "18443:15443"},
     }
@@ -52,11 +54,13 @@ def test_status_shows_what_is_around_a_cluster(tmp_path: Path):
     (tmp_path / "memory.json").write_text(json.dumps(content))
     lines = _cli(
         "status", environment={**os.environ, "ISTIO_MESH_SANDBOX": str(tmp_path)}
-    ).stdout.splitlines()[5:-1]
+    ).stdout.splitlines()[6:-1]
+    v6 = str(Sandbox(state=tmp_path).subnet_v6.network_address)
     assert lines == [
         "bare: no load balancer; NodePorts: 172.30.7.25 (ExternalIP of the node)",
         "behind: proxy to the API server: http://172.30.7.4:3128",
         "behind: NAT: 172.30.7.2:18443 leads to 172.30.7.5:15443",
+        f"both: IPv6: node {v6}1c, load balancer {v6}1d, {v6}1e, {v6}1f",
         "far: network eu: pods are 10.64.3.0/24",
         "far: relay to the API server: https://172.30.7.16:8443, TLS name relay.172-30-7-16.sandbox.test",
         f"far: its kubeconfig, and ca.crt, client.crt and client.key: {tmp_path}/clusters/far/relay",

@@ -1,7 +1,7 @@
 """Names and addresses of sandboxes and clusters, without a machine."""
 
 import dataclasses
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from pathlib import Path
 
 import pytest
@@ -20,6 +20,7 @@ from sandbox.cluster.layout import (
     free_index,
     free_subnet,
 )
+from sandbox.cluster.surroundings import Surroundings
 from sandbox.errors import SandboxError
 
 
@@ -62,6 +63,18 @@ def test_sandboxes_keep_away_from_the_ranges_inside_of_clusters():
         assert not candidate.overlaps(IPv4Network(POD_RANGE))
         assert not candidate.overlaps(IPv4Network(SERVICE_RANGE))
         assert not candidate.overlaps(SHARED_RANGES)
+
+
+def test_addresses_of_ipv6_are_as_many_as_those_of_ipv4_and_in_the_range_of_the_sandbox():
+    """Two state folders have two ranges."""
+    clusters = [dataclasses.replace(c, surroundings=Surroundings(dual_stack=True)) for c in _layouts()]
+    pairs = {c.node_address: c.node_address_v6 for c in clusters}
+    for cluster in clusters:
+        pairs.update(cluster.load_balancer_addresses_v6)
+    assert len(pairs) == len(set(pairs.values())) == 4 * MOST_CLUSTERS
+    assert all(IPv6Address(address) in _instance().subnet_v6 for address in pairs.values() if address)
+    assert _instance("/a").subnet_v6 != _instance("/b").subnet_v6
+    assert _layouts()[0].node_address_v6 is None
 
 
 def test_clusters_have_the_same_pod_range_unless_they_share_a_network():

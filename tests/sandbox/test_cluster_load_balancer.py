@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from sandbox.cluster.load_balancer import Claim, assignments, claim_of, port_rules
+from sandbox.cluster.load_balancer import Claim, assignments, claim_of, of_families, port_rules
 
 _POOL = ("10.0.0.1", "10.0.0.2")
 
@@ -60,12 +60,19 @@ def test_a_service_is_read_as_the_api_has_it():
         "spec": {
             "type": "LoadBalancer",
             "loadBalancerIP": "10.0.0.2",
+            "ipFamilies": ["IPv6", "IPv4"],
             "ports": [{"port": 80, "nodePort": 30080}, {"port": 53, "nodePort": 30053, "protocol": "UDP"}],
         },
         "status": {"loadBalancer": {"ingress": [{"ip": "10.0.0.1"}]}},
     }
     expected = Claim(
-        namespace="n", name="s", wants=True, asks="10.0.0.2", holds=("10.0.0.1",), ports=((80, 30080),)
+        namespace="n",
+        name="s",
+        wants=True,
+        asks="10.0.0.2",
+        holds=("10.0.0.1",),
+        ports=((80, 30080),),
+        families=("IPv6", "IPv4"),
     )
     assert claim_of(service) == expected
     service["status"] = {"loadBalancer": {"ingress": [{"hostname": "lb.example"}]}}
@@ -85,3 +92,11 @@ def test_ports_of_a_host_name_lead_to_node_ports_and_back():
         assert f"ip daddr 10.0.0.1 tcp dport {port} tcp dport set {node_port}\n" in rules
         assert f"ip saddr 10.0.0.1 tcp sport {node_port} tcp sport set {port}\n" in rules
     assert "30080" not in rules
+
+
+def test_a_service_gets_an_address_in_each_of_its_families():
+    """In their order, as far as there is one."""
+    pair = {"10.0.0.1": "fd00::1"}
+    assert of_families("10.0.0.1", ["IPv6", "IPv4"], pair) == ("fd00::1", "10.0.0.1")
+    assert of_families("10.0.0.1", ["IPv6"], pair) == ("fd00::1",)
+    assert of_families("10.0.0.1", ["IPv4", "IPv6"], {}) == ("10.0.0.1",)

@@ -89,7 +89,7 @@ def test_a_stop_of_nothing_does_nothing(own_sandbox: Mapping[str, str]):
 
 def test_a_stop_clears_a_sandbox_that_has_lost_its_memory(own_sandbox: Mapping[str, str]):
     """The names of all that runs follow from the state folder alone."""
-    start(["lost"])
+    start(["lost"], {"lost": Surroundings(nat="18443:15443")})
     (memory.state_dir() / "memory.json").unlink()
     stop()
     assert _traces(memory.sandbox()) == []

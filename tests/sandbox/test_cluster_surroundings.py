@@ -28,7 +28,8 @@ Through = Callable[..., str]
 _AROUND = {
     "flat-a": Surroundings(network="eu", api_server="relay", load_balancer="hostname"),
     "flat-b": Surroundings(network="eu", api_server="proxy", nat="18443:5000"),
-    "bare": Surroundings(load_balancer="none", external_ip=True),
+    "bare": Surroundings(load_balancer="none", external_ip=True, dual_stack=True),
+    "both": Surroundings(dual_stack=True),
 }
 
 
@@ -252,11 +253,12 @@ def test_a_cluster_without_load_balancer_is_reached_by_node_ports(
     hello = service(member, "hello")
     assert hello["status"] == {"loadBalancer": {}}
     (node,) = json.loads(kubectl(member, "get", "nodes", "--output=json"))["items"]
-    addresses = {entry["type"]: entry["address"] for entry in node["status"]["addresses"]}
-    assert addresses["InternalIP"] == member.node_address != addresses["ExternalIP"]
+    addresses = [(entry["type"], entry["address"]) for entry in node["status"]["addresses"]]
+    assert ("InternalIP", member.node_address) in addresses
+    (external,) = (address for kind, address in addresses if kind == "ExternalIP")
     port = hello["spec"]["ports"][0]["nodePort"]
-    assert answer_of(member) in call(kubectl, peer, f"{addresses['ExternalIP']}:{port}")
-    for closed in (f"{member.node_address}:{port}", f"{addresses['ExternalIP']}:5000"):
+    assert answer_of(member) in call(kubectl, peer, f"{external}:{port}")
+    for closed in (f"{member.node_address}:{port}", f"{external}:5000"):
         assert "Couldn't connect" in call(kubectl, peer, closed)
 
 
@@ -267,6 +269,31 @@ def test_node_ports_without_external_ip_are_at_the_address_of_the_node():
     cluster = ClusterLayout(instance=instance, name="bare", index=0, surroundings=around)
     assert "ip daddr 172.30.7.4 tcp dport 30000-32767 accept" in network.rules(cluster)
     assert kube_proxy_file(cluster)["nodePortAddresses"] == ["172.30.7.4/32"]
+
+
+def test_a_cluster_of_two_stacks_is_called_by_ipv6(
+    members: Mapping[str, Cluster], kubectl: Kubectl, service: GetService
+):
+    """From this machine and from pods of another such cluster, by the load balancer or by a NodePort."""
+    bare, both = members["bare"], members["both"]
+    families = '{"spec": {"ipFamilyPolicy": "RequireDualStack"}}'
+    for cluster in (bare, both):
+        cluster.run(["ip", "-6", "neighbour", "flush", "dev", "eth0"])
+        kubectl(cluster, "patch", "service", "hello", "--patch", families)
+    second = "--for=jsonpath={.status.loadBalancer.ingress[1].ip}"
+    kubectl(both, "wait", "service/hello", second, "--timeout=60s")
+    v4, v6 = (entry["ip"] for entry in service(both, "hello")["status"]["loadBalancer"]["ingress"])
+    assert both.layout.load_balancer_addresses_v6[v4] == v6
+    port = service(bare, "hello")["spec"]["ports"][0]["nodePort"]
+    for caller, callee, address in (
+        (bare, both, f"[{v6}]:5000"),
+        (both, bare, f"[{bare.layout.node_address_v6}]:{port}"),
+    ):
+        assert answer_of(callee) in call(kubectl, caller, address)
+        argv = [*_CURL, f"http://{address}/hello"]
+        assert answer_of(callee) in subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    port = service(both, "hello")["spec"]["ports"][0]["nodePort"]
+    assert "Couldn't connect" in call(kubectl, bare, f"[{both.layout.node_address_v6}]:{port}")
 
 
 def _shake_hands(cluster: Cluster) -> None:
