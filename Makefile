@@ -76,6 +76,7 @@ test: lint unit setup ## Run all tests, on real clusters too.
 	$(call step,Tests of the mesh,$(PYTEST) tests/e2e -m mesh)
 	$(call step,Tests that break the mesh,$(PYTEST) tests/e2e -m breaking)
 	$(call step,Tests of clusters that reach each other in different ways,$(PYTEST) tests/e2e -m reach)
+	$(call step,Tests of a hub and its spokes,$(PYTEST) tests/e2e -m sight)
 	$(call step,Tests of trust and of several stacks$(comma) and Istio's own of several clusters beside them,$(call beside,istio,ISTIO_MESH_SANDBOX="$${ISTIO_MESH_SANDBOX-$(CURDIR)/.sandbox/test}-2" $(PYTEST) tests/istio -m multicluster,$(PYTEST) tests/e2e -m trust))
 
 .PHONY: istio-tests

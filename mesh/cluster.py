@@ -1,6 +1,7 @@
 """One cluster of the mesh and all that is in it."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass
 
 import pulumi
 
@@ -10,9 +11,9 @@ from mesh.discovery.reader import Reader
 from mesh.discovery.remote_secret import RemoteCluster
 from mesh.istio.addresses import Node
 from mesh.istio.control_plane import ControlPlane
-from mesh.istio.exposure import cross_network_gateway
+from mesh.istio.exposure import cross_network_gateway, exposed_istiod
 from mesh.istio.gateway import EastWestGateway
-from mesh.istio.names import NAMESPACE, NETWORK_LABEL
+from mesh.istio.names import CONTROL_PLANE_ANNOTATION, NAMESPACE, NETWORK_LABEL
 from mesh.istio.namespace import namespace
 from mesh.istio.values import Ways
 from mesh.observability.monitoring import Monitoring
@@ -22,21 +23,37 @@ from mesh.trust.intermediate_ca import IntermediateCA
 from mesh.trust.root_ca import RootCA
 
 
+@dataclass(frozen=True, kw_only=True)
+class Primary:
+    """The cluster whose control plane serves a remote.
+
+    `address` is where the remote reaches it, once the resources in `ready` exist. `watch` lets it see the
+    remote, and gives what that needs.
+    """
+
+    address: pulumi.Input[str]
+    ready: Sequence[pulumi.Resource]
+    watch: Callable[[RemoteCluster], Sequence[pulumi.Resource]]
+
+
 class Cluster(pulumi.ComponentResource):
     """Intermediate CA, control plane, reader, and where it is planned an east-west gateway, in one cluster.
 
     On request, HelloWorld and what monitors the mesh, too.
 
-    It gets its cluster's provider by `opts` and waits for no other cluster. It does not own the cluster
-    itself, the remote secrets in it (the mesh does), or the workloads of its users.
+    It gets its cluster's provider by `opts`, and waits for no other cluster but a remote for its primary. It
+    does not own the cluster itself, the remote secrets in it (the mesh does), or the workloads of its users.
+    A remote has no CA: its primary's istiod signs for its workloads.
     """
 
     name: str
     namespace: pulumi.Output[str]
-    intermediate: IntermediateCA
+    intermediate: IntermediateCA | None
     control_plane: ControlPlane
     gateway: EastWestGateway | None
     exposure: pulumi.Resource | None
+    serving: Sequence[pulumi.Resource]
+    """What leads remotes to its control plane."""
     reader: Reader
 
     def __init__(
@@ -53,6 +70,7 @@ class Cluster(pulumi.ComponentResource):
         kubeconfig: pulumi.Output[str] | None,
         ways: Ways | pulumi.Output[Ways],
         nodes: Sequence[Node] = (),
+        primary: Primary | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the cluster.
@@ -61,7 +79,7 @@ class Cluster(pulumi.ComponentResource):
         names of the namespaces that were there before the stack, and `labelled` the hosts of the Services
         that it exposes by their labels. `kubeconfig` is the one for peers, where the configuration gives it.
         `ways` are the addresses of other gateways that it is told, `nodes` its own nodes, if its gateway's
-        addresses are theirs.
+        addresses are theirs, and `primary` serves a remote.
         """
         super().__init__("mesh:index:Cluster", name, None, opts)
         self.name = name
@@ -71,32 +89,48 @@ class Cluster(pulumi.ComponentResource):
             f"{name}-{NAMESPACE}",
             NAMESPACE,
             {NETWORK_LABEL: config.network},
+            annotations={CONTROL_PLANE_ANNOTATION: config.control_plane} if config.control_plane else None,
             kept=is_kept,
             opts=_adopted(child) if config.intermediate.existing and not is_kept else child,
         )
         # With a secret network, all of the metadata is secret for the SDK, and so would be all that is in it.
         self.namespace = pulumi.Output.unsecret(made)
-        self.intermediate = IntermediateCA(
-            f"{name}-intermediate",
-            mesh_id=mesh.id,
-            cluster=name,
-            namespace=self.namespace,
-            intermediate=config.intermediate,
-            root=root,
-            secrets=config.secrets,
-            current=certificate,
-            retain=not is_kept,
-            opts=child,
-        )
+        self.intermediate = None
+        if primary is None:
+            self.intermediate = IntermediateCA(
+                f"{name}-intermediate",
+                mesh_id=mesh.id,
+                cluster=name,
+                namespace=self.namespace,
+                intermediate=config.intermediate,
+                root=root,
+                secrets=config.secrets,
+                current=certificate,
+                retain=not is_kept,
+                opts=child,
+            )
         self.control_plane = ControlPlane(
             f"{name}-control-plane",
             config,
             mesh=mesh,
             namespace=self.namespace,
-            cacerts=self.intermediate.secret,
             ways=ways,
+            cacerts=self.intermediate.secret if self.intermediate else None,
+            address=primary.address if primary else None,
             opts=child,
         )
+        self.reader = Reader(
+            f"{name}-reader",
+            config,
+            namespace=self.namespace,
+            control_plane=self.control_plane,
+            given=kubeconfig,
+            opts=child,
+        )
+        if primary is not None:
+            # Without it, pods get no proxy, and proxies no certificate.
+            seen = primary.watch(self._as_remote(str(config.control_plane), self.reader.ready))
+            self.control_plane.ready += [*primary.ready, *seen]
         self.gateway = self.exposure = None
         if plan.gateway:
             self.gateway = EastWestGateway(
@@ -109,16 +143,18 @@ class Cluster(pulumi.ComponentResource):
             )
         if plan.exposure:
             self.exposure = cross_network_gateway(config, self.namespace, self.control_plane, labelled, child)
-        self.reader = Reader(
-            f"{name}-reader",
-            config,
-            namespace=self.namespace,
-            control_plane=self.control_plane,
-            given=kubeconfig,
-            opts=child,
+        self.serving = (
+            exposed_istiod(config, self.namespace, self.control_plane, child) if plan.serves else ()
         )
         if config.hello_world.enabled:
-            HelloWorld(f"{name}-hello-world", config, control_plane=self.control_plane, kept=kept, opts=child)
+            HelloWorld(
+                f"{name}-hello-world",
+                config,
+                control_plane=self.control_plane,
+                shared_ways=plan.shared_ways,
+                kept=kept,
+                opts=child,
+            )
         if config.observability.enabled:
             Monitoring(f"{name}-monitoring", config, plan, namespace=self.namespace, opts=child)
         self.register_outputs({"gatewayAddresses": self.gateway_addresses})
@@ -133,12 +169,15 @@ class Cluster(pulumi.ComponentResource):
 
         Its gateway must be ready, too: a call that is sent there earlier, or after it is gone, fails.
         """
-        kubeconfig = self.reader.kubeconfigs_from.get(reader, self.reader.kubeconfig)
         gateway = self.gateway.release if self.gateway else None
+        return self._as_remote(reader, (*self.reader.ready, *filter(None, (gateway, self.exposure))))
+
+    def _as_remote(self, reader: str, ready: Sequence[pulumi.Resource]) -> RemoteCluster:
+        kubeconfig = self.reader.kubeconfigs_from.get(reader, self.reader.kubeconfig)
         return RemoteCluster(
             name=self.name,
             kubeconfigs={self.name: kubeconfig} if kubeconfig else {},
-            ready=(*self.reader.ready, *filter(None, (gateway, self.exposure))),
+            ready=ready,
         )
 
 

@@ -188,7 +188,11 @@ def load(
     config = replace(
         config,
         clusters={
-            name: replace(clusters[name], kubeconfig_folder=folder)
+            name: replace(
+                clusters[name],
+                kubeconfig_folder=folder,
+                serves=tuple(other for other, c in clusters.items() if c.control_plane == name),
+            )
             for name, folder in kubeconfig_folders(config).items()
         },
     )

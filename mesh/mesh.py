@@ -1,13 +1,16 @@
 """The whole mesh: its root CA, its clusters, and the remote secrets between them."""
 
-from collections.abc import Mapping, Sequence, Set
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from ipaddress import ip_address
 
 import pulumi
+import pulumi_kubernetes as kubernetes
 
-from mesh.cluster import Cluster
+from mesh.cluster import Cluster, Primary
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.discovery.reader import Reader
-from mesh.discovery.remote_secret import RemoteSecret
+from mesh.discovery.remote_secret import RemoteCluster, RemoteSecret
 from mesh.field_conflicts import take_back
 from mesh.istio.addresses import Node, ways
 from mesh.istio.names import NAMESPACE
@@ -17,7 +20,7 @@ from mesh.observability.names import KIALI_READER
 from mesh.offline import OfflineCluster, declare, providers_to_nowhere
 from mesh.pki.certificates import earliest, fingerprint
 from mesh.pki.rotation import plan_roots
-from mesh.plan import cluster_plan, remote_secrets, remotes
+from mesh.plan import Link, cluster_plan, control_plane_address, remote_secrets, remotes
 from mesh.provider import kubernetes_provider
 from mesh.secret_values import transformation
 from mesh.stacks import contract
@@ -81,8 +84,23 @@ class Mesh(pulumi.ComponentResource):
             **providers_to_nowhere(recorded, offline, child),
         }
         given = _given(config, others)
-        self.clusters = {
-            cluster.name: Cluster(
+        self.offline = {
+            name: OfflineCluster(config.clusters[name], resources, self, providers, given.get(name))
+            for name, resources in offline.items()
+        }
+        self.clusters = {}
+
+        def watch(link: Link, remote: RemoteCluster) -> kubernetes.core.v1.Secret:
+            return RemoteSecret(
+                link.name,
+                namespace=self.clusters[link.cluster].namespace,
+                remote=remote,
+                opts=pulumi.ResourceOptions(parent=self, providers=[providers[link.cluster]]),
+            ).secret
+
+        # A remote needs its primary: it comes after it.
+        for cluster in sorted(config.online.values(), key=lambda one: one.control_plane is not None):
+            self.clusters[cluster.name] = Cluster(
                 cluster.name,
                 cluster,
                 cluster_plan(config, cluster.name),
@@ -94,31 +112,19 @@ class Mesh(pulumi.ComponentResource):
                 kubeconfig=given.get(cluster.name),
                 ways=self._ways(cluster.name, others),
                 nodes=nodes.get(cluster.name, ()),
+                primary=self._primary(cluster, watch) if cluster.control_plane else None,
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
             )
-            for cluster in config.online.values()
-        }
-        self.offline = {
-            name: OfflineCluster(config.clusters[name], resources, self, providers, given.get(name))
-            for name, resources in offline.items()
-        }
         for link in remote_secrets(config):
-            if link.cluster in offline:
-                continue  # among what is recorded of that cluster
+            if link.cluster in offline or self._made_with_its_remote(link):
+                continue  # among what is recorded of that cluster, or made before what needs it
             if link.remote in offline:
                 declare(remote_secret(recorded, link.name), self, providers)
                 continue
-            cluster = self.clusters.get(link.remote)
-            remote = (
-                cluster.as_remote(link.cluster)
-                if cluster
-                else others.remote_cluster(link.remote, link.cluster)
-            )
-            RemoteSecret(
-                link.name,
-                namespace=self.clusters[link.cluster].namespace,
-                remote=remote,
-                opts=pulumi.ResourceOptions(parent=self, providers=[providers[link.cluster]]),
+            own = self.clusters.get(link.remote)
+            watch(
+                link,
+                own.as_remote(link.cluster) if own else others.remote_cluster(link.remote, link.cluster),
             )
         self._declare_kiali()
         self.register_outputs({"rootFingerprint": self.root_fingerprint})
@@ -129,6 +135,30 @@ class Mesh(pulumi.ComponentResource):
         if not config.peers:
             return ways(config, cluster)
         return others.gateways.apply(lambda peers: ways(config, cluster, peers))
+
+    def _primary(
+        self, remote: ClusterConfig, watch: Callable[[Link, RemoteCluster], pulumi.Resource]
+    ) -> Primary:
+        """What a remote needs of the cluster whose control plane serves it."""
+        link = Link(cluster=remote.control_plane or "", remote=remote.name)
+        fixed = control_plane_address(self._config, remote.name)
+        cluster = self.clusters.get(link.cluster)
+        if cluster is None:  # it is away, and has all that it had
+            recorded = self.offline[link.cluster].gateway_addresses
+            return Primary(address=fixed or _first_address(link, recorded), ready=(), watch=lambda _: ())
+        made = link in remote_secrets(self._config)
+        return Primary(
+            address=fixed
+            or pulumi.Output.from_input(cluster.gateway_addresses).apply(
+                lambda addresses: _first_address(link, addresses)
+            ),
+            ready=cluster.serving,
+            watch=lambda seen: (watch(link, seen),) if made else (),
+        )
+
+    def _made_with_its_remote(self, link: Link) -> bool:
+        own = self._config.clusters.get(link.remote)
+        return own is not None and own.control_plane == link.cluster and not own.offline
 
     def _declare_kiali(self) -> None:
         """Kiali's access to all clusters but its own, which has the Secret already if it is away."""
@@ -167,7 +197,7 @@ class Mesh(pulumi.ComponentResource):
     def first_expiry(self) -> pulumi.Output[str]:
         """When the first of the CA certificates expires, in UTC (RFC 3339)."""
         intermediates = (
-            *(cluster.intermediate.expires for cluster in self.clusters.values()),
+            *(c.intermediate.expires for c in self.clusters.values() if c.intermediate),
             *(cluster.expires for cluster in self.offline.values()),
         )
         times = [self.root.signing.expires, *(time for time in intermediates if time is not None)]
@@ -213,6 +243,8 @@ class Mesh(pulumi.ComponentResource):
         }
         if cluster.sees is not None:
             common["sees"] = list(remotes(self._config, cluster.name))
+        if cluster.control_plane is not None:
+            common |= {"role": "remote", "controlPlane": cluster.control_plane}
         if cluster.offline:
             offline = self.offline[cluster.name]
             return {
@@ -243,3 +275,24 @@ def _given(config: StackConfig, others: StackReferences) -> dict[str, pulumi.Out
         elif given.output is not None:
             found[name] = others.kubeconfig(cluster, given.output)
     return found
+
+
+def _first_address(link: Link, addresses: Iterable[str]) -> str:
+    """The address of a primary's gateway that its remote can use.
+
+    A host name is none: with it, the chart makes the Service of istiod in the remote an alias, and the API
+    server asks port 443 of that name, which no gateway opens.
+
+    Raises:
+        pulumi.RunError: there is none.
+    """
+    found = list(addresses)
+    for address in found:
+        with contextlib.suppress(ValueError):
+            return str(ip_address(address))
+    what = f"has host names only: {', '.join(found)}" if found else "has no address"
+    raise pulumi.RunError(
+        f"clusters.{link.remote}.controlPlaneAddress: {link.remote} is served by {link.cluster}, whose "
+        f"gateway {what}; expected an IP address, there or here: "
+        "docs/networks-and-roles.md#primary-and-remote"
+    )

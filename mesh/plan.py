@@ -28,15 +28,18 @@ class ClusterPlan:
     """What is declared in a cluster beside its namespace, control plane and reader.
 
     `primary` is the cluster whose control plane serves it, None for its own. `gateway` is whether it has an
-    east-west gateway, `exposure` whether it declares what gateways expose. `remotes` are the clusters whose
-    services its control plane watches, `served` those of them that it serves.
+    east-west gateway, `exposure` whether it declares what gateways expose, and `serves` whether its gateway
+    leads to its control plane. `remotes` are the clusters whose services its control plane watches.
+    `shared_ways` is whether some of the calls that its control plane leads go through a gateway of several
+    clusters.
     """
 
     primary: str | None
     gateway: bool
     exposure: bool
+    serves: bool
     remotes: tuple[str, ...]
-    served: tuple[str, ...]
+    shared_ways: bool
 
 
 def cluster_plan(config: StackConfig, cluster: str) -> ClusterPlan:
@@ -45,8 +48,15 @@ def cluster_plan(config: StackConfig, cluster: str) -> ClusterPlan:
         primary=config.clusters[cluster].control_plane,
         gateway=has_gateway(config, cluster),
         exposure=exposes(config, cluster),
+        serves=reached_by_gateway(config, cluster),
         remotes=remotes(config, cluster),
-        served=served(config, cluster),
+        shared_ways=any(
+            way != target
+            for caller in (cluster, *served(config, cluster))
+            for target in callable_from(config, caller)
+            if target in config.clusters
+            for way in ways_in(config, caller, target)
+        ),
     )
 
 
@@ -111,7 +121,19 @@ def primary(config: StackConfig, cluster: str) -> str:
 
 def served(config: StackConfig, cluster: str) -> tuple[str, ...]:
     """The names of the remotes that the control plane of a cluster serves beside its own."""
-    return tuple(name for name, other in config.clusters.items() if other.control_plane == cluster)
+    return config.clusters[cluster].serves
+
+
+def control_plane_address(config: StackConfig, remote: str) -> str | None:
+    """Where a remote reaches its control plane; None where only the gateway of its primary says that."""
+    cluster = config.clusters[remote]
+    given = config.clusters[primary(config, remote)].gateway.addresses
+    return cluster.control_plane_address or (given[0].address if given else None)
+
+
+def reached_by_gateway(config: StackConfig, cluster: str) -> bool:
+    """Whether remotes reach the control plane of a cluster by its gateway."""
+    return any(config.clusters[remote].control_plane_address is None for remote in served(config, cluster))
 
 
 def spans_networks(config: StackConfig) -> bool:
@@ -133,9 +155,7 @@ def has_gateway(config: StackConfig, cluster: str) -> bool:
     own = config.clusters[cluster]
     if own.gateway.enabled is not None:
         return own.gateway.enabled
-    return spans_networks(config) or any(
-        config.clusters[remote].control_plane_address is None for remote in served(config, cluster)
-    )
+    return spans_networks(config) or reached_by_gateway(config, cluster)
 
 
 def exposes(config: StackConfig, cluster: str) -> bool:

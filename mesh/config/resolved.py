@@ -81,7 +81,8 @@ class ClusterConfig:
     `settings` are the paths of what the cluster's own entry sets, such as `istio.version`; `secrets` are
     those of the whole stack. `sees` selects the clusters that it discovers, and is None for all of them;
     `control_plane` is the cluster whose control plane serves it, None for its own, and
-    `control_plane_address` where it reaches that, None for the gateway there. `api_servers_from` has what
+    `control_plane_address` where it reaches that, None for the gateway there; `serves` are the clusters that
+    its own serves beside it. `api_servers_from` has what
     differs for single reading clusters. `kubeconfig` is the one for peers where it is not made here, and
     `kubeconfig_folder` has, by remote cluster, where the kubeconfigs are that istiod reads from a folder; it
     is empty where istiod reads remote secrets.
@@ -93,6 +94,7 @@ class ClusterConfig:
     sees: tuple[str, ...] | None = None
     control_plane: str | None = None
     control_plane_address: str | None = None
+    serves: tuple[str, ...] = ()
     connection: Connection
     api_server: ApiServer
     api_servers_from: Mapping[str, ApiServer] = field(default_factory=dict[str, ApiServer])

@@ -44,7 +44,14 @@ class Reader(pulumi.ComponentResource):
         # The chart `istiod` gives the account its rights: a request before that is refused.
         self.ready = [*control_plane.ready]
         if cluster.reader.role == ReaderRole.MINIMAL:
-            self.ready.append(minimal_role(name, account=READER_ACCOUNT, namespace=namespace, opts=child))
+            role = minimal_role(
+                name,
+                account=READER_ACCOUNT,
+                namespace=namespace,
+                serves=cluster.control_plane is not None,
+                opts=child,
+            )
+            self.ready.append(role)
         self.kubeconfig, self.kubeconfigs_from = given, {}
         if cluster.kubeconfig is None:
             token = _token(name, cluster, namespace, control_plane, child)

@@ -21,11 +21,19 @@ _READABLE: Sequence[tuple[Sequence[str], Sequence[str]]] = (
 _REVIEWS = (("authentication.k8s.io", "tokenreviews"), ("authorization.k8s.io", "subjectaccessreviews"))
 
 
+# What the istiod that serves a cluster from elsewhere writes there: roots, locks, and its webhooks' CA.
+_SERVED: Sequence[tuple[str, str, Sequence[str]]] = (
+    ("", "configmaps", (*_READ, "create", "update")),
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations", (*_READ, "update", "patch")),
+)
+
+
 def minimal_role(
-    name: str, *, account: str, namespace: pulumi.Input[str], opts: pulumi.ResourceOptions
+    name: str, *, account: str, namespace: pulumi.Input[str], serves: bool, opts: pulumi.ResourceOptions
 ) -> kubernetes.rbac.v1.ClusterRoleBinding:
     """A ClusterRole of our own, bound to the reader's account.
 
+    With `serves`, a control plane elsewhere serves the cluster by the account.
     The chart's role, for comparison: `templates/reader-clusterrole.yaml` of the chart `istiod`.
     """
     rules = [
@@ -39,6 +47,8 @@ def minimal_role(
     rules.append(
         PolicyRuleArgs(api_groups=[""], resources=["configmaps"], resource_names=["istio"], verbs=list(_READ))
     )
+    if serves:
+        rules += [PolicyRuleArgs(api_groups=[g], resources=[n], verbs=list(v)) for g, n, v in _SERVED]
     role = kubernetes.rbac.v1.ClusterRole(
         f"{name}-minimal-role",
         metadata={"name": READER_ROLE},

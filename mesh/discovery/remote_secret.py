@@ -30,6 +30,8 @@ class RemoteSecret(pulumi.ComponentResource):
     remote's cluster ID.
     """
 
+    secret: kubernetes.core.v1.Secret
+
     def __init__(
         self,
         name: str,
@@ -41,7 +43,7 @@ class RemoteSecret(pulumi.ComponentResource):
         """Declare the Secret in `namespace` of the cluster whose provider `opts` gives."""
         earlier = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="mesh:index:Link")])
         super().__init__("mesh:index:RemoteSecret", name, None, pulumi.ResourceOptions.merge(opts, earlier))
-        kubernetes.core.v1.Secret(
+        self.secret = kubernetes.core.v1.Secret(
             f"{name}-remote-secret",
             metadata={
                 "name": remote_secret_name(remote.name),

@@ -215,6 +215,16 @@ def _findings(
         if reason := found.facts.unreachable or found.facts.refused:
             yield f"cannot read {cluster}: {reason}"
             continue
+        primary = config.clusters[cluster].control_plane
+        if primary is not None:
+            signed_by = clusters.get(primary)
+            if signed_by and signed_by.configured and set(found.published) != set(signed_by.configured):
+                yield (
+                    f"istiod of {primary} has not given its roots to {cluster}, which it serves: wait two "
+                    "minutes, and if that does not help, check what keeps it from writing there"
+                )
+            yield from _token_findings(config, cluster, clusters)
+            continue
         if not found.chain:
             yield f"{cluster} has no cacerts: istiod there signs with a root of its own; {PUT_BACK}"
             continue

@@ -124,6 +124,13 @@ def link_chains(now: datetime) -> tuple[Chain[LinkInspection], ...]:
         (on(_DISCOVERY, "its token is far from its end", lambda link: tokens.expires(link, now)),),
         (
             on(_PEERS, "istiod is told the peer's gateway", _pair(gateways.addresses_not_told)),
+            on(
+                _PEERS,
+                "the control plane of another cluster is reached from inside",
+                networks.control_plane_unreachable,
+            ),
+        ),
+        (
             on(_PEERS, "the peer's pods are reached from inside, in one network", networks.pods_unreachable),
             on(_PEERS, "the peer's gateway is reached from inside", inside.gateway_unreachable),
             on(_PEERS, "the peer's gateway leads to its services", inside.passes_nothing),
@@ -140,10 +147,15 @@ def results(mesh: MeshInspection, offline: Sequence[str], now: datetime) -> Iter
     answering = Check(
         subject=_API, name="the API server answers", judge=_facts(control_plane.api_server_unreachable)
     )
+    known = Check(
+        subject=_CONTROL_PLANE, name="the control plane can be read", judge=_facts(control_plane.not_checked)
+    )
     chains = cluster_chains(now)
     for name, cluster in mesh.clusters.items():
-        yield from judged((answering,), cluster, name, offline=offline)
-        closed = bool(cluster.facts.unreachable or cluster.facts.refused)
+        yield from judged((answering, known), cluster, name, offline=offline)
+        closed = bool(
+            cluster.facts.unreachable or cluster.facts.refused or cluster.facts.control_plane_unknown
+        )
         for chain in chains:
             yield from judged(chain, cluster, name, offline=offline, skipped=closed)
     for pair, link in mesh.links.items():

@@ -15,14 +15,6 @@ def api_server_unreachable(cluster: ClusterFacts) -> Finding | None:
         reason, hint = Reason.API_SERVER_REFUSES, f"correct it, until it lets you run {look}"
     elif cluster.unreachable:
         reason, hint = Reason.API_SERVER_UNREACHABLE, f"run {look}"
-    elif cluster.control_plane_unknown:
-        return Finding(
-            reason=Reason.API_SERVER_UNREACHABLE,
-            cluster=cluster.control_plane,
-            message=f"nothing is known of the control plane of {cluster.name}, which is that of "
-            f"{cluster.control_plane}: {cluster.control_plane_unknown}",
-            hint="make its API server reachable from here, then run the same command again",
-        )
     else:
         return None
     return Finding(
@@ -30,6 +22,21 @@ def api_server_unreachable(cluster: ClusterFacts) -> Finding | None:
         cluster=cluster.name,
         message=f"cannot read the API server of {cluster.name}: {cluster.refused or cluster.unreachable}",
         hint=hint,
+    )
+
+
+def not_checked(cluster: ClusterFacts) -> Finding | None:
+    """A remote of whose control plane nothing is known: its primary is offline, or does not answer."""
+    if cluster.control_plane_unknown is None:
+        return None
+    return Finding(
+        reason=Reason.CONTROL_PLANE_NOT_CHECKED,
+        severity=Severity.WARNING,
+        cluster=cluster.name,
+        peer=cluster.control_plane,
+        message=f"{cluster.name} has the control plane of {cluster.control_plane}, of which nothing is "
+        f"known: {cluster.control_plane_unknown}",
+        hint=f"once {cluster.control_plane} can be read from here, run the same command again",
     )
 
 

@@ -78,8 +78,9 @@ def diagnose(facts: PairFacts, *, answered: bool, now: datetime | None = None) -
     A pair with an answer is checked for faults, too: proxies keep working for hours with what they know,
     after the control plane has lost a cluster.
     """
-    if unreachable := _of_both(control_plane.api_server_unreachable)(facts):
-        return (unreachable,)
+    for check in (control_plane.api_server_unreachable, control_plane.not_checked):
+        if unknown := _of_both(check)(facts):
+            return (unknown,)
     moment = now or datetime.now(UTC)
     findings = list(_findings(_faults(moment), facts))
     unusable = _of_both(lambda cluster: trust.unusable(cluster, moment))

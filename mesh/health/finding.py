@@ -84,6 +84,8 @@ class Reason(StrEnum):
     GATEWAY_PASSES_NOTHING = "gateway-passes-nothing"
     REMOTE_GATEWAY_ORPHANED = "remote-gateway-orphaned"
     NETWORK_LABEL_MISSING = "network-label-missing"
+    CONTROL_PLANE_NOT_CHECKED = "control-plane-not-checked"
+    CONTROL_PLANE_UNREACHABLE = "control-plane-unreachable"
     NETWORK_ROUTE_MISSING = "network-route-missing"
     CONNECTIONS_NOT_CHECKED = "connections-not-checked"
 

@@ -1,6 +1,7 @@
-"""What can be wrong on the ways between clusters of one network, where pods reach pods. Pure."""
+"""What can be wrong between clusters of one network, and between a remote and its primary. Pure."""
 
 from mesh.health.finding import Finding, Reason, Severity
+from mesh.istio.names import ISTIOD, ISTIOD_PORT, NAMESPACE, WEBHOOK_PORT
 from mesh.live.facts import PairFacts
 from mesh.live.inspected import ClusterInspection, LinkInspection
 
@@ -17,6 +18,23 @@ def pods_unreachable(link: LinkInspection) -> Finding | None:
     if link.pod is None or link.pod.failure is None:
         return None
     return _no_route(link.pair, link.pod.address, link.pod.failure)
+
+
+def control_plane_unreachable(link: LinkInspection) -> Finding | None:
+    """A remote whose pods cannot connect to the control plane of its primary."""
+    reach, here, there = link.control_plane, link.caller.facts.name, link.target.facts.name
+    if reach is None or reach.failure is None:
+        return None
+    return Finding(
+        reason=Reason.CONTROL_PLANE_UNREACHABLE,
+        cluster=here,
+        peer=there,
+        message=f"pods in {here} cannot connect to the control plane of {there}, by {reach.address}: "
+        f"{reach.failure}: their proxies get no changes, and no new certificates when theirs expire",
+        hint=f"in {here}, run `kubectl -n {NAMESPACE} get endpointslice {ISTIOD}`, and let {here} connect to "
+        f"that address on the ports {ISTIOD_PORT} and {WEBHOOK_PORT}; if it is not that of {there}, run "
+        "`pulumi up`",
+    )
 
 
 def not_tried(cluster: ClusterInspection) -> Finding | None:

@@ -14,6 +14,7 @@ from mesh.istio.values import Ways
 class ControlPlane(pulumi.ComponentResource):
     """The charts `base` (definitions, the reader's account) and `istiod`.
 
+    In a remote, the latter makes no istiod: only what leads to that of the primary.
     `ready` are the resources that everything waits for that needs a working control plane.
     """
 
@@ -29,9 +30,14 @@ class ControlPlane(pulumi.ComponentResource):
         namespace: pulumi.Input[str],
         cacerts: pulumi.Resource | None,
         ways: Ways | pulumi.Output[Ways],
+        address: pulumi.Input[str] | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare the control plane; `ways` are those that istiod is told to gateways of other networks."""
+        """Declare both.
+
+        `ways` are those that istiod is told to gateways of other networks, `address` is where a remote
+        reaches the control plane that serves it.
+        """
         super().__init__("mesh:index:ControlPlane", name, None, opts)
         self.base = istio_release(
             cluster,
@@ -48,9 +54,9 @@ class ControlPlane(pulumi.ComponentResource):
             "istiod",
             name=ISTIOD,
             namespace=namespace,
-            values=ways.apply(lambda known: values.istiod(cluster, mesh, known))
+            values=ways.apply(lambda known: values.istiod(cluster, mesh, known, address))
             if isinstance(ways, pulumi.Output)
-            else values.istiod(cluster, mesh, ways),
+            else values.istiod(cluster, mesh, ways, address),
             # istiod needs the definitions of `base`; without `cacerts` at its start it makes its own root.
             opts=pulumi.ResourceOptions(
                 parent=self, depends_on=[self.base, cacerts] if cacerts else [self.base]

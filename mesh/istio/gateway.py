@@ -47,10 +47,10 @@ class EastWestGateway(pulumi.ComponentResource):
             # The pod's image is filled in by istiod's injector.
             opts=pulumi.ResourceOptions(parent=self, depends_on=control_plane.ready),
         )
-        if cluster.gateway.addresses:
-            addresses = pulumi.Output.from_input([str(address) for address in given(cluster)])
-        else:
-            addresses = self._discovered(f"{name}-service", cluster, namespace, nodes)
+        # Read where its addresses are not used, too: policies look at what it opens.
+        found = self._discovered(f"{name}-service", cluster, namespace, nodes)
+        stated = [str(address) for address in given(cluster)]
+        addresses = pulumi.Output.from_input(stated) if stated else found
         self.addresses = protected(addresses, cluster.secrets)
         self.register_outputs({"addresses": self.addresses})
 

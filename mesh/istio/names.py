@@ -36,6 +36,16 @@ NO_HOST = "nothing.invalid"
 """What is exposed where there is nothing to expose: a Gateway must have a host. `.invalid` is RFC 6761's."""
 
 NETWORK_LABEL = "topology.istio.io/network"
+CONTROL_PLANE_ANNOTATION = "topology.istio.io/controlPlaneClusters"
+"""On istio-system: the clusters whose control planes serve this one."""
+ISTIOD_PORT = 15012
+"""Where proxies get configuration and certificates."""
+WEBHOOK_PORT = 15017
+"""Where an API server has istiod asked; of istiod's pods, and of gateways that lead to them."""
+ISTIOD_HOST = f"{ISTIOD}.{NAMESPACE}.svc"
+"""By which proxies and API servers know istiod, and its certificate has it."""
+ISTIOD_GATEWAY = "istiod-gateway"
+"""The Gateway and the VirtualService by which remotes reach istiod."""
 
 REMOTE_SECRET_LABEL = "istio/multiCluster"  # noqa: S105 - a label's key
 REMOTE_SECRET_ANNOTATION = "networking.istio.io/cluster"  # noqa: S105 - an annotation's key

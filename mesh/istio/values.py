@@ -42,21 +42,33 @@ GATEWAY_METRICS: Mapping[str, str] = {
 (`pkg/bootstrap/config.go` in istio/istio)."""
 
 
+ANY_ADDRESS = "192.0.2.1"
+"""In place of an address that only an update knows (RFC 5737)."""
+
+
 def base(cluster: ClusterConfig) -> Values:
     """Values for the chart `base`."""
-    return dict(cluster.istio.values.base)
+    user = cluster.istio.values.base
+    # Without a control plane of its own, nothing reads or checks Istio's objects in the cluster.
+    return dict(user) if cluster.control_plane is None else deep_merge({"defaultRevision": ""}, user)
 
 
-def istiod(cluster: ClusterConfig, mesh: MeshSection, ways: Ways | None = None) -> Values:
+def istiod(
+    cluster: ClusterConfig, mesh: MeshSection, ways: Ways | None = None, address: Any = ANY_ADDRESS
+) -> Values:
     """Values for the chart `istiod`.
 
     Args:
         cluster: the one that istiod is for.
         mesh: that it belongs to.
         ways: where gateways of other networks are that istiod cannot find by their Services.
+        address: where a remote reaches the control plane that serves it.
     """
     user = cluster.istio.values.istiod
-    values = deep_merge(deep_merge(_istiod_defaults(), user), istiod_identity(cluster, mesh))
+    identity = istiod_identity(cluster, mesh)
+    if cluster.control_plane is not None:
+        identity["global"]["remotePilotAddress"] = address
+    values = deep_merge(deep_merge(_istiod_defaults(), user), identity)
     if cluster.exposure.cluster_local:
         kept = {"settings": {"clusterLocal": True}, "hosts": list(cluster.exposure.cluster_local)}
         # After the user's: a secret in theirs is known by its place in the list.
@@ -109,6 +121,10 @@ def istiod_identity(cluster: ClusterConfig, mesh: MeshSection) -> Values:
         },
         "meshConfig": {"trustDomain": mesh.trust_domain},
     }
+    if cluster.serves:
+        identity["global"]["externalIstiod"] = True
+    if cluster.control_plane is not None:
+        identity = deep_merge(identity, _remote(cluster))
     if cluster.reader.role == ReaderRole.MINIMAL:
         identity = deep_merge(identity, _minimal_reader())
     if cluster.kubeconfig_folder:
@@ -121,6 +137,22 @@ def _minimal_reader() -> Values:
         "global": {"enableReaderRBAC": False},
         # On, istiod waits for the Secrets of other clusters, which it may not read.
         "env": {"PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER": "false"},
+    }
+
+
+def _remote(cluster: ClusterConfig) -> Values:
+    """What makes a cluster a remote: no istiod, and a webhook by which another one knows where pods are.
+
+    As `files/profile-remote.yaml` of the chart, but for the ConfigMap: istiod takes the cluster's trust
+    domain from it (`pilot/pkg/serviceregistry/kube/controller/multicluster.go`).
+    """
+    return {
+        "istiodRemote": {
+            "enabled": True,
+            "injectionPath": f"/inject/cluster/{cluster.name}/net/{cluster.network}",
+        },
+        "telemetry": {"enabled": False},
+        "global": {"omitSidecarInjectorConfigMap": True},
     }
 
 

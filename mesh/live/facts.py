@@ -108,9 +108,10 @@ class ObservedCluster:
     that refuses.
 
     `identity` is the UID of the namespace kube-system, which no other cluster has, and None where it may not
-    be read. `namespace_uid` and `network`, a label, are those of istio-system. `token_secrets` has, for each
-    remote cluster, the name of the Secret that the token in the remote secret comes from. `control_plane` is
-    None where istiod does not exist.
+    be read. `namespace_uid` and `network`, a label, are those of istio-system. `primary` is the cluster whose
+    control plane serves this one, None where it has its own, and `injected_network` what its proxies then
+    get. `token_secrets` has, for each remote cluster, the name of the Secret that the token in the remote
+    secret comes from. `control_plane` is None where istiod does not exist.
     """
 
     unreachable: str | None = None
@@ -118,6 +119,8 @@ class ObservedCluster:
     identity: str | None = None
     namespace_uid: str | None = None
     network: str | None = None
+    primary: str | None = None
+    injected_network: str | None = None
     trust: ObservedTrust = ObservedTrust()
     control_plane: ObservedControlPlane | None = None
     token_secrets: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -113,7 +113,7 @@ class LinkInspection:
     `api_server`, `gateways` and, in one network, `pod` are connections from inside the cluster; `handshakes`
     are those with services behind the gateway, by host name. `expires` is when the token in the remote secret
     does, None where it does not. `caller` and `target` are the two clusters; `mutual` is whether the target
-    sees the caller, too.
+    sees the caller, too. `control_plane` is how a remote reaches that of its primary, the target.
     """
 
     pair: PairFacts
@@ -122,6 +122,7 @@ class LinkInspection:
     api_server: Reach | None = None
     gateways: tuple[Reach, ...] = ()
     pod: Reach | None = None
+    control_plane: Reach | None = None
     handshakes: Mapping[str, Handshake] = field(default_factory=dict[str, Handshake])
     expires: datetime | None = None
     mutual: bool = True

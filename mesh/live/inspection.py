@@ -10,6 +10,8 @@ from mesh.istio.hosts import covers, exposed_hosts, service_host
 from mesh.istio.names import (
     GATEWAY_LABEL,
     ISTIOD_CONTAINER,
+    ISTIOD_HOST,
+    ISTIOD_PORT,
     NAMESPACE,
     NETWORK_LABEL,
     PROXY_CONTAINER,
@@ -36,7 +38,7 @@ from mesh.live.pairs import Connections, read_cluster_facts, read_links
 from mesh.live.pods import TLS_MODE, address, containers, environment, has_proxy, runs, with_port
 from mesh.live.reach import Service, Target, reach, shake_hands, starting_point
 from mesh.mappings import Json, as_map, at
-from mesh.plan import callable_from, remotes, ways_in
+from mesh.plan import callable_from, primary, remotes, ways_in
 
 _LOG_SECONDS = 300
 _LOG_BYTES = 200_000
@@ -48,7 +50,7 @@ _AGAIN = re.compile(r"retry|the object has been modified")
 _ERROR = re.compile(r"\terror\t|\tfatal\t|ACK ERROR|config for \S+ rejected")
 _REMOTE_GATEWAYS = "/apis/gateway.networking.k8s.io/v1/gateways"
 _REMOTE_CLASS = "istio-remote"
-_XDS_PORT, _HEALTH_PORT = 15012, 15021
+_HEALTH_PORT = 15021
 
 
 def inspect(config: StackConfig, connections: Connections) -> MeshInspection:
@@ -91,7 +93,7 @@ def _cluster(
     try:
         pods = api.list("/api/v1/pods")
         services = api.list("/api/v1/services")
-        domain = _domain(api)
+        domain = _domain(api) if cluster.control_plane is None else facts.domain
         labelled = _labelled(services, cluster.exposure.labels, domain)
         hosts = exposed_hosts(cluster, labelled or ())
         return ClusterInspection(
@@ -100,7 +102,8 @@ def _cluster(
             kubernetes=str(api.get("/version")["gitVersion"]),
             clock=api.clock_ahead(),
             injection=read_injection(api),
-            validation=read_validation(api),
+            # Nothing reads Istio's objects in a remote, so nothing checks them.
+            validation=read_validation(api) if cluster.control_plane is None else None,
             pods=tuple(_pod(pod) for pod in pods if runs(pod) and has_proxy(pod)),
             services=dict(_ports(services)),
             exposed=tuple(_exposed(services, pods, hosts, domain)),
@@ -110,7 +113,7 @@ def _cluster(
             errors=_errors(api),
             tokens=read_reader_tokens(api),
             remote_networks=dict(_remote_networks(api)),
-            sees=frozenset(remotes(config, cluster.name)),
+            sees=frozenset(remotes(config, primary(config, cluster.name))),
             members=frozenset({*config.clusters, *config.peers}),
             networks=None if config.peers else frozenset(c.network for c in config.clusters.values()),
         )
@@ -233,19 +236,23 @@ class _Ways:
     """Where calls from one cluster to another go.
 
     `gateways` are the clusters by whose gateways, `targets` the addresses of these, and `services` what is
-    tried behind the first of them, by host name. In one network there is a `pod` instead.
+    tried behind the first of them, by host name. In one network there is a `pod` instead. `control_plane` is
+    where a remote reaches that of its primary.
     """
 
     gateways: tuple[ClusterFacts, ...] = ()
     targets: tuple[Target, ...] = ()
     services: Mapping[str, Service] = field(default_factory=dict[str, Service])
     pod: Target | None = None
+    control_plane: Target | None = None
 
 
 def _ways(config: StackConfig, pair: Pair, clusters: Mapping[str, ClusterInspection]) -> _Ways:
     target = clusters[pair.target]
+    serves = config.clusters[pair.caller].control_plane == pair.target
+    istiod = Target(address=with_port(ISTIOD_HOST, ISTIOD_PORT), tls=True) if serves else None
     if config.clusters[pair.caller].network == config.clusters[pair.target].network:
-        return _Ways(pod=Target(address=target.pod) if target.pod else None)
+        return _Ways(pod=Target(address=target.pod) if target.pod else None, control_plane=istiod)
     names = (name for name in ways_in(config, pair.caller, pair.target) if name in clusters)
     gateways = tuple(clusters[name].facts for name in names)
     # While nothing is exposed, istiod opens no port.
@@ -259,6 +266,7 @@ def _ways(config: StackConfig, pair: Pair, clusters: Mapping[str, ClusterInspect
             for first in targets[:1]
             for exposed in target.exposed[:_HANDSHAKES]
         },
+        control_plane=istiod,
     )
 
 
@@ -267,7 +275,7 @@ def _entrance(pods: Sequence[Json]) -> str | None:
     running = [pod for pod in pods if runs(pod) and address(pod)]
     istiod = [pod for pod in running if ISTIOD_CONTAINER in containers(pod) and _is_in(pod, NAMESPACE)]
     proxies = sorted(filter(has_proxy, running), key=lambda pod: not _is_in(pod, NAMESPACE))
-    for found, port in ((istiod, _XDS_PORT), (proxies, _HEALTH_PORT)):
+    for found, port in ((istiod, ISTIOD_PORT), (proxies, _HEALTH_PORT)):
         if found:
             return with_port(str(address(found[0])), port)
     return None
@@ -308,7 +316,7 @@ def _reached(
     """Connect from a pod with a proxy to all peers."""
     own = [way for pair, way in ways.items() if pair.caller == name]
     api_servers = (_api_server(link) for pair, link in found.items() if pair.caller == name)
-    peers = (target for way in own for target in (*way.targets, way.pod))
+    peers = (target for way in own for target in (*way.targets, way.pod, way.control_plane))
     targets = [target for target in (*api_servers, *peers) if target]
     if not targets:
         return _Reached()
@@ -338,6 +346,7 @@ def _link(
         api_server=reached.targets.get(server) if server else None,
         gateways=tuple(reached.targets[t] for t in ways.targets if t in reached.targets),
         pod=reached.targets.get(ways.pod) if ways.pod else None,
+        control_plane=reached.targets.get(ways.control_plane) if ways.control_plane else None,
         handshakes={h: reached.services[s] for h, s in ways.services.items() if s in reached.services},
         expires=token_end(link.kubeconfig) if link and link.kubeconfig else None,
         mutual=pair.caller in target.sees,

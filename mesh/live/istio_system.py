@@ -13,6 +13,7 @@ from mesh.config.resolved import Connection, SecretEntry, StackConfig
 from mesh.istio.addresses import PeerAddress, told
 from mesh.istio.names import (
     CACERTS,
+    CONTROL_PLANE_ANNOTATION,
     INJECTOR,
     ISTIOD,
     ISTIOD_CONTAINER,
@@ -44,6 +45,7 @@ from mesh.pki.client_certificate import ClientCertificate, client_certificate
 
 SYSTEM = f"/api/v1/namespaces/{NAMESPACE}"
 _DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{ISTIOD}"
+_INJECTOR = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{INJECTOR}"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _EXEC_SECONDS = 10.0
 OFFLINE = "it is offline in the stack file"
@@ -76,8 +78,11 @@ def read_cluster(connection: Connection) -> ObservedCluster:
         namespace = api.find(SYSTEM)
         if namespace is None:
             return ObservedCluster(identity=identity)
+        primary = at(namespace, "metadata", "annotations", CONTROL_PLANE_ANNOTATION)
         return ObservedCluster(
             identity=identity,
+            primary=primary,
+            injected_network=_network_of_webhook(api) if primary else None,
             namespace_uid=at(namespace, "metadata", "uid"),
             network=network_label(namespace),
             trust=read_trust(api, private_key=True),
@@ -97,6 +102,13 @@ def _identity(api: KubernetesApi) -> str | None:
         if error.status == HTTPStatus.FORBIDDEN:  # a user who may read the namespaces of the mesh only
             return None
         raise
+
+
+def _network_of_webhook(api: KubernetesApi) -> str | None:
+    """The network that pods of a remote get, from the path by which its primary's injector is asked."""
+    webhooks: Sequence[Json] = at(api.find(_INJECTOR), "webhooks") or []
+    paths = (str(at(webhook, "clientConfig", "service", "path")) for webhook in webhooks)
+    return next((path.partition("/net/")[2] for path in paths if "/net/" in path), None)
 
 
 def network_label(namespace: Json | None) -> str | None:

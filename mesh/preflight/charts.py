@@ -64,6 +64,8 @@ def problems(config: StackConfig, render: Render) -> Iterator[Problem]:
                 cluster.exposure.cluster_local,
                 sorted(cluster.kubeconfig_folder),
                 plan.gateway,
+                plan.primary,
+                bool(cluster.serves),
             )
         )
         if alike not in found:
@@ -108,6 +110,8 @@ def _judge(config: StackConfig, cluster: ClusterConfig, plan: ClusterPlan, rende
         trust_domain=config.mesh.trust_domain,
         reader=cluster.kubeconfig is None,
         reader_role=cluster.reader.role == ReaderRole.CHART,
+        remote=plan.primary is not None,
+        serves=bool(cluster.serves),
         kubeconfig_folder=frozenset(cluster.kubeconfig_folder),
         given=bool(cluster.gateway.addresses),
         port=cluster.gateway.port,

@@ -11,6 +11,7 @@ from mesh.live.facts import ObservedCluster, ObservedControlPlane
 from mesh.mappings import at
 
 _RUNBOOK = "docs/runbooks/change-identity.md"
+_ROLE = f"{_RUNBOOK}#role"
 _DEFAULT_DOMAIN = "cluster.local"
 
 
@@ -22,21 +23,40 @@ def problems(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> It
         clusters: its members as an update will find them.
     """
     for name, observed in clusters.items():
-        if observed.control_plane is None or name not in config.clusters:
+        if name not in config.clusters:
             continue
         cluster = config.clusters[name]
-        yield from _network(cluster, observed.control_plane)
-        yield from _cluster_domain(cluster, observed.control_plane)
+        running = observed.control_plane
+        if (message := _role(cluster, observed)) is not None:
+            yield Problem(path=f"clusters.{name}.controlPlane", message=f"{message}: {_ROLE}")
+            continue
+        yield from _network(cluster, running.network if running else observed.injected_network)
+        if running is not None:
+            yield from _cluster_domain(cluster, running)
     yield from _trust_domain(config, clusters)
 
 
-def _network(cluster: ClusterConfig, running: ObservedControlPlane) -> Iterator[Problem]:
-    if running.network and running.network != cluster.network:
+def _role(cluster: ClusterConfig, observed: ObservedCluster) -> str | None:
+    """Why the cluster cannot have the control plane of another one from now on, or its own."""
+    wanted, there = cluster.control_plane, observed.primary
+    if observed.control_plane is not None:
+        running, instead = "a control plane of its own", "Leave it out"
+        there = None
+    else:
+        running, instead = f"the control plane of {there}", f"Set it to {there!r}"
+    if wanted == there or (observed.control_plane is None and there is None):
+        return None
+    begin = f"is {wanted!r}" if wanted else "is not set"
+    return f"{begin}, and {cluster.name} runs with {running}. {instead}, or take the steps there"
+
+
+def _network(cluster: ClusterConfig, running: str | None) -> Iterator[Problem]:
+    if running and running != cluster.network:
         yield Problem(
             path=f"clusters.{cluster.name}.network",
-            message=f"is {cluster.network!r}, and the cluster runs with {running.network!r}, which its "
+            message=f"is {cluster.network!r}, and the cluster runs with {running!r}, which its "
             "proxies keep until they are restarted: calls would go to addresses that they cannot reach. Set "
-            f"it to {running.network!r}, or take the steps in {_RUNBOOK}",
+            f"it to {running!r}, or take the steps in {_RUNBOOK}",
         )
 
 

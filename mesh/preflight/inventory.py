@@ -16,6 +16,7 @@ from mesh.istio.names import (
     GATEWAY,
     INJECTOR,
     ISTIOD,
+    ISTIOD_GATEWAY,
     MESH_CONFIG,
     NAMESPACE,
     READER_ACCOUNT,
@@ -118,24 +119,44 @@ def release_selector(release: str) -> str:
 def _own(cluster: ClusterConfig, plan: ClusterPlan) -> Iterator[Declared]:
     name = cluster.name
     yield _declared(state.NAMESPACE, f"{name}-{NAMESPACE}", _object("v1", "namespaces", NAMESPACE))
-    if not cluster.intermediate.existing:
+    remote = cluster.control_plane is not None
+    if not remote and not cluster.intermediate.existing:
         yield _declared(state.SECRET, f"{name}-cacerts", _object("v1", "secrets", CACERTS, NAMESPACE))
     minimal = cluster.reader.role == ReaderRole.MINIMAL
     for release, parts in (
-        (BASE, _base_parts()),
-        (ISTIOD, _istiod_parts(reader=not minimal)),
+        (BASE, _base_parts(remote=remote)),
+        (ISTIOD, _istiod_parts(reader=not minimal, remote=remote)),
         *([(GATEWAY, _gateway_parts())] if plan.gateway else []),
     ):
         address = ObjectAddress(path=f"{_SYSTEM}/secrets", selector=release_selector(release))
         kept = KubernetesObject(address=address, words=release)
         yield Declared(type=state.RELEASE, name=f"{name}-{release}", object=kept, parts=tuple(parts))
+    yield from _exposure(name, plan)
+    yield from _reader(cluster)
+    if cluster.hello_world.enabled:
+        yield from _hello_world(name, remote=remote, shared_ways=plan.shared_ways)
+    if cluster.observability.enabled:
+        yield from _monitoring(name)
+
+
+def _exposure(name: str, plan: ClusterPlan) -> Iterator[Declared]:
     if plan.exposure:
         yield _declared(
             state.ISTIO_GATEWAY,
             f"{name}-{CROSS_NETWORK_GATEWAY}",
             _object("networking.istio.io/v1", "gateways", CROSS_NETWORK_GATEWAY, NAMESPACE),
         )
-    if minimal:
+    if plan.serves:
+        for kind, suffix in (("Gateway", ""), ("VirtualService", "-route")):
+            found = _object("networking.istio.io/v1", f"{kind.lower()}s", ISTIOD_GATEWAY, NAMESPACE)
+            yield _declared(
+                f"kubernetes:networking.istio.io/v1:{kind}", f"{name}-{ISTIOD_GATEWAY}{suffix}", found
+            )
+
+
+def _reader(cluster: ClusterConfig) -> Iterator[Declared]:
+    name = cluster.name
+    if cluster.reader.role == ReaderRole.MINIMAL:
         kinds = {"ClusterRole": "minimal-role", "ClusterRoleBinding": "minimal-role-binding"}
         for kind, suffix in kinds.items():
             role = _object(_RBAC, f"{kind.lower()}s", READER_ROLE)
@@ -144,10 +165,6 @@ def _own(cluster: ClusterConfig, plan: ClusterPlan) -> Iterator[Declared]:
         for generation in cluster.reader.token_generations:
             token = _object("v1", "secrets", token_name(generation), NAMESPACE)
             yield _declared(state.SECRET, f"{name}-reader-token-g{generation}", token)
-    if cluster.hello_world.enabled:
-        yield from _hello_world(name)
-    if cluster.observability.enabled:
-        yield from _monitoring(name)
 
 
 def _monitoring(cluster: str) -> Iterator[Declared]:
@@ -193,7 +210,7 @@ def _kiali(config: StackConfig, cluster: str) -> Iterator[Declared]:
         yield _declared(f"kubernetes:{type_}", f"{prefix}-{suffix}", found)
 
 
-def _hello_world(cluster: str) -> Iterator[Declared]:
+def _hello_world(cluster: str, *, remote: bool, shared_ways: bool) -> Iterator[Declared]:
     prefix = f"{cluster}-hello-world"
     yield _declared(state.NAMESPACE, f"{prefix}-namespace", _object("v1", "namespaces", sample.NAMESPACE))
     for type_, suffix, api, plural, name in (
@@ -204,26 +221,37 @@ def _hello_world(cluster: str) -> Iterator[Declared]:
         ("apps/v1:Deployment", "server-deployment", "apps/v1", "deployments", f"{sample.SERVICE}-{cluster}"),
         ("apps/v1:Deployment", "client-deployment", "apps/v1", "deployments", sample.CLIENT),
     ):
+        if remote and plural is None:
+            continue  # nothing reads it there
         found = _object(api, plural or "peerauthentications", name, sample.NAMESPACE)
         yield _declared(f"kubernetes:{type_}", f"{prefix}-{suffix}", found)
+    if shared_ways and not remote:
+        found = _object("networking.istio.io/v1", "destinationrules", sample.SERVICE, sample.NAMESPACE)
+        yield _declared("kubernetes:networking.istio.io/v1:DestinationRule", f"{prefix}-connections", found)
 
 
-def _base_parts() -> Iterator[KubernetesObject]:
+def _base_parts(*, remote: bool) -> Iterator[KubernetesObject]:
     for group, plurals in _DEFINITIONS.items():
         for plural in plurals:
             yield _object("apiextensions.k8s.io/v1", "customresourcedefinitions", f"{plural}.{group}")
     yield _object("v1", "serviceaccounts", READER_ACCOUNT, NAMESPACE)
-    yield _object(_ADMISSION, "validatingwebhookconfigurations", "istiod-default-validator")
+    if not remote:
+        yield _object(_ADMISSION, "validatingwebhookconfigurations", "istiod-default-validator")
 
 
-def _istiod_parts(*, reader: bool) -> Iterator[KubernetesObject]:
-    roles = ["istiod-clusterrole", "istiod-gateway-controller"]
+def _istiod_parts(*, reader: bool, remote: bool) -> Iterator[KubernetesObject]:
+    roles = [] if remote else ["istiod-clusterrole", "istiod-gateway-controller"]
     if reader:
         roles.append("istio-reader-clusterrole")
     for role in roles:
         yield _object(_RBAC, "clusterroles", f"{role}-{NAMESPACE}")
         yield _object(_RBAC, "clusterrolebindings", f"{role}-{NAMESPACE}")
     yield _object(_ADMISSION, "mutatingwebhookconfigurations", INJECTOR)
+    if remote:
+        yield _object("v1", "services", ISTIOD, NAMESPACE)
+        for name in (MESH_CONFIG, "values"):
+            yield _object("v1", "configmaps", name, NAMESPACE)
+        return
     yield _object(_ADMISSION, "validatingwebhookconfigurations", f"istio-validator-{NAMESPACE}")
     for api, plural, name in (
         ("apps/v1", "deployments", ISTIOD),

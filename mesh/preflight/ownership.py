@@ -223,7 +223,7 @@ def _existing(cluster: ClusterConfig, recorded: RecordedState) -> Iterator[Probl
     """In a namespace that is not the stack's, `cacerts` goes with the stack: no key is left behind."""
     own = recorded.namespaces.get(_namespace(cluster.name))
     urn = recorded.urns.get((state.SECRET, f"{cluster.name}-cacerts"))
-    if cluster.intermediate.existing and own and own.kept and urn:
+    if cluster.control_plane is None and cluster.intermediate.existing and own and own.kept and urn:
         yield Problem(
             path=cluster.path("trust.intermediate.existing"),
             message=f"cacerts of {cluster.name} was made by this stack, which would delete it now; take it "

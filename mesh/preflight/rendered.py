@@ -57,6 +57,7 @@ _ISTIOD_PORTS = (15012, 443)
 class Expected:
     """What a cluster's charts must come to.
 
+    A `remote` has no istiod of its own; one that `serves` is that of remotes, too.
     `reader` is whether the chart makes the account by which others read the cluster, `reader_role` whether it
     makes its role too. `kubeconfig_folder` are the clusters whose kubeconfigs istiod reads from its folder,
     none where it reads remote secrets. `given` is whether the stack gives the gateway's addresses, so that
@@ -70,6 +71,8 @@ class Expected:
     trust_domain: str
     reader: bool = True
     reader_role: bool = True
+    remote: bool = False
+    serves: bool = False
     kubeconfig_folder: frozenset[str] = frozenset()
     given: bool = False
     port: int = GATEWAY_PORT
@@ -91,7 +94,8 @@ Check = Callable[[Manifests, Expected], str | None]
 
 def faults(chart: str, manifests: Manifests, expected: Expected) -> Iterator[Fault]:
     """What of a chart (`base`, `istiod`, `gateway`) does not come to what is expected."""
-    for check in _CHECKS[chart]:
+    checks = _CHECKS[chart] if not (chart == "istiod" and expected.remote) else _REMOTE_CHECKS
+    for check in checks:
         if message := check(manifests, expected):
             yield Fault(check=check.__name__, message=message)
     for where, which, value in no_text(manifests):
@@ -318,6 +322,55 @@ def _injected(manifests: Manifests, *path: str) -> Any:
         return None
 
 
+def _serves(manifests: Manifests, expected: Expected) -> str | None:
+    """Whether istiod writes into the remotes that it serves what their pods need."""
+    if not expected.serves or not (pod := _istiod(manifests)):
+        return None
+    value = environment(container(pod, ISTIOD_CONTAINER)).get("EXTERNAL_ISTIOD")
+    if str(value).lower() in ("true", "1", "t"):
+        return None
+    return f"gives istiod EXTERNAL_ISTIOD {value!r}; expected 'true', without which it serves no remote"
+
+
+def _remote_service(manifests: Manifests, _: Expected) -> str | None:
+    """Whether proxies and the API server get from istiod's name to the primary's istiod."""
+    service = find(manifests, "Service", ISTIOD, NAMESPACE)
+    slice_ = find(manifests, "EndpointSlice", ISTIOD, NAMESPACE)
+    ports: Sequence[Json] = at(service, "spec", "ports") or []
+    if slice_ is None or not {port.get("port") for port in ports} >= {*_ISTIOD_PORTS}:
+        return (
+            f"leaves the remote without the Service {ISTIOD}, which leads to the control plane of its primary"
+        )
+    return None
+
+
+def _remote_injection(manifests: Manifests, expected: Expected) -> str | None:
+    """Whether pods get a proxy that knows where it is, from an istiod elsewhere."""
+    webhook = find(manifests, "MutatingWebhookConfiguration", INJECTOR)
+    entries: Sequence[Json] = at(webhook, "webhooks") or []
+    services = [at(entry, "clientConfig", "service") for entry in entries]
+    path = f"/inject/cluster/{expected.cluster}/net/{expected.network}"
+    if not services or any(
+        (at(service, "name"), at(service, "namespace"), at(service, "path")) != (ISTIOD, NAMESPACE, path)
+        for service in services
+    ):
+        return f"leaves the cluster without the webhook {INJECTOR} to {path}: no pod would get a proxy"
+    return None
+
+
+def _remote_reader(manifests: Manifests, expected: Expected) -> str | None:
+    """Whether the primary may write the roots and the CA of the webhooks."""
+    if not (expected.reader and expected.reader_role):
+        return None
+    roles = [m for m in manifests if m.get("kind") == "ClusterRole"]
+    lists: list[Sequence[Json]] = [role.get("rules") or [] for role in roles]
+    rules = [rule for inner in lists for rule in inner]
+    for resource, verb in (("configmaps", "create"), ("mutatingwebhookconfigurations", "update")):
+        if not any(resource in r.get("resources", ()) and verb in r.get("verbs", ()) for r in rules):
+            return f"keeps the primary from the right to {verb} {resource} in the remote"
+    return None
+
+
 def _reader_role(manifests: Manifests, expected: Expected) -> str | None:
     account = {"name": READER_ACCOUNT, "namespace": NAMESPACE}
     bindings = [m for m in manifests if m.get("kind") == "ClusterRoleBinding"]
@@ -470,6 +523,7 @@ _CHECKS: Mapping[str, tuple[Check, ...]] = {
         _mesh_config,
         _mesh_networks,
         _injection,
+        _serves,
         _reader_role,
     ),
     "gateway": (
@@ -482,3 +536,10 @@ _CHECKS: Mapping[str, tuple[Check, ...]] = {
         _gateway_injected,
     ),
 }
+_REMOTE_CHECKS: tuple[Check, ...] = (
+    _remote_service,
+    _mesh_config,
+    _remote_injection,
+    _remote_reader,
+    _reader_role,
+)

@@ -41,7 +41,7 @@ def problems(
 ) -> Iterator[Problem]:
     """Each step that would break calls from where the clusters are now, and what to do instead."""
     for cluster in config.online.values():
-        if cluster.intermediate.existing and cluster.name in clusters:
+        if cluster.control_plane is None and cluster.intermediate.existing and cluster.name in clusters:
             yield from _existing(cluster, config.trust, clusters[cluster.name], now)
     bundles = {
         name: _bundles(config, found) for name, found in clusters.items() if found.trust.published_roots

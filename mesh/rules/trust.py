@@ -31,6 +31,8 @@ def problems(config: StackConfig, now: datetime) -> Iterator[Problem]:
         )
         return
     for cluster in config.online.values():
+        if cluster.control_plane is not None:
+            continue  # it has the trust of its primary
         path = cluster.path("trust.intermediate")
         yield from _intermediate(cluster, trust, path, now, roots_valid=not invalid)
         if trust.next_root is not None and environment(cluster).get(MULTI_ROOT, "").lower() != "true":

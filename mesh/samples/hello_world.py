@@ -25,6 +25,7 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from mesh.config.resolved import ClusterConfig
 from mesh.istio.control_plane import ControlPlane
+from mesh.istio.hosts import cluster_domain
 from mesh.istio.namespace import namespace as istio_namespace
 from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
 
@@ -45,9 +46,11 @@ class HelloWorld(pulumi.ComponentResource):
         cluster: ClusterConfig,
         *,
         control_plane: ControlPlane,
+        shared_ways: bool = False,
         kept: Set[str] = frozenset(),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """Declare the sample; `shared_ways` is whether calls go through a gateway of several clusters."""
         super().__init__("mesh:index:HelloWorld", name, None, opts)
         # Pods made before istiod's injector is ready would have no proxy.
         child = pulumi.ResourceOptions(parent=self, depends_on=control_plane.ready)
@@ -58,14 +61,28 @@ class HelloWorld(pulumi.ComponentResource):
             kept=f"{name}-namespace" in kept,
             opts=child,
         )
-        CustomResource(
-            f"{name}-strict-mtls",
-            api_version="security.istio.io/v1",
-            kind="PeerAuthentication",
-            metadata={"name": "default", "namespace": namespace},
-            spec={"mtls": {"mode": "STRICT"}},
-            opts=child,
-        )
+        if cluster.control_plane is None:  # that of a primary holds for its remotes too
+            CustomResource(
+                f"{name}-strict-mtls",
+                api_version="security.istio.io/v1",
+                kind="PeerAuthentication",
+                metadata={"name": "default", "namespace": namespace},
+                spec={"mtls": {"mode": "STRICT"}},
+                opts=child,
+            )
+        if shared_ways and cluster.control_plane is None:
+            # A gateway passes connections on, not calls: all on one that is kept end in one cluster.
+            CustomResource(
+                f"{name}-connections",
+                api_version="networking.istio.io/v1",
+                kind="DestinationRule",
+                metadata={"name": SERVICE, "namespace": namespace},
+                spec={
+                    "host": f"{SERVICE}.{NAMESPACE}.svc.{cluster_domain(cluster)}",
+                    "trafficPolicy": {"connectionPool": {"http": {"maxRequestsPerConnection": 1}}},
+                },
+                opts=child,
+            )
         kubernetes.core.v1.Service(
             f"{name}-service",
             metadata={

@@ -46,13 +46,6 @@ def names_agree(resources: Sequence[Resource], _settings: Mapping[str, Any]) -> 
         yield from _one_for_all(list(_releases(resources, ISTIOD)), setting)
 
 
-def _gateway_network(gateway: Resource) -> tuple[str, Any]:
-    """Where an east-west gateway has its network, and which; peers may not find it by its Service."""
-    if network := gateway.get("values", "networkGateway"):
-        return "networkGateway", network
-    return f"env.{NETWORK_VIEW}", gateway.get("values", "env", NETWORK_VIEW)
-
-
 def _releases(resources: Sequence[Resource], name: str) -> Iterator[Resource]:
     return (r for r in resources if r.type == RELEASE and r.get("name") == name)
 
@@ -67,7 +60,7 @@ def _identity(cluster: str, istiod: Resource, own: Sequence[Resource]) -> Iterat
         )
     network = istiod.get("values", "global", "network")
     elsewhere = [
-        *((r, *_gateway_network(r)) for r in _releases(own, GATEWAY)),
+        *((r, *_network_of(r)) for r in _releases(own, GATEWAY)),
         *(
             (r, f"the label {NETWORK_LABEL}", r.get("metadata", "labels", NETWORK_LABEL))
             for r in own
@@ -81,6 +74,13 @@ def _identity(cluster: str, istiod: Resource, own: Sequence[Resource]) -> Iterat
                 message=f"{place} of {cluster} is {found!r}, and its istiod is on the network {network!r}; "
                 f"expected {network!r}",
             )
+
+
+def _network_of(gateway: Resource) -> tuple[str, object]:
+    """Where the values of a gateway's release have its network, and which it is."""
+    if network := gateway.get("values", "networkGateway"):
+        return "networkGateway", network
+    return NETWORK_VIEW, gateway.get("values", "env", NETWORK_VIEW)
 
 
 def _remote_secret(cluster: str, secret: Resource) -> Iterator[Violation]:

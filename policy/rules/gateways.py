@@ -5,11 +5,19 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from mesh.istio.names import GATEWAY as EAST_WEST
-from mesh.istio.names import GATEWAY_LABEL, GATEWAY_PORT, NO_HOST
+from mesh.istio.names import (
+    GATEWAY_LABEL,
+    GATEWAY_PORT,
+    ISTIOD_HOST,
+    ISTIOD_PORT,
+    NO_HOST,
+    WEBHOOK_PORT,
+)
 from mesh.mappings import as_map, at
 from policy.resources import GATEWAY, RELEASE, SERVICE, Resource, Violation
 
 _PASSTHROUGH = "AUTO_PASSTHROUGH"
+_TO_ISTIOD = "PASSTHROUGH"
 _LOCAL = ("*.local",)
 _INTERNAL = {
     "networking.gke.io/load-balancer-type": "internal",
@@ -29,6 +37,10 @@ def expose_only(resource: Resource, settings: Mapping[str, Any]) -> Iterator[str
     east_west = resource.get("spec", "selector", "istio") == GATEWAY_LABEL
     for server in resource.get("spec", "servers") or ():
         mode, port = at(server, "tls", "mode"), at(server, "port", "number")
+        if east_west and mode == _TO_ISTIOD and port in (ISTIOD_PORT, WEBHOOK_PORT):
+            if (hosts := list(at(server, "hosts") or ())) != [ISTIOD_HOST]:
+                yield f"it leads {', '.join(map(str, hosts))} to istiod; expected {ISTIOD_HOST} alone"
+            continue
         if (mode == _PASSTHROUGH) != east_west or (east_west and port != GATEWAY_PORT):
             yield (
                 f"it opens port {port} with the mode {mode}; expected {_PASSTHROUGH} on port {GATEWAY_PORT} "

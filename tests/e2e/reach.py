@@ -8,22 +8,26 @@ from sandbox.cluster import Cluster, Surroundings
 from tests.e2e.stack import Stack, mesh_config
 
 AROUND: Mapping[str, Surroundings] = {
-    "east": Surroundings(network="eu", load_balancer="hostname"),
+    "east": Surroundings(network="eu"),
     "west": Surroundings(network="eu", api_server="relay"),
     "north": Surroundings(nat="18443:15443"),
     "south": Surroundings(load_balancer="none", external_ip=True),
 }
-"""What is between each cluster and its peers: east and west share a network."""
+"""What is between each cluster and its peers: east and west share a network, and east serves north."""
 
 
 def config(clusters: Mapping[str, Cluster], kubeconfig: Path) -> dict[str, Any]:
     """The configuration of the mesh, but for the way through the relay: see `configure_relay`."""
     config = mesh_config(tuple(AROUND), kubeconfig)
     nat = clusters["north"].layout.nat
+    assert nat
     settings = {
         "east": {"network": "eu"},
         "west": {"network": "eu", "gateway": {"enabled": False}},
-        "north": {"gateway": {"addresses": [{"address": nat.address, "port": nat.port}]}},
+        "north": {
+            "controlPlane": "east",
+            "gateway": {"addresses": [{"address": nat.address, "port": nat.port}]},
+        },
         "south": {"gateway": {"service": {"type": "NodePort"}}},
     }
     config["clusters"] = {name: {**entry, **settings[name]} for name, entry in config["clusters"].items()}

@@ -17,7 +17,7 @@ from sandbox import cluster
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.stack import Stack, mesh_config
 
-pytestmark = pytest.mark.mesh
+pytestmark = pytest.mark.sight
 
 HUB, SPOKES = "hub", ("one", "two")
 _HELLO = f"{SERVICE}.{NAMESPACE}.svc.cluster.local"
@@ -62,9 +62,9 @@ def given(
     kube: Callable[[str], Kube],
     keep: bool,
 ) -> Iterator[HubAndSpokes]:
-    """Give the mesh, and put its configuration back."""
+    """Give the mesh, in which the hub's load balancer has a host name; its configuration is put back."""
     names = (HUB, *SPOKES)
-    start_clusters(*names)
+    start_clusters(*names, around={HUB: cluster.Surroundings(load_balancer="hostname")})
     stack = lasting_stack("sight")
     config = mesh_config(names, cluster.merged_kubeconfig())
     stack.init(config)
@@ -76,9 +76,6 @@ def given(
     if keep:
         stack.configure(config)
         stack.up()
-    else:
-        stack.destroy()
-        cluster.stop(names)
 
 
 def _pairs(found: list[dict[str, Any]]) -> set[tuple[str, str]]:
@@ -96,6 +93,8 @@ def _expected(given: HubAndSpokes, expected: Mapping[str, set[str]]) -> None:
 def test_spokes_see_the_hub_only(given: HubAndSpokes) -> None:
     """And the hub sees both."""
     _expected(given, {"hub": {"hub", "one", "two"}, "one": {"one", "hub"}, "two": {"two", "hub"}})
+    (address,) = given.stack.outputs()["clusters"]["hub"]["gatewayAddresses"]
+    assert not address.replace(".", "").isdecimal(), "a host name"
     report = given.verified()
     assert report["passed"], report
     assert _pairs(report["silent"]) == {("one", "two"), ("two", "one")}

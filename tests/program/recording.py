@@ -85,8 +85,8 @@ class _Engine(mocks.Mocks):
             return args.name, {**args.inputs, "outputs": outputs, "secretOutputNames": list(outputs)}
         state = {**args.inputs}
         if not self._preview:
-            if args.typ == _RELEASE and "name" in args.inputs:
-                self._values[args.inputs["name"], args.name] = args.inputs.get("values", {})
+            if args.typ == _RELEASE:
+                self._values[str(args.inputs.get("name")), args.name] = args.inputs.get("values", {})
             state |= _computed(args, self._values)
         return (None if self._preview else f"{args.name}-id"), state
 

@@ -124,6 +124,14 @@ BREAKS: Mapping[str, tuple[str, Callable[[], list[Resource]], str]] = {
         _broken("tokyo-istio-eastwestgateway", properties={"values": {"networkGateway": "eu"}}),
         "networkGateway of tokyo is 'eu'",
     ),
+    "another network of a gateway with a port of its own": (
+        "names-agree",
+        _broken(
+            "tokyo-istio-eastwestgateway",
+            properties={"values": {"networkGateway": "", "env": {"ISTIO_META_REQUESTED_NETWORK_VIEW": "eu"}}},
+        ),
+        "ISTIO_META_REQUESTED_NETWORK_VIEW of tokyo is 'eu'",
+    ),
     "another mesh": (
         "names-agree",
         _broken("tokyo-istiod", properties={"values": {"global": {"meshID": "other"}}}),

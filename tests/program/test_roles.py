@@ -1,0 +1,133 @@
+"""What the program registers for clusters that share a network, and for a remote and its primary."""
+
+import functools
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.program.conftest import write_kubeconfigs
+from tests.program.recording import PROJECT, Recording, Registration, run
+
+_RELEASE = "kubernetes:helm.sh/v3:Release"
+_SECRET = "kubernetes:core/v1:Secret"
+_GATEWAY = "kubernetes:networking.istio.io/v1:Gateway"
+
+
+@functools.cache
+def _run(example: str) -> Recording:
+    path = PROJECT / "examples" / f"{example}.yaml"
+    write_kubeconfigs(yaml.safe_load(path.read_text(encoding="utf-8"))["config"]["istio-mesh:clusters"])
+    return run(path)
+
+
+def _names(recording: Recording, type_: str) -> list[str]:
+    return [r.name for r in recording.of_type(type_)]
+
+
+def _release(recording: Recording, name: str) -> Any:
+    return recording.one(_RELEASE, name).inputs["values"]
+
+
+def _before(recording: Recording, registration: Registration) -> set[str]:
+    """The names of all that a resource waits for, at any remove."""
+    by_urn = {r.urn: r for r in recording.resources}
+    found: set[str] = set()
+    todo = [registration]
+    while todo:
+        for urn in todo.pop().dependencies:
+            if urn in by_urn and by_urn[urn].name not in found:
+                found.add(by_urn[urn].name)
+                todo.append(by_urn[urn])
+    return found
+
+
+def test_on_one_network_there_is_no_gateway() -> None:
+    """And a remote secret waits for none."""
+    recording = _run("single-network")
+    assert [name for name in _names(recording, _RELEASE) if "gateway" in name] == []
+    assert _names(recording, _GATEWAY) == []
+    assert recording.outputs["clusters"]["blue"]["gatewayAddresses"] == []
+    assert "green-reader-token-g1" in _before(
+        recording, recording.one(_SECRET, "blue-sees-green-remote-secret")
+    )
+
+
+def test_clusters_that_share_a_network_say_so_to_istiod_and_to_their_gateways() -> None:
+    """The third one has its own."""
+    recording = _run("shared-network")
+    networks = {
+        name: (
+            _release(recording, f"{name}-istiod")["global"]["network"],
+            _release(recording, f"{name}-istio-eastwestgateway")["networkGateway"],
+        )
+        for name in ("blue", "green", "far")
+    }
+    assert networks == {"blue": ("eu", "eu"), "green": ("eu", "eu"), "far": ("us", "us")}
+
+
+def test_a_remote_has_what_leads_to_its_primary_and_no_ca_of_its_own() -> None:
+    """The address is that of the gateway, which is known only once that is there."""
+    recording = _run("primary-remote")
+    values = _release(recording, "worker-istiod")
+    assert values["istiodRemote"] == {
+        "enabled": True,
+        "injectionPath": "/inject/cluster/worker/net/net-worker",
+    }
+    assert values["global"]["remotePilotAddress"] == "203.0.113.7"
+    assert "worker-cacerts" not in _names(recording, _SECRET)
+    namespace = recording.one("kubernetes:core/v1:Namespace", "worker-istio-system").inputs["metadata"]
+    assert namespace["annotations"]["topology.istio.io/controlPlaneClusters"] == "hub"
+    assert recording.outputs["clusters"]["worker"]["role"] == "remote"
+    assert recording.outputs["clusters"]["worker"]["controlPlane"] == "hub"
+    assert "role" not in recording.outputs["clusters"]["hub"]
+
+
+def test_a_primary_serves_its_remote_through_its_gateway() -> None:
+    """To proxies and API servers that call istiod by its name, and to nobody else."""
+    recording = _run("primary-remote")
+    assert _release(recording, "hub-istiod")["global"]["externalIstiod"] is True
+    servers = recording.one(_GATEWAY, "hub-istiod-gateway").inputs["spec"]["servers"]
+    assert [(s["port"]["number"], s["tls"]["mode"], s["hosts"]) for s in servers] == [
+        (15012, "PASSTHROUGH", ["istiod.istio-system.svc"]),
+        (15017, "PASSTHROUGH", ["istiod.istio-system.svc"]),
+    ]
+    assert _names(recording, _GATEWAY) == ["hub-cross-network-gateway", "hub-istiod-gateway"]
+
+
+def test_pods_of_a_remote_wait_until_its_primary_sees_it() -> None:
+    """Else they would get no proxy, and their proxies no certificate; the primary waits for nothing."""
+    recording = _run("primary-remote")
+    needed = {
+        "hub-sees-worker-remote-secret",
+        "hub-istiod-gateway",
+        "hub-istiod-gateway-route",
+        "worker-istiod",
+    }
+    for name in ("worker-istio-eastwestgateway", "worker-istio-base"):
+        before = _before(recording, recording.one(_RELEASE, name))
+        assert needed <= before or name == "worker-istio-base", needed - before
+    server = recording.one("kubernetes:apps/v1:Deployment", "worker-hello-world-server-deployment")
+    assert needed <= _before(recording, server)
+    for registration in recording.resources:
+        if registration.name.startswith("hub-") and "-sees-" not in registration.name:
+            assert not any(n.startswith("worker") for n in _before(recording, registration))
+
+
+def test_every_primary_sees_every_remote_and_a_remote_sees_nothing_by_itself() -> None:
+    """Its primary sees for it."""
+    recording = _run("mixed")
+    links = [name.removesuffix("-remote-secret") for name in _names(recording, _SECRET) if "-sees-" in name]
+    assert {link for link in links if link.endswith("-sees-worker")} == {
+        "blue-sees-worker",
+        "green-sees-worker",
+        "far-sees-worker",
+    }
+    assert not any(link.startswith("worker-") for link in links)
+
+
+@pytest.mark.parametrize("example", ["primary-remote", "mixed"])
+def test_each_remote_secret_is_there_once(example: str) -> None:
+    """That of the primary is made with its remote, and not again with the others."""
+    names = [name for name in _names(_run(example), _SECRET) if "-sees-" in name]
+    assert len(names) == len({*names})
