@@ -43,6 +43,7 @@ from mesh.live.answers import (
     json_object,
 )
 from mesh.live.login import LoginError, logged_in
+from mesh.live.tunnel import use_tunnels
 from mesh.mappings import Json, as_map, at
 
 _CONNECT_SECONDS = 3
@@ -90,6 +91,7 @@ class KubernetesApi:
         """A client that speaks TLS as the configuration says, or as `tls` does."""
         self._configuration = configuration
         self._client: Any = ApiClient(configuration)
+        use_tunnels(self._client.rest_client.pool_manager)
         self._tls = tls
         if tls is not None:
             self._client.rest_client.pool_manager.connection_pool_kw["ssl_context"] = tls

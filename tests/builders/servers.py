@@ -55,7 +55,10 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class Proxy(Server):
-    """A proxy that opens tunnels, or answers each request for one with the status `refuses`."""
+    """A proxy that opens tunnels, or answers each request for one with the status `refuses`.
+
+    As Envoy, it wants HTTP/1.1 and the header `Host`.
+    """
 
     def __init__(self, refuses: int | None = None) -> None:
         super().__init__()
@@ -83,8 +86,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_CONNECT(self) -> None:
         assert isinstance(self.server, Proxy)
         self.server.asked.append({"CONNECT": self.path})
-        if self.server.refuses is not None:
-            self.send_error(self.server.refuses)
+        old = self.request_version != "HTTP/1.1" or self.headers["Host"] != self.path
+        if (status := 426 if old else self.server.refuses) is not None:
+            self.send_error(status)
             return
         host, _, port = self.path.rpartition(":")
         with socket.create_connection((host, int(port))) as there:

@@ -11,7 +11,7 @@ AROUND: Mapping[str, Surroundings] = {
     "east": Surroundings(network="eu"),
     "west": Surroundings(network="eu", api_server="relay"),
     "north": Surroundings(nat="18443:15443"),
-    "south": Surroundings(load_balancer="none", external_ip=True),
+    "south": Surroundings(load_balancer="none", external_ip=True, api_server="proxy"),
 }
 """What is between each cluster and its peers: east and west share a network, and east serves north."""
 
@@ -28,7 +28,10 @@ def config(clusters: Mapping[str, Cluster], kubeconfig: Path) -> dict[str, Any]:
             "controlPlane": "east",
             "gateway": {"addresses": [{"address": nat.address, "port": nat.port}]},
         },
-        "south": {"gateway": {"service": {"type": "NodePort"}}},
+        "south": {
+            "gateway": {"service": {"type": "NodePort"}},
+            "apiServer": {"proxyUrl": clusters["south"].layout.proxy_url},
+        },
     }
     config["clusters"] = {name: {**entry, **settings[name]} for name, entry in config["clusters"].items()}
     return config
