@@ -12,7 +12,7 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.discovery.reader import Reader
 from mesh.discovery.remote_secret import RemoteCluster, RemoteSecret
 from mesh.field_conflicts import take_back
-from mesh.istio.addresses import Node, ways
+from mesh.istio.addresses import Node, ways, without_port
 from mesh.istio.names import NAMESPACE
 from mesh.istio.values import Ways
 from mesh.observability.kiali import KialiReader, kiali_secret
@@ -289,7 +289,7 @@ def _first_address(link: Link, addresses: Iterable[str]) -> str:
     found = list(addresses)
     for address in found:
         with contextlib.suppress(ValueError):
-            return str(ip_address(address))
+            return str(ip_address(without_port(address)))
     what = f"has host names only: {', '.join(found)}" if found else "has no address"
     raise pulumi.RunError(
         f"clusters.{link.remote}.controlPlaneAddress: {link.remote} is served by {link.cluster}, whose "

@@ -15,7 +15,7 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import ServiceType
 from mesh.istio.names import GATEWAY_PORT, GATEWAY_PORT_LABEL, NETWORK_LABEL, NODE_SELECTOR_ANNOTATION
 from mesh.mappings import Json, as_map, at
-from mesh.plan import remotes
+from mesh.plan import remotes, served
 
 _EXTERNAL = "ExternalIP"
 
@@ -35,6 +35,13 @@ class PeerAddress:
     def authority(self) -> str:
         """Address and port as in a URL."""
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+def without_port(text: str) -> str:
+    """The address in the text of a `PeerAddress`."""
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +91,7 @@ def ways(
 ) -> dict[str, tuple[PeerAddress, ...]]:
     """The given addresses of gateways that the control plane of a cluster is told, by network.
 
-    All others it finds by itself. Those of its own network it does not need.
+    All others it finds by itself. Those of a network it does not need where all that it serves is on that.
 
     Args:
         config: of the stack.
@@ -95,10 +102,11 @@ def ways(
         **(peers or {}),
         **{n: PeerGateway(network=c.network, addresses=given(c)) for n, c in config.clusters.items()},
     }
+    callers = {config.clusters[name].network for name in (cluster, *served(config, cluster))}
     found: dict[str, tuple[PeerAddress, ...]] = {}
-    for remote in remotes(config, cluster):
-        gateway = stated.get(remote)
-        if gateway is None or not gateway.addresses or gateway.network == config.clusters[cluster].network:
+    for called in (cluster, *remotes(config, cluster)):
+        gateway = stated.get(called)
+        if gateway is None or not gateway.addresses or callers == {gateway.network}:
             continue
         both = (*found.get(gateway.network, ()), *gateway.addresses)
         found[gateway.network] = tuple(dict.fromkeys(both))

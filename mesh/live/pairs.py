@@ -162,6 +162,7 @@ def _with_control_plane(facts: ClusterFacts, found: Mapping[str, ClusterFacts]) 
         gateway=replace(facts.gateway, hosts=own.gateway.hosts),
         trust=replace(facts.trust, cacerts=own.trust.cacerts),
         remote_secrets=own.remote_secrets,
+        written_secrets=own.written_secrets,
     )
 
 
@@ -245,8 +246,8 @@ def _ways(caller: ClusterFacts, target: ClusterFacts, gateways: Iterable[Cluster
 def _link(
     config: StackConfig, pair: Pair, caller: ClusterFacts, tokens: Mapping[str, TokenCheck]
 ) -> LinkFacts:
-    target = config.clusters[pair.target]
-    if written := written_by_others(config.clusters[pair.caller]).get(pair.target):
+    target, reading = config.clusters[pair.target], caller.control_plane
+    if written := written_by_others(config.clusters[reading]).get(pair.target):
         there = caller.written_secrets.get(pair.target)
         secrets = (there,) if there else ()
     else:
@@ -257,7 +258,7 @@ def _link(
         token=tokens.get(kubeconfig) if kubeconfig else None,
         kubeconfig=kubeconfig,
         certificate=read_client_certificate(kubeconfig) if kubeconfig else None,
-        setting=target.access_setting(pair.caller),
+        setting=target.access_setting(reading),
         own=target.kubeconfig is None,
         written=written,
     )

@@ -170,11 +170,11 @@ class Controller:
 
     def _note(self, service: Mapping[str, Any], *, deleted: bool = False) -> None:
         claim = claim_of(service)
-        complete = (a for a in self._pool if of_families(a, claim.families, self._of_ipv6) == claim.holds)
-        if address := next(complete, None):
-            claim = dataclasses.replace(claim, holds=(address,))
-        elif claim.holds:
-            claim = dataclasses.replace(claim, holds=(*claim.holds, ""))  # of which nothing is kept
+        if claim.holds:
+            complete = (a for a in self._pool if of_families(a, claim.families, self._of_ipv6) == claim.holds)
+            # Of two, nothing is kept.
+            address = next(complete, None)
+            claim = dataclasses.replace(claim, holds=(address,) if address else (*claim.holds, ""))
         if deleted or service["spec"].get("loadBalancerClass"):
             self._claims.pop(claim.key, None)
         else:

@@ -1,19 +1,23 @@
 """The mesh that Istio's own tests run against, and a summary of what they found."""
 
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 import yaml
 
 from sandbox import cluster, versions
+from sandbox.cluster import Surroundings
 from tests.e2e.conftest import kube, lasting_stack, new_stack  # noqa: F401 - fixtures
 from tests.e2e.faults import SYSTEM
 from tests.e2e.kube import Kube
 from tests.e2e.stack import Stack
-from tests.istio.mesh import INGRESS, IstioMesh, config
+from tests.fixtures import Start
+from tests.istio.mesh import INGRESS, BuildMesh, IstioMesh, config
 from tests.istio.suite import Result
 
-_CONTEXTS = {"east": "istio-east", "west": "istio-west"}
+_USUAL: Mapping[str, Any] = MappingProxyType({})
 _RESULTS = pytest.StashKey[list[Result]]()
 
 
@@ -35,21 +39,36 @@ def report(request: pytest.FixtureRequest) -> Callable[[Result], None]:
 
 
 @pytest.fixture(scope="session")
-def istio_mesh(
-    start_clusters: Callable[..., Mapping[str, cluster.Cluster]],
+def build_mesh(
+    start_clusters: Start,
     lasting_stack: Callable[[str], Stack],  # noqa: F811 - a fixture
     kube: Callable[[str], Kube],  # noqa: F811 - a fixture
     report: Callable[[Result], None],
-    keep: bool,
-) -> Iterator[IstioMesh]:
-    """A mesh of two clusters that is as Istio's suites would deploy it; it is mended where it is kept."""
-    started = start_clusters(*_CONTEXTS.values())
-    clusters = {name: started[context] for name, context in _CONTEXTS.items()}
-    stack = lasting_stack("istio-tests")
-    stack.init(config(_CONTEXTS, cluster.merged_kubeconfig()))
-    stack.up()
-    mesh = IstioMesh(stack, {n: kube(c) for n, c in _CONTEXTS.items()}, clusters, report)
-    mesh.load_images(["app"])
+) -> BuildMesh:
+    """Build a mesh that is as Istio's suites would deploy it."""
+
+    def build(
+        stack_name: str,
+        contexts: Mapping[str, str],
+        settings: Mapping[str, Mapping[str, Any]] = _USUAL,
+        around: Mapping[str, Surroundings] = _USUAL,
+    ) -> IstioMesh:
+        started = start_clusters(*contexts.values(), around={contexts[n]: one for n, one in around.items()})
+        stack = lasting_stack(stack_name)
+        stack.init(config(contexts, cluster.merged_kubeconfig(), settings))
+        stack.up()
+        clusters = {name: started[context] for name, context in contexts.items()}
+        mesh = IstioMesh(stack, {n: kube(c) for n, c in contexts.items()}, clusters, report)
+        mesh.load_images(["app"])
+        return mesh
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def istio_mesh(build_mesh: BuildMesh, keep: bool) -> Iterator[IstioMesh]:
+    """A mesh of two primaries, each on a network of its own; it is mended where it is kept."""
+    mesh = build_mesh("istio-tests", {"east": "istio-east", "west": "istio-west"})
     yield mesh
     if keep:
         mesh.mend()

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from sandbox import cluster
-from sandbox.cluster import image_store, supplies
+from sandbox.cluster import Surroundings, image_store, supplies
 from sandbox.images import istio_tests
 from tests.e2e.faults import SYSTEM, passes, patch
 from tests.e2e.kube import Kube, eventually
@@ -38,11 +39,19 @@ _ISTIOD_VALUES: Mapping[str, Any] = {
 """What Istio's suites deploy istiod with: `tests/integration/base.yaml` and each suite's `main_test.go`."""
 
 
-def config(contexts: Mapping[str, str], kubeconfig: Path) -> dict[str, Any]:
-    """The stack's configuration for clusters of the tests' sandbox, given as contexts by name."""
+_USUAL: Mapping[str, Any] = MappingProxyType({})
+
+
+def config(
+    contexts: Mapping[str, str], kubeconfig: Path, settings: Mapping[str, Mapping[str, Any]] = _USUAL
+) -> dict[str, Any]:
+    """The stack's configuration for clusters of the tests' sandbox, given as contexts by name.
+
+    `settings` are further ones of a cluster in the stack file, by its name.
+    """
     config = mesh_config(tuple(contexts), kubeconfig)
     for name, context in contexts.items():
-        config["clusters"][name]["context"] = context
+        config["clusters"][name] |= {"context": context, **settings.get(name, {})}
     istiod = config["istio"]["values"]["istiod"]
     for key, value in _ISTIOD_VALUES.items():
         istiod[key] = {**istiod.get(key, {}), **value} if isinstance(value, Mapping) else value
@@ -90,13 +99,25 @@ class IstioMesh:
         result = suite.run(
             name,
             tests,
-            {name: one.layout.kubeconfig for name, one in self._clusters.items()},
+            self._places(),
             folder=self.stack.folder / name,
             environment=self.stack.environment,
             minutes=minutes,
         )
         self._report(result)
         return result
+
+    def _places(self) -> dict[str, suite.Place]:
+        """The clusters, with networks and roles from the stack file or the program's defaults."""
+        settings = self.stack.config()["clusters"]
+        return {
+            name: suite.Place(
+                kubeconfig=one.layout.kubeconfig,
+                network=settings[name].get("network", f"net-{name}"),
+                primary=settings[name].get("controlPlane", name),
+            )
+            for name, one in self._clusters.items()
+        }
 
     def restart_istiod(self) -> None:
         """Have a new istiod in every cluster."""
@@ -124,6 +145,20 @@ class IstioMesh:
             _assert_unchanged(kube, self._before[name])
         assert self.stack.preview() == []
         passes(self.stack)
+
+
+class BuildMesh(Protocol):
+    """Builds a mesh over clusters of the tests' sandbox."""
+
+    def __call__(
+        self,
+        stack_name: str,
+        contexts: Mapping[str, str],
+        settings: Mapping[str, Mapping[str, Any]] = ...,
+        around: Mapping[str, Surroundings] = ...,
+    ) -> IstioMesh:
+        """Return the mesh; everything but the stack's name is by the clusters' names in it."""
+        ...
 
 
 def contents(kube: Kube) -> Contents:

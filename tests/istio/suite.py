@@ -17,6 +17,28 @@ import yaml
 from sandbox.images.istio_tests import HUB, TAG
 from sandbox.tools import go, istio_tests
 
+MULTICLUSTER = (
+    "TestMultiClusterWithSecrets",
+    "TestMultiClusterWithContexts",
+    "TestRemoteClusters",
+    "TestClusterLocal",
+    "TestBadRemoteSecret",
+    "TestTraffic/virtualservice",
+    "TestTraffic/sniffing",
+    "TestTraffic/loop",
+    "TestTraffic/instanceip",
+    "TestTraffic/services",
+    "TestTraffic/host",
+    "TestTraffic/destinationrule",
+    "TestTraffic/dns",
+    "TestWorkloadEntryGateway",
+)
+"""The tests of several clusters in the suite pilot, in the order in which Go runs them.
+
+TestMultiClusterWithSecrets does not end once the Gateway API's kinds are installed, because the reader's role
+does not cover them; TestWorkloadEntryGateway installs them, and deletes the Gateway that exposes services.
+"""
+
 LACKS_ALPN_FILTER = "the sandbox's Envoy has no filter istio.alpn, so it takes the port's TCP chain"
 KNOWN_FAILURES = {
     "TestTraffic/host/.*/auto-http": LACKS_ALPN_FILTER,
@@ -122,25 +144,34 @@ def read(events: Iterable[str]) -> tuple[dict[str, GoTest], list[str]]:
     return tests, log
 
 
-def topology(clusters: Mapping[str, Path]) -> str:
-    """The file for `--istio.test.kube.topology`: primaries of a network each, with their kubeconfigs. Pure.
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A cluster under test; `primary` is the one whose control plane serves it, perhaps itself."""
 
-    With a file of kubeconfigs alone the clusters would be called `cluster-0` and `cluster-1`, and tests
-    compare these names with labels and identities.
+    kubeconfig: Path
+    network: str
+    primary: str
+
+
+def topology(clusters: Mapping[str, Place]) -> str:
+    """The file for `--istio.test.kube.topology`, in which clusters have their names in the mesh. Pure.
+
+    Istio's configuration goes to the primaries. With a file of kubeconfigs alone the clusters would be called
+    `cluster-0` and `cluster-1`, and tests compare these names with labels and identities.
     """
 
-    def entry(name: str, kubeconfig: Path) -> dict[str, Any]:
-        meta = {"kubeconfig": str(kubeconfig), "fakeVM": False}
-        primary = {"primaryClusterName": name, "configClusterName": name}
-        return {"clusterName": name, "network": f"net-{name}", **primary, "meta": meta}
+    def entry(name: str, place: Place) -> dict[str, Any]:
+        primary = {"primaryClusterName": place.primary, "configClusterName": place.primary}
+        meta = {"kubeconfig": str(place.kubeconfig), "fakeVM": False}
+        return {"clusterName": name, "network": place.network, **primary, "meta": meta}
 
-    return yaml.safe_dump([entry(name, kubeconfig) for name, kubeconfig in clusters.items()])
+    return yaml.safe_dump([entry(name, place) for name, place in clusters.items()])
 
 
 def run(
     suite: str,
     tests: Iterable[str],
-    clusters: Mapping[str, Path],
+    clusters: Mapping[str, Place],
     *,
     folder: Path,
     environment: Mapping[str, str],
@@ -148,8 +179,8 @@ def run(
 ) -> Result:
     """Run tests of a suite, given by their full names, against the mesh over these clusters.
 
-    `clusters` has the kubeconfig of each by its name in the mesh; `folder` gets the log and what the suite
-    writes. After `minutes` the run is ended, and the tests that had not ended count as failures.
+    `clusters` are by their names in the mesh; `folder` gets the log and what the suite writes. After
+    `minutes` the run is ended, and the tests that had not ended count as failures.
 
     Raises:
         SandboxError: the suite cannot be built.

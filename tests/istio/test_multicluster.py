@@ -3,31 +3,9 @@
 import pytest
 
 from tests.istio.mesh import IstioMesh
-from tests.istio.suite import Result
+from tests.istio.suite import MULTICLUSTER, Result
 
 pytestmark = pytest.mark.multicluster
-
-TESTS = (
-    "TestMultiClusterWithSecrets",
-    "TestMultiClusterWithContexts",
-    "TestRemoteClusters",
-    "TestClusterLocal",
-    "TestBadRemoteSecret",
-    "TestTraffic/virtualservice",
-    "TestTraffic/sniffing",
-    "TestTraffic/loop",
-    "TestTraffic/instanceip",
-    "TestTraffic/services",
-    "TestTraffic/host",
-    "TestTraffic/destinationrule",
-    "TestTraffic/dns",
-    "TestWorkloadEntryGateway",
-)
-"""In the order in which Go runs them.
-
-TestMultiClusterWithSecrets does not end once the Gateway API's kinds are installed, because the reader's role
-does not cover them; TestWorkloadEntryGateway installs them, and deletes the Gateway that exposes services.
-"""
 
 _EXPOSURE = "networking.istio.io Gateway istio-system/cross-network-gateway"
 
@@ -35,10 +13,10 @@ _EXPOSURE = "networking.istio.io Gateway istio-system/cross-network-gateway"
 @pytest.fixture(scope="module")
 def result(istio_mesh: IstioMesh) -> Result:
     """Run all of them at once: the workloads that they call are deployed once for a run."""
-    return istio_mesh.run("pilot", TESTS, minutes=10)
+    return istio_mesh.run("pilot", MULTICLUSTER, minutes=10)
 
 
-@pytest.mark.parametrize("name", TESTS)
+@pytest.mark.parametrize("name", MULTICLUSTER)
 def test_istios_test_passes(result: Result, name: str) -> None:
     """With all tests of its own; at least one of them was not skipped."""
     result.assert_passed(name)

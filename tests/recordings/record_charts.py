@@ -1,6 +1,7 @@
 """Records what Istio's charts come to: `python -m tests.recordings.record_charts`.
 
-The values are the program's own, for one cluster. It needs what `make setup` gets.
+The values are the program's own, for one cluster, and of the chart `istiod` also for a remote. It needs what
+`make setup` gets.
 """
 
 import json
@@ -26,17 +27,19 @@ def main() -> None:
     """Render the charts for one cluster, and write what no test reads about in short."""
     config = stack_config({"east": {}})
     east = config.clusters["east"]
+    remote = stack_config({"east": {"controlPlane": "west"}, "west": {}}).clusters["east"]
     releases = {
-        "base": (BASE, values.base(east)),
-        "istiod": (ISTIOD, values.istiod(east, config.mesh)),
-        "gateway": (GATEWAY, values.gateway(east)),
+        "base": ("base", BASE, values.base(east)),
+        "istiod": ("istiod", ISTIOD, values.istiod(east, config.mesh)),
+        "istiod-remote": ("istiod", ISTIOD, values.istiod(remote, config.mesh)),
+        "gateway": ("gateway", GATEWAY, values.gateway(east)),
     }
     supplies.ensure()
     plugin = Plugin(supplies.bin_dir() / "pulumi-resource-kubernetes")
     try:
         folder = str(charts.ensure())
         recorded = {
-            chart: [
+            name: [
                 _short(manifest)
                 for manifest in plugin.render(
                     {
@@ -48,7 +51,7 @@ def main() -> None:
                     }
                 )
             ]
-            for chart, (release, given) in releases.items()
+            for name, (chart, release, given) in releases.items()
         }
     finally:
         plugin.stop()
@@ -60,6 +63,8 @@ def _short(manifest: Json) -> dict[str, Any]:
     if manifest["kind"] == "CustomResourceDefinition":
         return {"kind": manifest["kind"], "metadata": {"name": manifest["metadata"]["name"]}}
     short = _without(manifest)
+    if manifest["kind"] == "ClusterRole" and "reader" in manifest["metadata"]["name"]:
+        short["rules"] = manifest["rules"]
     if manifest["kind"] == "ConfigMap":
         short["data"] = {key: text for key, text in manifest["data"].items() if key not in _LONG}
     return short

@@ -13,7 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.cluster import Cluster, cgroups, chart_repository, find, memory, named, network, processes, start
+from sandbox.cluster import (
+    Cluster,
+    Surroundings,
+    cgroups,
+    chart_repository,
+    find,
+    memory,
+    named,
+    network,
+    processes,
+    start,
+)
 from sandbox.cluster.system import run
 from tests.fixtures import Kubectl, Start
 
@@ -173,8 +184,8 @@ def test_a_start_that_was_killed_is_finished_by_the_next(
 def test_an_interrupted_start_ends_at_once_and_is_finished_by_the_next(
     own_sandbox: Mapping[str, str], kubectl: Kubectl
 ):
-    """Ctrl-C is answered with a sentence, not with a traceback."""
-    argv = [sys.executable, "-m", "sandbox", "start", "cut-off"]
+    """Ctrl-C is answered with a sentence, not with a traceback; the options need not be said again."""
+    argv = [sys.executable, "-m", "sandbox", "start", "cut-off", "--network", "eu", "--nat", "18443:80"]
     interrupted = subprocess.Popen(argv, env=own_sandbox, stderr=subprocess.PIPE, text=True)
     processes.wait(lambda: "cut-off" in find(), 60, "the start did not begin", interval=0.01)
     interrupted.send_signal(signal.SIGINT)
@@ -184,6 +195,8 @@ def test_an_interrupted_start_ends_at_once_and_is_finished_by_the_next(
     cluster = start(["cut-off"])["cut-off"]
     kubectl(cluster, "create", "configmap", "memory", "--from-literal=of=before")
     _assert_well(cluster, kubectl)
+    assert cluster.layout.surroundings == Surroundings(network="eu", nat="18443:80")
+    assert cluster.layout.link in run(["nft", "list", "tables"]).stdout
 
 
 def test_two_starts_at_the_same_time_make_one_cluster(own_sandbox: Mapping[str, str]):

@@ -132,8 +132,9 @@ def test_two_sandboxes_do_not_disturb_each_other(
     try:
         done = _cli(other, "start", "twin")
         assert done.returncode == 0, done.stderr
-        monkeypatch.setenv("ISTIO_MESH_SANDBOX", other["ISTIO_MESH_SANDBOX"])
-        second = find()["twin"]
+        with monkeypatch.context() as moved:
+            moved.setenv("ISTIO_MESH_SANDBOX", other["ISTIO_MESH_SANDBOX"])
+            second = find()["twin"]
         assert second.server != first.server
         assert kubectl(second, "get", "--raw=/readyz") == "ok"
     finally:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.istio.suite import GoTest, Result, pattern, read, topology
+from tests.istio.suite import GoTest, Place, Result, pattern, read, topology
 
 
 def event(action: str, test: str | None = None, output: str | None = None) -> str:
@@ -94,14 +94,23 @@ def test_a_test_that_did_not_run_is_a_failure(tmp_path: Path) -> None:
     assert "the end of the log" in str(error.value)
 
 
-def test_the_topology_has_a_primary_of_a_network_each() -> None:
-    """By the names that the clusters have in the mesh."""
-    [east, west] = yaml.safe_load(topology({"east": Path("/e"), "west": Path("/w")}))
-    assert east == {
-        "clusterName": "east",
-        "network": "net-east",
-        "primaryClusterName": "east",
-        "configClusterName": "east",
-        "meta": {"kubeconfig": "/e", "fakeVM": False},
-    }
-    assert west["clusterName"] == "west"
+def test_the_topology_says_where_clusters_are_and_who_serves_them() -> None:
+    """By the names that the clusters have in the mesh; the configuration of a remote is in its primary."""
+    east = Place(kubeconfig=Path("/e"), network="eu", primary="east")
+    west = Place(kubeconfig=Path("/w"), network="net-west", primary="east")
+    assert yaml.safe_load(topology({"east": east, "west": west})) == [
+        {
+            "clusterName": "east",
+            "network": "eu",
+            "primaryClusterName": "east",
+            "configClusterName": "east",
+            "meta": {"kubeconfig": "/e", "fakeVM": False},
+        },
+        {
+            "clusterName": "west",
+            "network": "net-west",
+            "primaryClusterName": "east",
+            "configClusterName": "east",
+            "meta": {"kubeconfig": "/w", "fakeVM": False},
+        },
+    ]

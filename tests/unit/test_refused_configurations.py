@@ -293,6 +293,108 @@ CASES = (
         ),
     ),
     Case(
+        mistake="a primary that is not there",
+        written="clusters: {west: {controlPlane: south}}",
+        message=(
+            "clusters.west.controlPlane: there is no cluster 'south'; expected a cluster of this "
+            "stack with a "
+            "control plane of its own: east (docs/networks-and-roles.md#primary-and-remote)"
+        ),
+    ),
+    Case(
+        mistake="a cluster that is its own primary",
+        written="clusters: {west: {controlPlane: west}}",
+        message=(
+            "clusters.west.controlPlane: a cluster's own control plane is its default; leave it out, "
+            "or expected "
+            "a cluster of this stack with a control plane of its own: east"
+        ),
+    ),
+    Case(
+        mistake="a remote as a primary",
+        written="clusters: {west: {controlPlane: east}, far: {context: third, kubeconfig: third, "
+        "controlPlane: west}}",
+        message=(
+            "clusters.far.controlPlane: west has no control plane of its own, but that of east; expected a "
+            "cluster of this stack with a control plane of its own: east "
+            "(docs/networks-and-roles.md#primary-and-remote)"
+        ),
+    ),
+    Case(
+        mistake="an address of a control plane without one",
+        written="clusters: {west: {controlPlaneAddress: 198.51.100.7}}",
+        message=(
+            "clusters.west.controlPlaneAddress: is for a cluster that another one's control plane serves; "
+            "expected controlPlane, too (docs/networks-and-roles.md#primary-and-remote)"
+        ),
+    ),
+    Case(
+        mistake="a control plane by a host name",
+        written="clusters: {west: {controlPlane: east, controlPlaneAddress: istiod.example.com}}",
+        message=(
+            "clusters.west.controlPlaneAddress: 'istiod.example.com' is a host name, and the API "
+            "server could "
+            "not have pods injected by it; expected an IP address, for example 198.51.100.7 "
+            "(docs/networks-and-roles.md#primary-and-remote)"
+        ),
+    ),
+    Case(
+        mistake="a primary whose gateway has a host name",
+        written="clusters: {west: {controlPlane: east}, east: {gateway: {addresses: [{address: "
+        "east.example.com}]}}}",
+        message=(
+            "clusters.west.controlPlaneAddress: west reaches the control plane of east by its gateway, whose "
+            "first address is a host name, by which the API server could not have pods injected; expected an "
+            "IP address, there or here (docs/networks-and-roles.md#primary-and-remote)"
+        ),
+    ),
+    Case(
+        mistake="a primary without a gateway",
+        written="clusters: {west: {network: net-east, controlPlane: east}, east: {gateway: {enabled: "
+        "false}}}",
+        message=(
+            "clusters.west.controlPlaneAddress: west reaches the control plane of east by its "
+            "gateway, which is "
+            "turned off; expected that, or an address here that leads to it on the ports 15012 and 15017 "
+            "(docs/networks-and-roles.md#primary-and-remote)"
+        ),
+    ),
+    Case(
+        mistake="a primary whose gateway has no such ports",
+        written="clusters: {west: {controlPlane: east}, east: {gateway: {service: {type: NodePort}}}}",
+        message=(
+            "clusters.west.controlPlaneAddress: west reaches the control plane of east by its gateway, whose "
+            "Service of the type NodePort has no address with those ports; expected a LoadBalancer, "
+            "gateway.addresses there, or an address here (docs/networks-and-roles.md#primary-and-remote)"
+        ),
+    ),
+    Case(
+        mistake="an intermediate of a remote",
+        written="clusters: {west: {controlPlane: east, trust: {intermediate: {generation: 2}}}}",
+        message=(
+            "clusters.west.trust.intermediate: is that of east, whose control plane serves west; "
+            "expected it in "
+            "clusters.east (docs/networks-and-roles.md#primary-and-remote)"
+        ),
+    ),
+    Case(
+        mistake="another version than that of the primary",
+        written="clusters: {west: {controlPlane: east, istio: {version: 1.30.4}}}",
+        message=(
+            "clusters.west.istio.version: west has 1.30.4, and east, whose control plane serves it, 1.31.0; "
+            "expected the same for both"
+        ),
+    ),
+    Case(
+        mistake="a remote before its primary",
+        written="clusters: {west: {controlPlane: east}}\nrollout: {waves: [[west], [east]]}",
+        message=(
+            "rollout.waves.0: west is in it, and east, whose control plane serves it, in a later "
+            "one; expected "
+            "west with east, or after it"
+        ),
+    ),
+    Case(
         mistake="a network that is no label",
         written="clusters: {west: {network: net.west}}",
         message=(

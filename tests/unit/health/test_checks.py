@@ -352,6 +352,16 @@ FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
         Reason.NETWORK_ROUTE_MISSING,
         "east",
     ),
+    "control plane not reached": (
+        _mesh(control_plane=Reach(address="istiod.istio-system.svc:15012", failure="timed out")),
+        Reason.CONTROL_PLANE_UNREACHABLE,
+        "east",
+    ),
+    "primary that is away": (
+        _mesh(_cluster("east", facts={"primary": "north", "control_plane_unknown": "it is offline"})),
+        Reason.CONTROL_PLANE_NOT_CHECKED,
+        "east",
+    ),
     "nothing to connect from": (
         _mesh(_cluster("east", untried="no pod with a proxy runs there")),
         Reason.CONNECTIONS_NOT_CHECKED,

@@ -92,6 +92,11 @@ FAULTS = {
         _pair(caller=_cluster("east", mesh_config={"trustDomain": "a"}, mesh_configs={"istiod-1": {}})),
         ("mesh-config-not-loaded", "east"),
     ),
+    "primary of the target unknown": (
+        _west(primary="north", control_plane_unknown="timed out"),
+        ("control-plane-not-checked", "west"),
+    ),
+    "istiod of the target's primary": (_west(primary="north", istiod=_NO_POD), ("istiod-down", "north")),
     "api server of the caller": (_east(unreachable="timed out"), ("api-server-unreachable", "east")),
     "api server of the target": (_west(unreachable="timed out"), ("api-server-unreachable", "west")),
     "no way into the caller": (_east(refused="HTTP 401"), ("api-server-refuses", "east")),
@@ -291,6 +296,20 @@ def test_a_cluster_without_a_gateway_is_reached_by_another_of_its_network() -> N
     closed = PathFacts(probed="203.0.113.7:15443", probe="timed out")
     facts = dataclasses.replace(facts, gateways=(there,), path=closed)
     assert _reasons(facts, answered=False) == [("gateway-port-unreachable", "north")]
+
+
+def test_a_remote_calls_its_primary_without_a_remote_secret() -> None:
+    """Its primary's control plane knows its own cluster; a gateway is still on the way."""
+    facts = dataclasses.replace(_pair(caller=_cluster("east", primary="west")), link=None)
+    assert _reasons(facts, answered=True) == []
+    closed = dataclasses.replace(facts, gateways=(_cluster("west", gateway=Gateway(hosts=("*.local",))),))
+    assert _reasons(closed, answered=True) == [("gateway-down", "west")]
+
+
+def test_what_a_remote_does_not_find_is_looked_for_in_its_primary() -> None:
+    """There are the remote secrets."""
+    facts = _pair(caller=_cluster("east", primary="north"), link=LinkFacts())
+    assert _reasons(facts, answered=True) == [("remote-secret-missing", "north")]
 
 
 def test_two_roots_are_one_trust_while_the_root_is_rotated() -> None:

@@ -14,6 +14,7 @@ from mesh.istio.addresses import (
     given,
     node,
     ways,
+    without_port,
 )
 from tests.builders.stacks import stack_config
 
@@ -180,3 +181,27 @@ def test_clusters_of_one_network_are_told_together() -> None:
     one, two = PeerAddress(address="198.51.100.7"), PeerAddress(address="198.51.100.8")
     peers = {n: PeerGateway(network="net", addresses=(one, *((two,) if n == "b" else ()))) for n in "ab"}
     assert ways(config, "east", peers) == {"net": (one, two)}
+
+
+def test_a_primary_is_told_its_own_address_for_a_remote_on_another_network() -> None:
+    """Its istiod tells the remote's proxies the way; on one network they need none."""
+    nat = {"gateway": {"addresses": [{"address": "198.51.100.7", "port": 31443}]}}
+    clusters = {"hub": {"network": "eu", **nat}, "worker": {"network": "edge", "controlPlane": "hub"}}
+    address = PeerAddress(address="198.51.100.7", port=31443)
+    assert ways(stack_config(clusters), "hub") == {"eu": (address,)}
+    clusters["worker"]["network"] = "eu"
+    assert ways(stack_config(clusters), "hub") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        ("198.51.100.7:31443", "198.51.100.7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("[2001:db8::7]:31443", "2001:db8::7"),
+    ],
+)
+def test_an_address_without_its_port_is_what_it_was(text: str, address: str) -> None:
+    """In both families."""
+    assert without_port(text) == address

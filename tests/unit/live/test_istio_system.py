@@ -28,6 +28,7 @@ _CACERTS = f"{SYSTEM}/secrets/cacerts"
 _KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
 _PUBLISHED = f"{SYSTEM}/configmaps/istio-ca-root-cert"
 _MESH_CONFIG = f"{SYSTEM}/configmaps/istio"
+_INJECTOR = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/istio-sidecar-injector"
 _DEPLOYMENT = "/apis/apps/v1/namespaces/istio-system/deployments/istiod"
 _OPAQUE = {"path": f"{SYSTEM}/secrets", "fieldSelector": "type=Opaque"}
 _TOKENS = {"path": f"{SYSTEM}/secrets", "fieldSelector": "type=kubernetes.io/service-account-token"}
@@ -103,6 +104,18 @@ def test_a_namespace_alone_is_not_a_control_plane(recording: Recording) -> None:
     west = read_clusters(recording.config)["west"]
     assert west.control_plane is None
     assert west.trust.cacerts is not None
+
+
+def test_a_remote_says_whose_control_plane_serves_it(recording: Recording) -> None:
+    """By an annotation of its namespace; its network is in the path by which its webhook asks."""
+    recording.remove("west", _DEPLOYMENT)
+    annotations = {"topology.istio.io/controlPlaneClusters": "east"}
+    recording.object("west", SYSTEM)["metadata"]["annotations"] = annotations
+    service = {"name": "istiod", "path": "/inject/cluster/west/net/net-1"}
+    recording.add("west", _INJECTOR, {"webhooks": [{"clientConfig": {"service": service}}]})
+    west = read_clusters(recording.config)["west"]
+    assert (west.primary, west.injected_network, west.control_plane) == ("east", "net-1", None)
+    assert read_clusters(recording.config)["east"].primary is None
 
 
 def test_an_istiod_that_does_not_say_who_it_is_has_no_identity(recording: Recording) -> None:

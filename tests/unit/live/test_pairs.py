@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from mesh.health.verification import expected_pairs
 from mesh.live import pairs
 from mesh.live.facts import Answers, LinkFacts, Pair, PairFacts, PathFacts, TokenCheck, Workload
 from tests.builders.kubeconfigs import kubeconfig
+from tests.builders.stacks import stack_config
 from tests.recordings.recorded import SYSTEM, Recording, reader_of
 
 _EAST_WEST = Pair(caller="east", target="west")
@@ -162,3 +164,56 @@ def test_a_cluster_has_the_mesh_configuration_of_the_stack(recording: Recording,
     declared = found[_EAST_WEST].target.mesh_config
     assert declared["trustDomain"] == "cluster.local"
     assert ("defaultConfig" in declared) is not secret
+
+
+def _with_remote(recording: Recording, **changes: Any) -> dict[Pair, PairFacts]:
+    """West as a remote of east."""
+    config = recording.config
+    west = dataclasses.replace(config.clusters["west"], control_plane="east", **changes)
+    east = dataclasses.replace(config.clusters["east"], serves=("west",))
+    config = dataclasses.replace(config, clusters={"east": east, "west": west})
+    wanted = expected_pairs(config)
+    answers = {name: Answers(calls=2, by=dict.fromkeys(config.clusters, 1)) for name in config.clusters}
+    known = pairs.connect(config, pairs.concerned(config, wanted))
+    return pairs.read_pairs(config, wanted, answers, known)
+
+
+def test_what_concerns_the_control_plane_of_a_remote_is_read_from_its_primary(recording: Recording) -> None:
+    """The rest is its own."""
+    found = _with_remote(recording)
+    west, east = found[_EAST_WEST].target, found[_EAST_WEST].caller
+    assert (west.primary, west.control_plane, east.primary) == ("east", "east", None)
+    assert (west.istiod, west.remotes, west.remote_secrets) == (
+        east.istiod,
+        east.remotes,
+        east.remote_secrets,
+    )
+    assert west.trust.cacerts == east.trust.cacerts
+    assert west.gateway.addresses != east.gateway.addresses
+    back = found[Pair(caller="west", target="east")]
+    assert back.link is None
+    assert [way.name for way in back.gateways] == ["east"]
+
+
+def test_of_a_remote_whose_primary_gives_no_answer_nothing_is_known_but_itself(recording: Recording) -> None:
+    """Its own API server answers."""
+    recording.disconnect("east")
+    west = _with_remote(recording)[Pair(caller="west", target="west")].target
+    assert west.unreachable is None
+    assert "timed out" in str(west.control_plane_unknown)
+
+
+def test_clusters_that_calls_depend_on_are_read_without_the_sample() -> None:
+    """The one whose gateway leads to the target, and the primary of a remote."""
+    base = {"helloWorld": False}
+    config = stack_config(
+        {
+            "way": {"network": "eu", **base},
+            "target": {"network": "eu", "gateway": {"enabled": False}},
+            "primary": base,
+            "remote": {"controlPlane": "primary"},
+        },
+        helloWorld=True,
+    )
+    found = pairs.concerned(config, expected_pairs(config))
+    assert set(found) == {"way", "target", "primary", "remote"}

@@ -112,3 +112,56 @@ def test_a_mesh_configuration_that_istiod_could_not_parse_has_no_effect() -> Non
     assert why is not None
     assert why.startswith("defaultConfig.proxyMetadata.PROXY_CONFIG_XDS_AGENT: expected text, got true")
     assert dropped(ObservedControlPlane(mesh_config={"unknown": 1, "trustDomain": "a"})) is None
+
+
+_WITH_REMOTE: dict[str, dict[str, Any]] = {
+    "hub": {},
+    "other": {},
+    "worker": {"network": "edge", "controlPlane": "hub"},
+}
+
+
+def _roles(observed: ObservedCluster, **worker: Any) -> list[tuple[str, str]]:
+    clusters = {**_WITH_REMOTE, "worker": {**_WITH_REMOTE["worker"], **worker}}
+    config = stack_config(clusters, mesh=_OLD["mesh"])
+    return [(p.path, p.message) for p in problems(config, {"worker": observed})]
+
+
+def test_a_remote_that_stays_one_is_accepted() -> None:
+    """So is a cluster that nothing is in yet."""
+    for observed in (ObservedCluster(primary="hub", injected_network="edge"), ObservedCluster()):
+        assert _roles(observed) == []
+
+
+@pytest.mark.parametrize(
+    ("observed", "control_plane", "message"),
+    [
+        (
+            ObservedCluster(control_plane=ObservedControlPlane(mesh_config={"trustDomain": "old"})),
+            "hub",
+            "is 'hub', and worker runs with a control plane of its own. Leave it out,",
+        ),
+        (
+            ObservedCluster(primary="hub"),
+            None,
+            "is not set, and worker runs with the control plane of hub. Set it to 'hub',",
+        ),
+        (
+            ObservedCluster(primary="hub"),
+            "other",
+            "is 'other', and worker runs with the control plane of hub. Set it to 'hub',",
+        ),
+    ],
+)
+def test_another_role_is_refused(observed: ObservedCluster, control_plane: str | None, message: str) -> None:
+    """In both directions, and another primary, too; with the way."""
+    ((path, found),) = _roles(observed, controlPlane=control_plane)
+    assert path == "clusters.worker.controlPlane"
+    assert found == f"{message} or take the steps there: docs/runbooks/change-identity.md#role"
+
+
+def test_another_network_of_a_remote_is_refused() -> None:
+    """It is known by the path that its webhook asks."""
+    ((path, message),) = _roles(ObservedCluster(primary="hub", injected_network="net-1"))
+    assert path == "clusters.worker.network"
+    assert "runs with 'net-1'" in message

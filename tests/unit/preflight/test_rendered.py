@@ -445,3 +445,85 @@ def test_istiod_that_is_not_told_a_gateway_is_a_fault(told: str, right: bool) ->
     )
     fault = "keeps the gateways of the network net-west from istiod; expected 198.51.100.7:31443"
     assert found == ([] if right else [fault])
+
+
+_REMOTE = dataclasses.replace(_EAST, remote=True)
+
+
+def _found_in_remote(change: Change) -> list[str]:
+    manifests = Manifests("istiod-remote")
+    change(manifests)
+    return [fault.message for fault in faults("istiod", manifests, _REMOTE)]
+
+
+def _right_taken(manifests: Manifests, resource: str, verb: str) -> None:
+    for rule in manifests.one("ClusterRole", "istio-reader-clusterrole-istio-system")["rules"]:
+        if resource in rule["resources"]:
+            rule["verbs"] = [v for v in rule["verbs"] if v != verb]
+
+
+def _remove(manifests: Manifests, kind: str, name: str) -> None:
+    manifests.remove(manifests.one(kind, name))
+
+
+def _asks_elsewhere(manifests: Manifests) -> None:
+    for webhook in manifests.one("MutatingWebhookConfiguration", "istio-sidecar-injector")["webhooks"]:
+        webhook["clientConfig"]["service"]["path"] = "/inject"
+
+
+def test_a_remote_has_no_fault_with_the_programs_own_values() -> None:
+    """It has no istiod, and none is missed."""
+    assert _found_in_remote(lambda _: None) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda m: _remove(m, "EndpointSlice", "istiod"),
+            "leaves the remote without the Service istiod, which leads to the control plane of its primary",
+        ),
+        (
+            lambda m: m.one("Service", "istiod")["spec"].update(ports=[{"port": 15012}]),
+            "leaves the remote without the Service istiod, which leads to the control plane of its primary",
+        ),
+        (
+            _asks_elsewhere,
+            "leaves the cluster without the webhook istio-sidecar-injector to "
+            "/inject/cluster/east/net/net-east: no pod would get a proxy",
+        ),
+        (
+            lambda m: _right_taken(m, "configmaps", "create"),
+            "keeps the primary from the right to create configmaps in the remote",
+        ),
+        (
+            lambda m: _right_taken(m, "mutatingwebhookconfigurations", "update"),
+            "keeps the primary from the right to update mutatingwebhookconfigurations in the remote",
+        ),
+        (
+            lambda m: _remove(m, "ConfigMap", "istio"),
+            "leaves istiod without the ConfigMap istio: it would run with defaults",
+        ),
+    ],
+)
+def test_what_a_remote_stands_on_is_found_missing(change: Change, message: str) -> None:
+    """Each is one fault."""
+    assert _found_in_remote(change) == [message]
+
+
+def test_an_istiod_that_serves_remotes_knows_that_it_does() -> None:
+    """Else it gives them neither its root nor its webhook's CA."""
+    primary = dataclasses.replace(_EAST, serves=True)
+
+    def told(value: str) -> Change:
+        def change(manifests: Manifests) -> None:
+            (discovery,) = manifests.pod("Deployment", "istiod")["spec"]["containers"]
+            discovery["env"].append({"name": "EXTERNAL_ISTIOD", "value": value})
+
+        return change
+
+    assert _found("istiod", told("true"), primary) == []
+    (message,) = _found("istiod", told("false"), primary)
+    assert (
+        message == "gives istiod EXTERNAL_ISTIOD 'false'; expected 'true', without which it serves no remote"
+    )

@@ -1,0 +1,44 @@
+"""Istio's own tests of several clusters, where a primary serves a remote on another network."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from sandbox import cluster
+from tests.istio.mesh import BuildMesh, IstioMesh
+from tests.istio.suite import MULTICLUSTER, Result
+
+pytestmark = pytest.mark.scheduled
+
+_CONTEXTS = {"east": "primary-east", "west": "remote-west"}
+
+
+@pytest.fixture(scope="module")
+def mesh(build_mesh: BuildMesh, keep: bool) -> Iterator[IstioMesh]:
+    """The proxies of west have their control plane in east, and reach it by the gateway of east."""
+    yield build_mesh("istio-primary-remote", _CONTEXTS, {"west": {"controlPlane": "east"}})
+    if not keep:
+        cluster.stop(_CONTEXTS.values())
+
+
+@pytest.fixture(scope="module")
+def result(mesh: IstioMesh) -> Result:
+    """Run all of them at once: the workloads that they call are deployed once for a run."""
+    return mesh.run("pilot", MULTICLUSTER, minutes=15)
+
+
+@pytest.mark.parametrize("name", MULTICLUSTER)
+def test_istios_test_passes(result: Result, name: str) -> None:
+    """With all tests of its own; at least one of them was not skipped."""
+    result.assert_passed(name)
+
+
+def test_the_suite_as_a_whole_passes(result: Result) -> None:
+    """Its setup and what is around the tests, too."""
+    assert result.exit_code == 0, f"{result}; log: {result.log}"
+
+
+@pytest.mark.usefixtures("result")
+def test_the_mesh_is_as_before_once_it_is_mended(mesh: IstioMesh) -> None:
+    """Calls between the clusters are answered, with nothing of the tests left in them."""
+    mesh.mend()
