@@ -17,7 +17,7 @@ import pytest
 
 from mesh.forgetting import state_without
 from sandbox import cluster
-from tests.e2e.kube import Kube, assert_answered_everywhere
+from tests.e2e.kube import Kube, assert_answered_everywhere, strangers
 from tests.e2e.stack import PROJECT, Stack, mesh_config
 
 pytestmark = pytest.mark.mesh
@@ -402,7 +402,7 @@ def test_after_removing_the_mesh_as_documented_clusters_are_as_before(
     left = [resource["urn"] for resource in stack.state()["deployment"].get("resources", [])]
     assert left == [], "the stack still has resources"
     for name, kube in clusters.items():
-        left = _strangers(kube.objects() ^ untouched[name])
+        left = strangers(kube.objects() ^ untouched[name])
         assert left == set(), f"{name} differs by more than the documentation says"
         _run(_documented("What Istio leaves behind"), {**stack.environment, "CONTEXT": name})
         if name == "north":
@@ -410,18 +410,6 @@ def test_after_removing_the_mesh_as_documented_clusters_are_as_before(
         assert kube.objects() == untouched[name], f"{name} is not as it was before the mesh"
     labels = clusters["north"].get("namespace", SYSTEM)["metadata"]["labels"]
     assert labels == {"kubernetes.io/metadata.name": SYSTEM}, "a label of the mesh is left"
-
-
-def _strangers(objects: set[str]) -> set[str]:
-    """Those of some objects that docs/removing.md does not name as left behind by Istio."""
-    named = (
-        r"apiextensions\.k8s\.io CustomResourceDefinition <none>/\w+\.\w+\.istio\.io",
-        r"apiregistration\.k8s\.io APIService <none>/\w+\.\w+\.istio\.io",
-        r"v1 ConfigMap [-\w]+/istio-ca-(root-cert|crl)",
-        rf"(v1 ConfigMap|coordination\.k8s\.io Lease) {SYSTEM}/istio-"
-        r"(leader|namespace-controller-election|gateway-(status|deployment)|ip-autoallocate)[-\w]*",
-    )
-    return {item for item in objects if not any(re.fullmatch(pattern, item) for pattern in named)}
 
 
 def _run(script: str, environment: Mapping[str, str]) -> None:
