@@ -1,7 +1,7 @@
 """What can be wrong with the proxies of workloads, and with what new pods get. Pure."""
 
 from mesh.health.finding import Finding, Reason, Severity, put_back_release
-from mesh.istio.names import BASE, INJECTOR, ISTIOD, NAMESPACE
+from mesh.istio.names import BASE, INJECTOR, ISTIOD, NAMESPACE, WEBHOOK_PORT
 from mesh.live.inspected import ClusterInspection, InjectedPod
 
 _SHOWN = 3
@@ -25,9 +25,15 @@ def injection_fails(cluster: ClusterInspection) -> Finding | None:
         cluster=name,
         message=f"new pods in {name} get no proxy, or a wrong one: {wrong}",
         hint=f"{put_back_release(name, ISTIOD)}; if the API server gets no answer, let it connect to port "
-        f"15017 of istiod's pods: check firewalls and `kubectl get mutatingwebhookconfiguration {INJECTOR} "
-        "-o yaml`",
+        f"{WEBHOOK_PORT} of {_asked(cluster)}: check firewalls and `kubectl get "
+        f"mutatingwebhookconfiguration {INJECTOR} -o yaml`",
     )
+
+
+def _asked(cluster: ClusterInspection) -> str:
+    """What the API server asks to have a proxy put into a pod."""
+    primary = cluster.facts.primary
+    return "istiod's pods" if primary is None else f"the gateway of {primary}, which leads to its istiod"
 
 
 def injection_not_tried(cluster: ClusterInspection) -> Finding | None:

@@ -13,6 +13,7 @@ from mesh.live.inspected import Readiness
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.pods import containers
 from mesh.mappings import Json, at
+from mesh.plan import has_gateway
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _MOST_PODS = 3
@@ -40,10 +41,12 @@ _MADE: tuple[tuple[str, str, str | None], ...] = (
 
 def read_readiness(config: StackConfig) -> dict[str, Readiness]:
     """Every cluster by name that is not offline; all are read at once."""
-    return for_each(config.online, lambda name: _cluster(config.clusters[name]))
+    return for_each(
+        config.online, lambda name: _cluster(config.clusters[name], gateway=has_gateway(config, name))
+    )
 
 
-def _cluster(cluster: ClusterConfig) -> Readiness:
+def _cluster(cluster: ClusterConfig, *, gateway: bool) -> Readiness:
     try:
         api = KubernetesApi.connect(cluster.connection)
         version = str(api.get("/version")["gitVersion"])
@@ -60,7 +63,7 @@ def _cluster(cluster: ClusterConfig) -> Readiness:
             pods_unreachable=_pods_unreachable(api, pods),
             waiting=tuple(_waiting(services)),
             load_balancer=_load_balancer(services, nodes),
-            balanced=service_type(cluster) == ServiceType.LOAD_BALANCER,
+            balanced=gateway and service_type(cluster) == ServiceType.LOAD_BALANCER,
         )
     except UnreachableError as error:
         return Readiness(name=cluster.name, unreachable=str(error))

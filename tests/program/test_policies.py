@@ -256,6 +256,17 @@ def test_a_gateway_that_exposes_nothing_breaks_no_policy() -> None:
     assert list(fired_by(_example(PROJECT / "examples/exposure.yaml"))) == []
 
 
+def test_a_gateway_leads_remotes_to_istiod_by_its_name_alone() -> None:
+    """By any other name it would lead to whatever a VirtualService says."""
+    example = _example(PROJECT / "examples/primary-remote.yaml")
+    (gateway,) = (r for r in example if r.name == "hub-istiod-gateway")
+    servers = [{**server, "hosts": ["*"]} for server in gateway.get("spec", "servers")]
+    wide = _changed(gateway, properties={"spec": {"servers": servers}})
+    fired = list(fired_by([wide if r.name == gateway.name else r for r in example]))
+    assert [name for name, _ in fired] == ["gateways-expose"] * 2
+    assert "it leads * to istiod; expected istiod.istio-system.svc alone" in fired[0][1]
+
+
 def test_hosts_are_exposed_as_the_configuration_of_the_policy_says() -> None:
     """Wider or narrower than the default."""
     narrow = {"gateways-expose": {"hosts": ["*.shop.svc.cluster.local"]}}

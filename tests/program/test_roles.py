@@ -1,13 +1,17 @@
 """What the program registers for clusters that share a network, and for a remote and its primary."""
 
 import functools
+import json
 from typing import Any
 
+import pulumi
 import pytest
 import yaml
 
+from mesh.preflight import definitions
+from tests.program import recording as recording_module
 from tests.program.conftest import write_kubeconfigs
-from tests.program.recording import PROJECT, Recording, Registration, run
+from tests.program.recording import PROJECT, Recording, Registration, run, run_config
 
 _RELEASE = "kubernetes:helm.sh/v3:Release"
 _SECRET = "kubernetes:core/v1:Secret"
@@ -131,3 +135,95 @@ def test_each_remote_secret_is_there_once(example: str) -> None:
     """That of the primary is made with its remote, and not again with the others."""
     names = [name for name in _names(_run(example), _SECRET) if "-sees-" in name]
     assert len(names) == len({*names})
+
+
+def _configured(change: dict[str, Any], **sections: Any) -> Recording:
+    """The mesh of hub and worker, with some settings of its clusters changed."""
+    document = yaml.safe_load((PROJECT / "examples/primary-remote.yaml").read_text(encoding="utf-8"))
+    config = document["config"] | {f"istio-mesh:{key}": value for key, value in sections.items()}
+    for name, settings in change.items():
+        config["istio-mesh:clusters"][name] |= settings
+    write_kubeconfigs(config["istio-mesh:clusters"])
+    return run_config({key: json.dumps(value) for key, value in config.items()})
+
+
+@pytest.mark.parametrize(
+    ("change", "address"),
+    [
+        ({"worker": {"controlPlaneAddress": "198.51.100.9"}}, "198.51.100.9"),
+        ({"hub": {"gateway": {"addresses": [{"address": "198.51.100.7", "port": 31443}]}}}, "198.51.100.7"),
+    ],
+)
+def test_an_address_that_is_given_counts_for_more(change: dict[str, Any], address: str) -> None:
+    """That of the remote first, then that of the gateway."""
+    assert _release(_configured(change), "worker-istiod")["global"]["remotePilotAddress"] == address
+
+
+def test_a_primary_that_is_reached_otherwise_needs_no_gateway_on_one_network() -> None:
+    """Whatever leads there leads to istiod itself."""
+    flat = {"network": "flat"}
+    recording = _configured({"hub": flat, "worker": {**flat, "controlPlaneAddress": "198.51.100.9"}})
+    assert not [name for name in _names(recording, _RELEASE) if "gateway" in name]
+    assert _names(recording, _GATEWAY) == []
+    assert _release(recording, "hub-istiod")["global"]["externalIstiod"] is True
+
+
+def test_on_one_network_a_primary_has_a_gateway_for_its_control_plane_alone() -> None:
+    """It exposes no service."""
+    recording = _configured({"hub": {"network": "flat"}, "worker": {"network": "flat"}})
+    assert [n for n in _names(recording, _RELEASE) if "gateway" in n] == ["hub-istio-eastwestgateway"]
+    assert _names(recording, _GATEWAY) == ["hub-istiod-gateway"]
+
+
+def test_the_least_rights_of_a_reader_are_more_in_a_remote() -> None:
+    """The primary writes its roots, and the CA of the webhook."""
+    recording = _configured({}, reader={"role": "minimal"}, istio={"version": "1.31.1"})
+
+    def written(cluster: str) -> set[str]:
+        kind = "kubernetes:rbac.authorization.k8s.io/v1:ClusterRole"
+        rules = recording.one(kind, f"{cluster}-reader-minimal-role").inputs["rules"]
+        return {r for rule in rules if "update" in rule["verbs"] for r in rule["resources"]}
+
+    assert written("hub") == set()
+    assert written("worker") == {"configmaps", "mutatingwebhookconfigurations"}
+
+
+def test_policies_of_mutual_tls_are_those_of_the_primary() -> None:
+    """In a remote, istiod reads none."""
+    names = _names(_run("primary-remote"), "kubernetes:security.istio.io/v1:PeerAuthentication")
+    assert names == ["hub-hello-world-strict-mtls"]
+
+
+def test_a_remote_is_not_asked_for_a_control_plane_by_alerts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor a cluster without a gateway for one."""
+    monkeypatch.setattr(definitions, "problems", lambda *_: [])
+    monitored = {"observability": {"enabled": True}}
+    recording = _configured({"hub": {"network": "flat"}, "worker": {"network": "flat"}}, **monitored)
+    alerts = {
+        r.name: [a["alert"] for a in r.inputs["spec"]["groups"][0]["rules"] if a["alert"].endswith("Down")]
+        for r in recording.of_type("kubernetes:monitoring.coreos.com/v1:PrometheusRule")
+    }
+    assert alerts == {
+        "hub-monitoring-rules": ["IstioMeshIstiodDown", "IstioMeshGatewayDown"],
+        "worker-monitoring-rules": [],
+    }
+
+
+def test_a_gateway_with_host_names_alone_leads_no_remote_to_its_primary(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The message says where to give an address."""
+    original = recording_module._service  # noqa: SLF001 - what a cloud answers
+
+    def with_a_name(values: Any) -> dict[str, Any]:
+        found = original(values)
+        ingress = [{"hostname": "gateway.example.com"}]
+        return {
+            **found,
+            "spec": {**found["spec"], "externalIPs": []},
+            "status": {"loadBalancer": {"ingress": ingress}},
+        }
+
+    monkeypatch.setattr(recording_module, "_service", with_a_name)
+    with pytest.raises(pulumi.RunError, match=r"whose gateway has host names only: gateway\.example\.com"):
+        _configured({})

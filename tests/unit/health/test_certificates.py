@@ -88,6 +88,24 @@ def test_an_istiod_that_has_not_taken_over_is_a_finding() -> None:
     assert "istiod in east has not loaded the roots in its cacerts" in finding
 
 
+def test_a_remote_has_the_roots_of_its_primary_and_no_intermediate() -> None:
+    """It has no `cacerts`, and none is missed; its primary gives it the roots."""
+
+    def findings(published: str) -> tuple[str, ...]:
+        clusters = {
+            "east": cluster(),
+            "west": ClusterTrust(
+                trust=ObservedTrust(published_roots=published), reader_tokens={1: NOW - timedelta(days=1)}
+            ),
+        }
+        config = stack_config({"east": {}, "west": {"controlPlane": "east"}})
+        return trust_report("dev", config, DECLARED, clusters, NOW).findings
+
+    assert findings(ROOT.pem) == ()
+    (finding,) = findings(STRANGER.pem)
+    assert finding.startswith("istiod of east has not given its roots to west, which it serves")
+
+
 def test_a_cluster_that_does_not_answer_is_a_finding() -> None:
     """The others are reported all the same."""
     found = report(east=cluster(), west=ClusterTrust(unreachable="timed out"))

@@ -458,6 +458,13 @@ def test_hints_leave_clusters_that_are_away_alone() -> None:
     assert "--exclude '**::north-*'" in finding.hint
 
 
+def test_in_a_remote_the_injector_is_behind_the_gateway_of_its_primary() -> None:
+    """There is the firewall to look at."""
+    lost = Injection(problem="failed calling webhook")
+    (finding,) = _found(_mesh(_cluster("east", facts={"primary": "north"}, injection=lost)))
+    assert "port 15017 of the gateway of north, which leads to its istiod" in finding.hint
+
+
 def test_proxies_are_restarted_by_what_makes_their_pods() -> None:
     """Each once; a pod that nothing makes is deleted."""
     pods = [_pod(network="x", name=f"cart-{n}") for n in range(2)]

@@ -384,3 +384,12 @@ def test_a_gateway_that_exposes_nothing_is_not_connected_to(monkeypatch: pytest.
         ("east", "north"): False,
         ("west", "east"): True,
     }
+
+
+def test_a_cluster_without_a_gateway_needs_no_load_balancer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one network there is none."""
+    api = _Api({}, proxied=None)
+    monkeypatch.setattr(readiness.KubernetesApi, "connect", lambda _: api)
+    flat = stack_config({"east": {"network": "flat"}, "west": {"network": "flat"}})
+    assert not readiness.read_readiness(flat)["east"].balanced
+    assert readiness.read_readiness(stack_config({"east": {}, "west": {}}))["east"].balanced
