@@ -95,7 +95,9 @@ def _cluster(
         services = api.list("/api/v1/services")
         domain = _domain(api) if cluster.control_plane is None else facts.domain
         labelled = _labelled(services, cluster.exposure.labels, domain)
-        hosts = exposed_hosts(cluster, labelled or ())
+        # What got its labels after the last update is not exposed yet, which has a check of its own.
+        shown = (h for h in labelled or () if any(covers(pattern, h) for pattern in facts.gateway.hosts))
+        hosts = exposed_hosts(cluster, shown)
         return ClusterInspection(
             facts=facts,
             istio=cluster.istio.version,

@@ -13,7 +13,7 @@ import pytest
 
 from mesh.istio.names import GATEWAY, INJECTOR
 from tests.e2e.faults import SYSTEM, check, checks, feed, findings, mended, patch, restart, run_hint
-from tests.e2e.kube import Kube
+from tests.e2e.kube import Kube, eventually
 from tests.e2e.stack import Stack
 
 pytestmark = pytest.mark.breaking
@@ -179,10 +179,14 @@ def test_what_does_no_harm_yet_is_a_warning(mesh: Stack, kube: View) -> None:
     feed(kube("west"), "create", _REFUSED_BY_THE_PROXY)
     try:
         checks(mesh, "service-ports-differ", "east", code=0)
-        finding = checks(mesh, "errors-logged", "west", code=0)
-        assert (
-            "NACK" in finding["message"] or "rejected" in finding["message"] or "ERROR" in finding["message"]
-        )
+        found: list[str] = []
+
+        def refused() -> bool:
+            # What istiod has said of the break before is there for five minutes, too.
+            found.append(checks(mesh, "errors-logged", "west", code=0)["message"])
+            return any(sign in found[-1] for sign in ("NACK", "rejected", "ERROR"))
+
+        eventually(refused, lambda: found[-1])
     finally:
         for cluster in ("east", "west"):
             kube(cluster).kubectl("delete", "service", "cart", "--namespace=default")

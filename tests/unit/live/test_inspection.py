@@ -91,8 +91,10 @@ class _Api(KubernetesApi):
         raise AssertionError("no command is run in a cluster that has no peer")
 
 
-def _inspected(api: _Api, monkeypatch: pytest.MonkeyPatch, **config: Any) -> ClusterInspection:
-    facts = {"east": ClusterFacts(name="east", network="net-east")}
+def _inspected(
+    api: _Api, monkeypatch: pytest.MonkeyPatch, hosts: tuple[str, ...] = (), **config: Any
+) -> ClusterInspection:
+    facts = {"east": ClusterFacts(name="east", network="net-east", gateway=Gateway(hosts=hosts))}
     monkeypatch.setattr(inspection, "read_cluster_facts", lambda *_: facts)
     connections = Connections(apis={"east": api}, unreachable={}, refused={})
     return inspection.inspect(stack_config({"east": {}}, **config), connections).clusters["east"]
@@ -271,12 +273,15 @@ def test_a_load_balancer_shows_by_an_address_or_by_the_cloud(monkeypatch: pytest
 
 
 def test_services_with_the_labels_are_exposed_and_others_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the Gateway still has; without such a service, istiod opens no port to connect to."""
+    """Once the Gateway has them; without such a service, istiod opens no port to connect to."""
     pods = [_pod(n, labels={"app": n, "security.istio.io/tlsMode": "istio"}) for n in ("cart", "pay")]
     services = [_service(name, 80, selector={"app": name}) for name in ("cart", "pay")]
     services[0]["metadata"]["labels"] = {"a": "b", "c": "d"}
     api = _Api({"/api/v1/pods": pods, "/api/v1/services": services}, created=_pod("new"))
-    found = _inspected(api, monkeypatch, exposure={"labels": {"a": "b"}})
+    early = _inspected(api, monkeypatch, ("nothing.invalid",), exposure={"labels": {"a": "b"}})
+    assert (early.labelled, early.passes) == (("cart.shop.svc.cluster.local",), False)
+    hosts = ("cart.shop.svc.cluster.local", "pay.shop.svc.cluster.local")
+    found = _inspected(api, monkeypatch, hosts, exposure={"labels": {"a": "b"}})
     assert found.labelled == ("cart.shop.svc.cluster.local",)
     assert [service.host for service in found.exposed] == ["cart.shop.svc.cluster.local"]
     assert found.passes
