@@ -45,10 +45,27 @@ SETTINGS = {
     "trust.phase": "trust-both",
     "trust.shared": "true",
     "trust.stack": "organization/istio-mesh/trust",
+    "sees[0]": "region=eu",
     "exposure.hosts[0]": "*.shop.example.com",
+    "exposure.namespaces[0]": "shop",
+    "exposure.labels.exposed": "yes",
+    "exposure.clusterLocal[0]": "*.payments.svc.cluster.local",
+    "gateway.enabled": "true",
+    "gateway.service.type": "NodePort",
+    "gateway.service.preset": "aws-internal",
+    "gateway.service.annotations.pool": "mesh",
+    "gateway.service.sourceRanges[0]": "198.51.100.0/24",
+    "gateway.service.ipFamilies[0]": "IPv6",
+    "gateway.service.ipFamilyPolicy": "PreferDualStack",
+    "gateway.service.nodePort": "31443",
+    "gateway.service.nodeSelector.role": "edge",
+    "gateway.port": "443",
+    "gateway.addresses[0].address": "198.51.100.7",
+    "gateway.addresses[0].port": "31443",
+    "gateway.replicas": "2",
+    "gateway.networkPolicy": "true",
     "reader.tokenGenerations[0]": "7",
     "reader.role": "minimal",
-    "reader.kubeconfig": "a kubeconfig",
     "helloWorld.enabled": "true",
     "helloWorld.image": "registry.example.com/hello:1",
     "helloWorld.clientImage": "registry.example.com/client:1",
@@ -62,13 +79,26 @@ SETTINGS = {
     "clusters.north.kubeconfig": "~/.kube/north",
     "clusters.north.kubeconfigContents": "a kubeconfig",
     "clusters.north.network": "net-1",
+    "clusters.north.labels.region": "eu",
+    "clusters.north.controlPlane": "east",
+    "clusters.north.controlPlaneAddress": "198.51.100.8",
     "clusters.north.skipUnreachable": "true",
     "clusters.north.offline": "true",
     "clusters.north.apiServer.server": "https://203.0.113.10:6443",
     "clusters.north.apiServer.certificateAuthority": "-----BEGIN CERTIFICATE-----",
     "clusters.north.apiServer.tlsServerName": "kubernetes.default.svc",
     "clusters.north.apiServer.proxyUrl": "http://proxy.example.com:3128",
+    "clusters.north.apiServer.clientCertificate": "-----BEGIN CERTIFICATE-----",
+    "clusters.north.apiServer.clientKey": "a private key",
+    "clusters.north.apiServer.from.east.server": "https://10.0.0.10:6443",
 }
+PLACES = [
+    {"contents": "a kubeconfig"},
+    {"file": "~/.kube/relay"},
+    {"environment": "RELAY"},
+    {"stack": "organization/relay/prod", "output": "kubeconfig"},
+    {"secret": "tbot", "key": "config"},
+]
 INTERMEDIATE = {
     "key": "rsa-3072",
     "validityHours": "9000",
@@ -79,13 +109,29 @@ INTERMEDIATE = {
     "privateKey": "a private key",
     "chain": "-----BEGIN CERTIFICATE-----",
 }
-SECRETS = ("privateKey", "kubeconfigContents", "reader.kubeconfig")
-OF_ONE_CLUSTER = ("istio.", "exposure.", "reader.", "helloWorld.", "observability.", "trust.intermediate.")
+SECRETS = ("privateKey", "clientKey", "kubeconfigContents", "reader.kubeconfig.contents")
+OF_ONE_CLUSTER = (
+    "istio.",
+    "gateway.",
+    "sees",
+    "exposure.",
+    "reader.",
+    "helloWorld.",
+    "observability.",
+    "trust.intermediate.",
+)
 
 
-def _settings() -> dict[str, str]:
-    """Every setting's path with a text for it, those that one cluster may override included."""
-    for_all = {**SETTINGS, **{f"trust.intermediate.{key}": text for key, text in INTERMEDIATE.items()}}
+def _settings(place: dict[str, str]) -> dict[str, str]:
+    """Every setting's path with a text for it, those that one cluster may override included.
+
+    Of the places of a kubeconfig for peers there can be one.
+    """
+    for_all = {
+        **SETTINGS,
+        **{f"trust.intermediate.{key}": text for key, text in INTERMEDIATE.items()},
+        **{f"reader.kubeconfig.{key}": text for key, text in place.items()},
+    }
     overrides = {f"clusters.north.{p}": t for p, t in for_all.items() if p.startswith(OF_ONE_CLUSTER)}
     return {**for_all, **overrides}
 
@@ -133,12 +179,14 @@ def stack(start_clusters: Callable[..., Any], new_stack: Callable[[str], Stack],
 
 def test_the_table_of_settings_is_complete():
     """A setting that is added to the models is to be added here."""
-    free_maps = r"(istio\.values\.(?:base|istiod|gateway)|observability\.labels)\..*"
-    paths = {re.sub(free_maps, r"\1.*", re.sub(r"(\[0\])+$", "", path)) for path in _settings()}
+    free_maps = r"(istio\.values\.(?:base|istiod|gateway)|labels|annotations|nodeSelector|from)\..*"
+    settings = {path for place in PLACES for path in _settings(place)}
+    paths = {re.sub(free_maps, r"\1.*", re.sub(r"\[0\].*", "", path)) for path in settings}
     assert set(_leaves(StackSections)) == paths
 
 
-def test_every_setting_can_be_set_by_its_path(stack: Stack):
+@pytest.mark.parametrize("place", PLACES, ids=[next(iter(place)) for place in PLACES])
+def test_every_setting_can_be_set_by_its_path(stack: Stack, place: dict[str, str]):
     """What the CLI makes of a text on the command line is what the models take: numbers, switches, lists.
 
     The schema takes it too, and the line by which editors find the schema is still there.
@@ -147,7 +195,8 @@ def test_every_setting_can_be_set_by_its_path(stack: Stack):
     comment = "# yaml-language-server: $schema=docs/stack-file.schema.json\n"
     stack.config_file.write_text(comment + stack.config_file.read_text(encoding="utf-8"), encoding="utf-8")
     words = []
-    for path, text in _settings().items():
+    settings = _settings(place)
+    for path, text in settings.items():
         kind = "--secret" if path.endswith(SECRETS) else "--plaintext"
         words += [kind, f"{path}={text}"]
     stack.pulumi("config", "set-all", "--path", *words)
@@ -157,7 +206,7 @@ def test_every_setting_can_be_set_by_its_path(stack: Stack):
     shown = json.loads(stack.pulumi("config", "--json", "--show-secrets").stdout)
     raw = {key.removeprefix("istio-mesh:"): json.loads(entry["value"]) for key, entry in shown.items()}
     sections = StackSections.model_validate(raw)
-    expected = {**_settings(), "clusters.north.network": "net-2"}
+    expected = {**settings, "clusters.north.network": "net-2"}
     assert sections.mesh.id == "1"
     for path, text in expected.items():
         if path != "mesh.id":
@@ -217,14 +266,14 @@ def test_validate_says_all_that_is_wrong_without_the_clusters(stack: Stack):
     done = stack.command("validate")
     assert (done.returncode, done.stdout) == (0, "stack refused: no errors, no warnings\n"), done.stderr
     clusters = stack.config()["clusters"]
-    clusters["west"] |= {"network": "net-east", "istio": {"version": "1.28.9"}}
+    clusters["west"] |= {"sees": ["nobody"], "istio": {"version": "1.28.9"}}
     values = {"gateway": {"service": {"type": "ClusterIP"}}}
     stack.configure({**stack.config(), "istio": {**repository, "values": values}, "clusters": clusters})
     done = stack.command("validate", "--output", "json")
     report = json.loads(done.stdout)
     assert done.returncode == 1, done.stderr
     assert {(finding["severity"], finding["path"]) for finding in report["findings"]} == {
-        ("error", "istio-mesh:clusters.west.network"),
+        ("error", "istio-mesh:clusters.west.sees.0"),
         ("error", "istio-mesh:istio.values.gateway.service.type"),
         ("error", "istio-mesh:clusters.west.istio.version"),  # that repository does not have it
         ("warning", "istio-mesh:clusters.west.istio.version"),
