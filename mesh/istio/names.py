@@ -48,6 +48,9 @@ ISTIOD_GATEWAY = "istiod-gateway"
 """The Gateway and the VirtualService by which remotes reach istiod."""
 
 REMOTE_SECRET_LABEL = "istio/multiCluster"  # noqa: S105 - a label's key
+MESH_NETWORKS_ANNOTATION = "istio-mesh/mesh-networks"
+"""Of istiod's pods: the addresses of other gateways that they were told."""
+
 REMOTE_SECRET_ANNOTATION = "networking.istio.io/cluster"  # noqa: S105 - an annotation's key
 _REMOTE_SECRET_PREFIX = "istio-remote-secret-"  # noqa: S105 - the beginning of a name
 

@@ -21,6 +21,7 @@ from mesh.istio.names import (
     GATEWAY_PORT,
     GATEWAY_PORT_LABEL,
     GATEWAY_PORTS,
+    MESH_NETWORKS_ANNOTATION,
     NETWORK_LABEL,
     NETWORK_VIEW,
     NODE_SELECTOR_ANNOTATION,
@@ -79,7 +80,21 @@ def istiod(
     ):
         if ours:
             values[key] = [*(values.get(key) or ()), *ours]
-    return deep_merge(values, {"global": {"meshNetworks": mesh_networks(ways)}}) if ways else values
+    return deep_merge(values, _told(ways)) if ways else values
+
+
+def _told(ways: Ways) -> Values:
+    """The addresses in istiod's configuration, and in an annotation of its pods, by which it restarts.
+
+    istiod reads them again without that, but then forgets the addresses of gateways with the type NodePort:
+    it computes them for a copy of the Service only (`addOrUpdateService` in
+    `pilot/pkg/serviceregistry/kube/controller/controller.go` in istio/istio, seen in 1.31.0).
+    """
+    texts = [f"{network}={','.join(a.authority for a in addresses)}" for network, addresses in ways.items()]
+    return {
+        "global": {"meshNetworks": mesh_networks(ways)},
+        "podAnnotations": {MESH_NETWORKS_ANNOTATION: " ".join(texts)},
+    }
 
 
 def service_settings(cluster: ClusterConfig) -> Sequence[Any]:

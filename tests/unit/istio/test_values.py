@@ -251,3 +251,18 @@ def test_istiod_is_told_the_gateways_that_it_cannot_find() -> None:
         "net-x": {"gateways": []},
     }
     assert values.istiod(west, config.mesh, ways(config, "west")) == values.istiod(west, config.mesh)
+
+
+def test_istiod_restarts_when_it_is_told_other_gateways() -> None:
+    """It would lose those with node ports; the user's own annotations stay."""
+    istiod = {"podAnnotations": {"team": "mesh"}}
+    config = stack_config(
+        {
+            "east": {"istio": {"values": {"istiod": istiod}}},
+            "west": {"gateway": {"addresses": [{"address": "198.51.100.7", "port": 31443}]}},
+        }
+    )
+    east, west = config.clusters["east"], config.clusters["west"]
+    told = values.istiod(east, config.mesh, ways(config, "east"))["podAnnotations"]
+    assert told == {"team": "mesh", "istio-mesh/mesh-networks": "net-west=198.51.100.7:31443"}
+    assert "podAnnotations" not in values.istiod(west, config.mesh, ways(config, "west"))
