@@ -25,6 +25,9 @@ _LOCK_SECONDS = 300
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _POLICY = Path("/usr/sbin/policy-rc.d")
 
+CNI_PLUGINS = tuple(f"/usr/lib/cni/{name}" for name in ("bridge", "host-local", "loopback", "portmap"))
+"""The programs that give pods their network, where Debian has them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
@@ -39,7 +42,7 @@ PACKAGES = (
     Package(name="runc", files=("runc",)),
     Package(
         name="containernetworking-plugins",
-        files=tuple(f"/usr/lib/cni/{plugin}" for plugin in ("bridge", "host-local", "loopback", "portmap")),
+        files=CNI_PLUGINS,
     ),
     Package(name="iptables", files=("iptables-legacy", "iptables-nft")),
     Package(name="nftables", files=("nft",)),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sandbox import cache, paths, tools, versions
+from sandbox.charts import upstream_envoy
 from sandbox.errors import SandboxError
 
 _CHARTS = {
@@ -28,7 +29,7 @@ def ensure(*, say: Callable[[str], None] = print) -> Path:
     """
     home = paths.cache_dir() / "charts"
     pins = (versions.ISTIO_MODULE, versions.ISTIO, versions.ISTIO_NEXT, versions.HELM)
-    entry = home / cache.key([Path(__file__).read_bytes(), *pins])
+    entry = home / cache.key([Path(__file__).read_bytes(), upstream_envoy.template(), *pins])
     with cache.locked(home):
         if not entry.exists():
             cache.publish(entry, _make)
@@ -58,6 +59,8 @@ def _make(stage: Path) -> None:
             shutil.copytree(source / folder, chart, copy_function=shutil.copyfile)
             for path in (chart, *chart.rglob("*")):
                 path.chmod(0o755 if path.is_dir() else 0o644)
+            if folder == _CHARTS["istiod"]:
+                (chart / "templates" / "upstream-envoy.yaml").write_text(upstream_envoy.template())
             values = chart / "values.yaml"
             values.write_text(released(values.read_text(), version))
             _helm(

@@ -237,6 +237,15 @@ def chart_repository() -> str:
     return chart_server.url(sandbox)
 
 
+def gateway_api_manifest() -> Path:
+    """Return the path of a manifest with the definitions of the Gateway API, which clusters do not have.
+
+    Raises:
+        SandboxError: it cannot be had.
+    """
+    return supplies.ensure().gateway_api
+
+
 def merged_kubeconfig() -> Path:
     """Return the path of the kubeconfig with a context for each cluster."""
     return state_dir() / "kubeconfig"

@@ -9,7 +9,7 @@ import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import tomli_w
@@ -22,17 +22,20 @@ from sandbox.cluster.namespaces import argv_inside
 from sandbox.cluster.system import run
 from sandbox.paths import cache_dir
 
-_FILL = """
-config=$1 socket=$2; shift 2
+_BESIDE_CONTAINERD = """
+config=$1 script=$2; shift 2
 containerd --config "$config" & daemon=$!
 tries=0
-until ctr --address "$socket" version >/dev/null 2>&1; do
+until ctr version >/dev/null 2>&1; do
   tries=$((tries + 1)); [ $tries -lt 300 ] || exit 1; sleep 0.1
 done
-for image; do ctr --address "$socket" --namespace k8s.io images import "$image" || exit 1; done
+/bin/sh -ec "$script" script "$@" || exit 1
 kill $daemon; wait $daemon || true
 """
-"""Import images by a containerd that lives as long as the script: CONFIG SOCKET IMAGE..."""
+"""Run a script beside a containerd that lives as long: CONFIG SCRIPT ARGUMENT..."""
+
+_FILL = 'for image; do ctr images import "$image"; done'
+_PULL = 'ctr images pull "$1"; ctr images export "$2" "$1"'
 
 
 def prepare(cluster: ClusterLayout, images: Sequence[Path]) -> None:
@@ -84,11 +87,21 @@ def _filled(images: Sequence[Path]) -> Path:
     entry = home / cache.key(str(image) for image in images)
     with cache.locked(home):
         if not entry.exists():
-            cache.publish(entry, lambda stage: _fill(stage, images))
+            cache.publish(entry, lambda stage: _beside_containerd(stage, _FILL, map(str, images)))
     return entry
 
 
-def _fill(store: Path, images: Sequence[Path]) -> None:
+def pull(reference: str, target: Path) -> None:
+    """Have containerd pull an image for this machine, and write its archive.
+
+    Raises:
+        SandboxError: it cannot be had; with containerd's words.
+    """
+    with tempfile.TemporaryDirectory(prefix="sandbox-pull-") as store:
+        _beside_containerd(Path(store), _PULL, [reference, str(target)])
+
+
+def _beside_containerd(store: Path, script: str, arguments: Iterable[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="sandbox-images-") as folder:
         socket = f"{folder}/containerd.sock"
         content = settings.containerd_store(root=str(store), state=folder, socket=socket)
@@ -97,5 +110,5 @@ def _fill(store: Path, images: Sequence[Path]) -> None:
         # Whoever dies, this process or the script, takes containerd and its mounts along.
         apart = ["setpriv", "--pdeathsig=KILL", "unshare", "--kill-child", "--fork"]
         apart += ["--mount", "--pid", "--mount-proc"]
-        names = [str(image) for image in images]
-        run([*apart, "/bin/sh", "-c", _FILL, "fill", str(config), socket, *names])
+        apart += ["env", f"CONTAINERD_ADDRESS={socket}", "CONTAINERD_NAMESPACE=k8s.io"]
+        run([*apart, "/bin/sh", "-c", _BESIDE_CONTAINERD, "beside", str(config), script, *arguments])

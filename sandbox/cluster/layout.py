@@ -292,6 +292,8 @@ class ClusterLayout:
             "/var/lib/containerd": self.folder / "containerd",
             "/var/lib/kubelet": self.folder / "kubelet",
             "/var/lib/cni": self.folder / "cni-cache",
+            "/opt/cni/bin": self.folder / "cni-programs",
+            "/etc/cni/net.d": self.folder / "cni-settings",
             "/var/log": self.folder / "node-logs",
         }
 

@@ -18,6 +18,7 @@ from sandbox.cluster import (
     addons,
     api,
     cgroups,
+    cni,
     commands,
     image_store,
     kubeconfig,
@@ -50,14 +51,16 @@ def start(cluster: ClusterLayout, supplies: Supplies) -> None:
         network.ensure_link(cluster)
         pki.ensure(cluster)
         _write_settings(cluster)
+        cni.prepare(cluster)
         image_store.prepare(cluster, supplies.images)
         _run(cluster, supplies, commands.CONTROL_PLANE)
         _await(cluster, "kube-apiserver", api.is_ready)
+        cni.unchain_without_agent(cluster)
         _run(cluster, supplies, commands.CLIENTS)
         if cluster.surroundings.api_server != "direct":
             _await(cluster, commands.RELAY, _relay_listens)
         _apply_addons(cluster, supplies)
-        image_store.ensure_imported(cluster, supplies.images)
+        image_store.ensure_imported(cluster, [*supplies.images, *supplies.given_images])
         _await(cluster, "kubelet", _node_is_ready)
         _give_addresses(cluster, supplies)
         _await(cluster, "kubelet", _names_are_resolved)
@@ -177,7 +180,6 @@ def _write_settings(cluster: ClusterLayout) -> None:
     inside = {
         settings.TOKENS: f"{kubeconfig.admin_token(cluster)},admin,admin,system:masters\n",
         settings.RESOLVER: "options ndots:1\n",
-        f"{settings.CNI_SETTINGS}/10-pods.conflist": json.dumps(settings.cni(cluster)),
     }
     for path, content in inside.items():
         file = namespaces.view(cluster, path)

@@ -68,19 +68,24 @@ def argv_inside(cluster: ClusterLayout, argv: Sequence[str], *, network_only: bo
 def ensure(cluster: ClusterLayout) -> bool:
     """Make the cluster's namespaces unless they exist; return whether they were made.
 
+    Those with other mounts, which an older sandbox made, are made anew.
+
     Raises:
         SandboxError: the kernel refuses, with its reason.
     """
-    if first_process(cluster):
+    bindings = {target: str(source) for target, source in cluster.bindings.items()}
+    if first_process(cluster) and _bindings(cluster) == bindings:
         return False
     end(cluster)
+    # With those that a crash has left of containers, the kubelet takes three seconds each.
+    cgroups.remove(cluster.cgroup)
     cgroups.create(system_cgroup(cluster))
     for target, source in cluster.bindings.items():
         source.mkdir(parents=True, exist_ok=True)
         Path(target).mkdir(parents=True, exist_ok=True)
     specification = {
         "hostname": cluster.node,
-        "bindings": {target: str(source) for target, source in cluster.bindings.items()},
+        "bindings": bindings,
         "cgroup": cgroups.entrances(system_cgroup(cluster)),
     }
     done = subprocess.run(
@@ -94,9 +99,18 @@ def ensure(cluster: ClusterLayout) -> bool:
         raise SandboxError(f"cluster {cluster.name}: no namespaces: {done.stderr.strip().splitlines()[-1]}")
     pid = int(done.stdout)
     cluster.records.mkdir(parents=True, exist_ok=True)
-    record = {"pid": pid, "started": processes.start_time(pid)}
-    write_private(cluster.records / f"{INIT}.json", json.dumps(record))
+    record = {"pid": pid, "started": processes.start_time(pid), "bindings": bindings}
+    write_private(_record(cluster), json.dumps(record))
     return True
+
+
+def _record(cluster: ClusterLayout) -> Path:
+    return cluster.records / f"{INIT}.json"
+
+
+def _bindings(cluster: ClusterLayout) -> dict[str, str] | None:
+    """Return what the namespaces that exist were made with."""
+    return json.loads(_record(cluster).read_text()).get("bindings")
 
 
 def end(cluster: ClusterLayout) -> None:

@@ -17,8 +17,10 @@ from sandbox.cluster.layout import (
 
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 CONTAINERD_ROOT = "/var/lib/containerd"
-CNI_PROGRAMS = "/usr/lib/cni"
-CNI_SETTINGS = "/run/cni/net.d"
+CNI_PROGRAMS = "/opt/cni/bin"
+CNI_SETTINGS = "/etc/cni/net.d"
+"""Where Istio's chart `cni` expects them, and most distributions of Kubernetes have them."""
+
 TOKENS = "/run/kubernetes/tokens.csv"
 """Inside, in memory: the administrator's token is on disk in the kubeconfig only."""
 

@@ -1,4 +1,4 @@
-"""What clusters are made of: tools, images and charts, had once and remembered by the sandbox.
+"""What clusters are made of: tools, images, charts and definitions, had once and remembered by the sandbox.
 
 `python -m sandbox setup` gets everything; a start only looks whether what was got is still right.
 """
@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import charts, images, packages, plugins, tools
+from sandbox import charts, gateway_api, images, packages, plugins, tools
+from sandbox.cluster import ztunnel
 from sandbox.cluster.files import lock, write_private
 from sandbox.paths import CHECKOUT, state_dir
 
@@ -18,6 +19,7 @@ _INPUTS = (
     "sandbox/tools",
     "sandbox/images",
     "sandbox/charts",
+    "sandbox/gateway_api.py",
     "sandbox/packages.py",
     "sandbox/plugins",
 )
@@ -25,11 +27,17 @@ _INPUTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Supplies:
-    """Paths of all that was got; `plugins` are lines that say which Pulumi plugins are in use."""
+    """Paths of all that was got; `plugins` are lines that say which Pulumi plugins are in use.
+
+    `images` are the sandbox's own, and `given_images` what the user brings beside them. `gateway_api` is a
+    manifest.
+    """
 
     tools: dict[str, Path]
     images: tuple[Path, ...]
+    given_images: tuple[Path, ...]
     charts: Path
+    gateway_api: Path
     plugins: tuple[str, ...]
 
 
@@ -50,7 +58,9 @@ def get() -> Supplies:
     supplies = Supplies(
         tools=found,
         images=tuple(images.ensure()),
+        given_images=tuple(ztunnel.ensure()),
         charts=charts.ensure(),
+        gateway_api=gateway_api.ensure(),
         plugins=tuple(str(plugin) for plugin in plugins.install(bin_dir())),
     )
     _remember(supplies)
@@ -81,7 +91,9 @@ def _remember(supplies: Supplies) -> None:
         "inputs": _fingerprint(),
         "tools": {name: str(path) for name, path in supplies.tools.items()},
         "images": [str(path) for path in supplies.images],
+        "given_images": [str(path) for path in supplies.given_images],
         "charts": str(supplies.charts),
+        "gateway_api": str(supplies.gateway_api),
         "plugins": supplies.plugins,
     }
     write_private(_file(), json.dumps(content, indent=2))
@@ -92,20 +104,24 @@ def _remembered() -> Supplies | None:
         content = json.loads(_file().read_text())
     except FileNotFoundError:
         return None
+    if content["inputs"] != _fingerprint():
+        return None
     supplies = Supplies(
         tools={name: Path(path) for name, path in content["tools"].items()},
         images=tuple(Path(path) for path in content["images"]),
+        given_images=tuple(Path(path) for path in content["given_images"]),
         charts=Path(content["charts"]),
+        gateway_api=Path(content["gateway_api"]),
         plugins=tuple(content["plugins"]),
     )
-    links = [bin_dir() / name for name in supplies.tools]
-    present = all(path.exists() for path in [*links, *supplies.images, supplies.charts])
-    return supplies if present and content["inputs"] == _fingerprint() else None
+    files = [*supplies.images, *supplies.given_images, supplies.charts, supplies.gateway_api]
+    present = all(path.exists() for path in [*(bin_dir() / name for name in supplies.tools), *files])
+    return supplies if present else None
 
 
 def _fingerprint() -> str:
-    """Return a digest of the code that decides what is got, so that a newer checkout gets anew."""
-    digest = hashlib.sha256()
+    """Return a digest of what decides what is got, so that a newer checkout, or ztunnel, gets anew."""
+    digest = hashlib.sha256(ztunnel.fingerprint().encode())
     for file in _sources():
         digest.update(str(file.relative_to(CHECKOUT)).encode() + file.read_bytes())
     return digest.hexdigest()

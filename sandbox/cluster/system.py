@@ -19,6 +19,8 @@ _SHADOWED = (
     "/var/lib/containerd",
     "/var/lib/kubelet",
     "/var/lib/cni",
+    "/opt/cni/bin",
+    "/etc/cni/net.d",
     "/proc",
 )
 """Where a cluster's processes see folders of their own instead of this machine's."""

@@ -1,4 +1,4 @@
-"""Writes an image as a tar that `ctr images import` takes: one layer, a configuration, a manifest.
+"""Images as tars that `ctr images import` takes: writes one, of one layer, or gives one another name.
 
 The form is that of `docker save` (Docker image specification 1.2). Same inputs, same bytes: entries are
 sorted, owned by root and dated 1970.
@@ -8,9 +8,12 @@ import hashlib
 import io
 import json
 import tarfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from sandbox.errors import SandboxError
 from sandbox.images.content import Entry, File, Folder, Link, Text
 
 
@@ -52,6 +55,54 @@ def write(image: Image, architecture: str, folder: Path, file_name: str) -> None
         _add_file(tar, layer_name, layer, 0o644)
         _add_bytes(tar, "manifest.json", json.dumps(manifest).encode(), 0o644)
     layer.unlink()
+
+
+_DOCKER, _OCI = "manifest.json", "index.json"
+_LISTS = (_DOCKER, _OCI, "oci-layout", "repositories")
+"""Files that say which images an archive has; of two forms in one, the first is kept."""
+
+
+def copy_as(references: Sequence[str], source: Path, target: Path) -> None:
+    """Copy the archive of one image under other references.
+
+    It has the form of `docker save`, or of the Open Container Initiative (image-spec, `image-layout.md`) as
+    `skopeo copy` writes it, or both.
+
+    Raises:
+        SandboxError: it has neither, or another number of images.
+    """
+    try:
+        with tarfile.open(source) as old, tarfile.open(target, "w") as new:
+            members = {str(PurePosixPath(member.name)): member for member in old}
+            form = next((name for name in (_DOCKER, _OCI) if name in members), None)
+            if form is None:
+                raise SandboxError(f"{source}: expected the archive of an image; it has no {_DOCKER}")
+            for name, member in members.items():
+                if name not in _LISTS:
+                    new.addfile(member, old.extractfile(member) if member.isfile() else None)
+            file = old.extractfile(members[form])
+            found = json.loads(file.read()) if file else None
+            _add_bytes(new, form, json.dumps(_named(found, references)).encode(), 0o644)
+            if form == _OCI:
+                _add_bytes(new, "oci-layout", b'{"imageLayoutVersion": "1.0.0"}', 0o644)
+    except (tarfile.TarError, ValueError) as error:
+        raise SandboxError(f"{source}: expected the archive of one image: {error}") from error
+
+
+def _named(found: Any, references: Sequence[str]) -> Any:
+    """Return the list of an archive's images, of either form, with these references for the only one.
+
+    `io.containerd.image.name` is where containerd looks first (`images/annotations.go`).
+    """
+    docker = isinstance(found, list)
+    images = found if docker else found["manifests"]
+    if len(images) != 1:
+        raise ValueError(f"it has {len(images)}")
+    (image,) = images
+    if docker:
+        return [{**image, "RepoTags": list(references)}]
+    names = [{**image.get("annotations", {}), "io.containerd.image.name": name} for name in references]
+    return {**found, "manifests": [{**image, "annotations": name} for name in names]}
 
 
 def _write_layer(entries: tuple[Entry, ...], target: Path) -> None:

@@ -1,9 +1,11 @@
 """What is in each image of the sandbox.
 
-Istio's images follow `pilot/docker/Dockerfile.pilot` and `Dockerfile.proxyv2` of istio/istio. User 1337
-is the one whose traffic the sidecar's iptables rules leave alone, so only Istio's own images have it.
+Istio's images follow `pilot/docker/Dockerfile.pilot`, `Dockerfile.proxyv2` and
+`cni/deployments/kubernetes/Dockerfile.install-cni` of istio/istio. User 1337 is the one whose traffic the
+sidecar's iptables rules leave alone, so only Istio's own images have it.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,16 +28,19 @@ IPTABLES = [
 
 
 def references() -> dict[str, tuple[str, ...]]:
-    """Return each image's references by its name: pilot and proxyv2 have one for each chart version."""
-    istio = (versions.ISTIO, versions.ISTIO_NEXT)
+    """Return each image's references by its name: Istio's own have one for each chart version."""
     return {
         "pause": ("localhost/pause:1",),
         "coredns": (f"localhost/coredns:{versions.COREDNS}",),
         "client": ("localhost/client:1",),
         "helloworld": ("localhost/helloworld:1",),
-        "pilot": tuple(f"localhost/istio/pilot:{version}" for version in istio),
-        "proxyv2": tuple(f"localhost/istio/proxyv2:{version}" for version in istio),
+        **{name: istio_references(name) for name in ("pilot", "proxyv2", "install-cni")},
     }
+
+
+def istio_references(name: str) -> tuple[str, ...]:
+    """Return the references by which Istio's charts ask for an image, one for each version of them."""
+    return tuple(f"localhost/istio/{name}:{version}" for version in (versions.ISTIO, versions.ISTIO_NEXT))
 
 
 def recipe(name: str) -> Image:
@@ -103,8 +108,8 @@ def _pilot() -> _Recipe:
 
 def _proxyv2() -> _Recipe:
     istio = tools.module_dir("istio", "istio.io/istio")
-    commands, binaries = with_links(IPTABLES, "/usr/sbin")
-    extensions = _iptables_extensions()
+    template = (istio / "tools/packaging/common/envoy_bootstrap.json").read_text(encoding="utf-8")
+    iptables, binaries = _iptables()
     envoy, busybox = _tool("envoy"), command("busybox").resolve()
     # Istio's own image has these, if it is not the distroless one.
     tools_of_debian = [command(name).resolve() for name in ("curl", "openssl")]
@@ -114,18 +119,62 @@ def _proxyv2() -> _Recipe:
         *(File(path=f"/usr/bin/{path.name}", source=path) for path in tools_of_debian),
         File(path="/bin/busybox", source=busybox),
         *(Link(path=f"/bin/{name}", target="busybox") for name in ("sh", "timeout")),
-        *commands,
-        *(File(path=str(path), source=path, mode=0o644) for path in extensions),
-        *_merged([*libraries([envoy, busybox, *tools_of_debian, *binaries, *extensions]), *_name_service()]),
-        File(
-            path="/var/lib/istio/envoy/envoy_bootstrap_tmpl.json",
-            source=istio / "tools/packaging/common/envoy_bootstrap.json",
-            mode=0o644,
-        ),
+        *iptables,
+        *_merged([*libraries([envoy, busybox, *tools_of_debian, *binaries]), *_name_service()]),
+        Text(path="/var/lib/istio/envoy/envoy_bootstrap_tmpl.json", text=for_upstream_envoy(template)),
         *_authorities(),
         *accounts("istio-proxy", _PROXY_USER),
     ]
     return ("/usr/local/bin/pilot-agent",), _PROXY_USER, entries
+
+
+def for_upstream_envoy(template: str) -> str:
+    """Return Istio's template of an Envoy bootstrap without the extension that Istio's own Envoy has only.
+
+    It is there for waypoints, east-west gateways and sidecars of an ambient mesh, and an Envoy that lacks it
+    ends at once.
+
+    Raises:
+        SandboxError: the extension is not where it was.
+    """
+    block = r'\n *\{\{- if \.metadata_discovery \}\}\s*\{\s*"name": "metadata_discovery".*?\{\{- end \}\}'
+    rest, found = re.subn(block, "", template, flags=re.DOTALL)
+    if not found or "istio.workload" in rest:
+        raise SandboxError(
+            "istio.workload.BootstrapExtension is elsewhere in this Istio's envoy_bootstrap.json"
+        )
+    return rest
+
+
+def _install_cni() -> _Recipe:
+    iptables, binaries = _iptables()
+    nft = command("nft").resolve()
+    return (
+        ("/usr/local/bin/install-cni",),
+        _ROOT,
+        [
+            File(path="/opt/cni/bin/istio-cni", source=_tool("istio-cni")),
+            File(path="/usr/local/bin/install-cni", source=_tool("install-cni")),
+            *iptables,
+            File(path="/usr/sbin/nft", source=nft),
+            *libraries([nft, *binaries]),
+        ],
+    )
+
+
+def ztunnel(program: Path) -> Image:
+    """Return the image of a ztunnel, which is a Rust program that no registry of packages has.
+
+    It follows `Dockerfile.ztunnel` of istio/istio; the libraries are those of this machine.
+    """
+    path = "/usr/local/bin/ztunnel"
+    return Image(
+        name="ztunnel",
+        references=istio_references("ztunnel"),
+        entrypoint=(path,),
+        user=_ROOT,
+        entries=(File(path=path, source=program), *_merged([*libraries([program]), *_name_service()])),
+    )
 
 
 _RECIPES: dict[str, Callable[[], _Recipe]] = {
@@ -135,6 +184,7 @@ _RECIPES: dict[str, Callable[[], _Recipe]] = {
     "helloworld": _helloworld,
     "pilot": _pilot,
     "proxyv2": _proxyv2,
+    "install-cni": _install_cni,
 }
 
 
@@ -167,6 +217,14 @@ def _name_service() -> list[File]:
 
 def _merged(files: list[File]) -> list[File]:
     return list({file.path: file for file in files}.values())
+
+
+def _iptables() -> tuple[list[Entry], list[Path]]:
+    """Return this machine's iptables as entries, and which of its files need libraries."""
+    commands, binaries = with_links(IPTABLES, "/usr/sbin")
+    extensions = _iptables_extensions()
+    entries = [*commands, *(File(path=str(path), source=path, mode=0o644) for path in extensions)]
+    return entries, [*binaries, *extensions]
 
 
 def _iptables_extensions() -> list[Path]:

@@ -1,7 +1,7 @@
 """The tools and plugins of the sandbox: which version of each, and every place it can be had from.
 
 Release pages: dl.k8s.io, get.helm.sh, and the GitHub releases of pulumi, coredns, istio, etcd and prometheus.
-Istio publishes `pilot-discovery` and `pilot-agent` in images only, and Envoy publishes no build with a
+Istio publishes all of its programs but `istioctl` in images only, and Envoy publishes no build with a
 checksum beside it; those come from a Go module and from a Python package.
 """
 
@@ -11,6 +11,9 @@ from sandbox import versions
 
 FOR_TESTS = ("prometheus", "promtool")
 """Tools that a sandbox does without."""
+
+_CNI_TAGS = ("agent", "disable_pgv", "grpcnotrace", "retrynotrace")
+"""Those of Istio's own build (`Makefile.core.mk`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,6 +249,18 @@ def _istio(arch: str) -> list[Tool]:
             version=versions.ISTIO,
             version_args=("version", "--short"),
             go=build("istio.io/istio/pilot/cmd/pilot-agent", 0.5, "agent"),
+        ),
+        Tool(
+            name="istio-cni",
+            version=versions.ISTIO,
+            version_args=(),
+            go=build("istio.io/istio/cni/cmd/istio-cni", 0.3, *_CNI_TAGS),
+        ),
+        Tool(
+            name="install-cni",
+            version=versions.ISTIO,
+            version_args=("version", "--short"),
+            go=build("istio.io/istio/cni/cmd/install-cni", 0.5, *_CNI_TAGS),
         ),
         Tool(
             name="istioctl",

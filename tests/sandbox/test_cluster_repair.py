@@ -1,6 +1,7 @@
 """Whatever is broken in a cluster, the next start repairs it."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -21,10 +22,12 @@ from sandbox.cluster import (
     find,
     memory,
     named,
+    namespaces,
     network,
     processes,
     start,
 )
+from sandbox.cluster.settings import CNI_SETTINGS
 from sandbox.cluster.system import run
 from tests.fixtures import Kubectl, Start
 
@@ -102,6 +105,71 @@ def test_a_cluster_whose_namespaces_are_gone_comes_back(patient: Cluster, kubect
     processes.wait(lambda: not any(map(processes.start_time, everything)), 10, "processes were left")
     start([patient.name])
     _assert_well(patient, kubectl)
+
+
+def test_namespaces_with_other_mounts_are_replaced_and_leave_no_cgroups(patient: Cluster, kubectl: Kubectl):
+    """As an older sandbox has made them. The kubelet would take three seconds for each container's cgroup."""
+    record = patient.layout.records / "init.json"
+    record.write_text(json.dumps({**json.loads(record.read_text()), "bindings": {}}))
+    before = patient.processes()["init"]
+    pods = [hierarchy / patient.layout.cgroup / "kubepods" for hierarchy in cgroups.hierarchies()]
+    assert any(folder.is_dir() for folder in pods)
+    assert namespaces.ensure(patient.layout)
+    assert not any(folder.exists() for folder in pods)
+    start([patient.name])
+    assert patient.processes()["init"] != before
+    _assert_well(patient, kubectl)
+
+
+@pytest.fixture
+def network_of_pods(patient: Cluster) -> Path:
+    """Return the file that says how pods get their network."""
+    return patient.layout.bindings[CNI_SETTINGS] / "10-pods.conflist"
+
+
+def test_what_istios_agent_has_chained_stays_as_long_as_the_agent(
+    patient: Cluster, kubectl: Kubectl, network_of_pods: Path
+):
+    """Its pods shall not start without it. Once it is gone, no pod would start with it."""
+    ours = json.loads(network_of_pods.read_text())
+    plugin = {"name": "istio-cni", "type": "istio-cni", "ambient_enabled": True}
+    both = {**ours, "plugins": [*ours["plugins"], plugin]}
+    labels = {"k8s-app": "istio-cni-node"}
+    container = {"name": "agent", "image": "localhost/client:1"}
+    agent = {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "istio-cni-node", "labels": labels},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"nodeSelector": {"runs": "nowhere"}, "containers": [container]},
+            },
+        },
+    }
+    kubectl(patient, "create", "--filename=-", given=[agent])
+    try:
+        as_the_agent_writes = json.dumps(both, indent=2)
+        network_of_pods.write_text(as_the_agent_writes)
+        start([patient.name])
+        assert network_of_pods.read_text() == as_the_agent_writes
+        network_of_pods.write_text(json.dumps({**both, "name": "of-an-older-sandbox"}))
+        start([patient.name])
+        assert json.loads(network_of_pods.read_text()) == both
+    finally:
+        kubectl(patient, "delete", "daemonset/istio-cni-node")
+    start([patient.name])
+    assert json.loads(network_of_pods.read_text()) == ours
+    _assert_well(patient, kubectl)
+
+
+def test_a_network_of_pods_that_was_cut_short_is_written_again(patient: Cluster, network_of_pods: Path):
+    """So a crash may leave it."""
+    ours = network_of_pods.read_text()
+    network_of_pods.write_text(ours[:20])
+    start([patient.name])
+    assert json.loads(network_of_pods.read_text()) == json.loads(ours)
 
 
 def test_a_paused_cluster_is_woken(patient: Cluster, kubectl: Kubectl):

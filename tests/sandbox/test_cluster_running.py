@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox.cluster import Cluster, find, start
-from sandbox.cluster.settings import NODE_GRACE
+from sandbox.cluster import Cluster, find, namespaces, start
+from sandbox.cluster.settings import CNI_PROGRAMS, CNI_SETTINGS, NODE_GRACE
 from tests.fixtures import GetService, Kubectl
 from tests.sandbox.conftest import answer_of, call
 
@@ -132,6 +132,19 @@ def test_pods_of_another_cluster_cannot_be_routed_to(peers: tuple[Cluster, Clust
     finally:
         ours.run(["ip", "route", "delete", f"{pod}/32", "via", theirs.node_address])
     assert refused.returncode == 7, refused.stderr
+
+
+@pytest.mark.parametrize("folder", [CNI_PROGRAMS, CNI_SETTINGS])
+def test_agents_of_a_node_write_to_its_own_cni_folders(peers: tuple[Cluster, Cluster], folder: str):
+    """Istio's puts a plugin there: not into another cluster, and not on this machine."""
+    ours, theirs = peers
+    plugin = namespaces.view(ours.layout, f"{folder}/of-an-agent")
+    plugin.touch()
+    try:
+        assert not namespaces.view(theirs.layout, f"{folder}/of-an-agent").exists()
+        assert not Path(folder, "of-an-agent").exists()
+    finally:
+        plugin.unlink()
 
 
 def test_a_start_of_running_clusters_changes_nothing_and_is_quick(peers: tuple[Cluster, Cluster]):

@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sandbox import charts, paths, tools, versions
+from sandbox import charts, images, paths, tools, versions
+from sandbox.charts import upstream_envoy
 from sandbox.charts.repository import released
+from sandbox.images.recipes import istio_references
+from sandbox.stack import AMBIENT_VALUES
 
 needs_helm = pytest.mark.skipif(
     not (paths.cache_dir() / "tools" / "helm").exists(), reason="helm is not in the cache yet"
@@ -94,6 +97,70 @@ def test_helm_renders_the_gateway_with_its_network(repository: str, tmp_path: Pa
     )
     (service,) = [d for d in yaml.safe_load_all(text) if d and d["kind"] == "Service"]
     assert {port["port"] for port in service["spec"]["ports"]} == {15021, 15443, 15012, 15017}
+
+
+@needs_helm
+@pytest.mark.parametrize("chart", AMBIENT_VALUES)
+@pytest.mark.parametrize("version", [versions.ISTIO, versions.ISTIO_NEXT])
+def test_ambient_charts_ask_for_images_that_the_sandbox_has(
+    repository: str, chart: str, version: str, tmp_path: Path
+) -> None:
+    """With the sandbox's values; the ambient profile wants others, of which there are none."""
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump(AMBIENT_VALUES[chart]))
+    text = helm(
+        tmp_path,
+        *("template", chart, chart, "--repo", repository, "--version", version, "--values", str(values)),
+        *("--set", "profile=ambient,global.hub=localhost/istio"),
+    )
+    found = {
+        container["image"]
+        for document in yaml.safe_load_all(text)
+        if document and document["kind"] in {"Deployment", "DaemonSet"}
+        for container in document["spec"]["template"]["spec"]["containers"]
+    }
+    known = {reference for names in images.references().values() for reference in names}
+    assert found
+    assert found <= {*known, *istio_references("ztunnel")}
+    assert {image.rpartition(":")[2] for image in found} == {version}
+
+
+@needs_helm
+def test_istiod_brings_what_an_upstream_envoy_needs_in_an_ambient_mesh_alone(
+    repository: str, tmp_path: Path
+) -> None:
+    """Two EnvoyFilters for each revision, read by that revision; a mesh with sidecars has none."""
+
+    def filters(*settings: str) -> dict[str, dict]:
+        common = ("template", "istiod", "istiod", "--repo", repository, "--version", versions.ISTIO)
+        text = helm(tmp_path, *common, "--namespace", "istio-system", *settings)
+        documents = [document for document in yaml.safe_load_all(text) if document]
+        return {d["metadata"]["name"]: d for d in documents if d["kind"] == "EnvoyFilter"}
+
+    assert filters() == {}
+    assert filters("--set", "profile=ambient,global.resourceScope=cluster") == {}
+    ambient = filters("--set", "profile=ambient")
+    assert set(ambient) == {"upstream-envoy-sidecars", "upstream-envoy-gateways-and-waypoints"}
+    canary = filters("--set", "profile=ambient,revision=canary")
+    assert set(canary) == {f"{name}-canary" for name in ambient}
+    for revision, found in (("default", ambient), ("canary", canary)):
+        for one in found.values():
+            assert one["metadata"]["labels"] == {"istio.io/rev": revision}
+            assert one["metadata"]["namespace"] == "istio-system"
+
+
+def test_what_is_patched_is_in_this_istio() -> None:
+    """A filter that has got another name would not be patched any more."""
+    pilot = tools.module_dir("istio", "istio.io/istio") / "pilot" / "pkg"
+    source = (pilot / "xds" / "filters" / "filters.go").read_text()
+    source += "".join(path.read_text() for path in (pilot / "networking" / "core").glob("*.go"))
+    ours = upstream_envoy.template()
+    assert "istio.hashable_string" not in ours
+    names = {line.split()[-1] for line in ours.splitlines() if line.lstrip(" -").startswith("name: ")}
+    keys = {line.split()[-1] for line in ours.splitlines() if line.lstrip(" -").startswith("objectKey: ")}
+    patched = {name for name in names if re.fullmatch(r"[a-z]+(_[a-z]+)+", name)}
+    assert {"connect_authority", "main_internal", "propagate_endpoint_metadata"} <= patched
+    assert [name for name in patched | keys if f'"{name}"' not in source] == []
 
 
 def test_serving_a_folder_that_is_no_repository_is_refused(tmp_path: Path) -> None:

@@ -1,17 +1,19 @@
 """Images: the tar's form, what is in each of them, and that it runs."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import subprocess
 import tarfile
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 
-from sandbox import images, paths
+from sandbox import images, paths, tools, versions
+from sandbox.errors import SandboxError
 from sandbox.images import archive, recipes
 from sandbox.images.content import File, Folder, Link, Text, command, libraries, loaded
 
@@ -22,6 +24,15 @@ needs_commands = pytest.mark.skipif(
 )
 needs_go = pytest.mark.skipif(shutil.which("go") is None, reason="Go is not on PATH")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="chroot takes root")
+
+
+BOOTSTRAP = """{"bootstrap_extensions": [
+    {{- if .metadata_discovery }}
+    {"name": "metadata_discovery", "type_url": "type.googleapis.com/istio.workload.BootstrapExtension"},
+    {{- end }}
+    {"name": "internal"}],
+    "stats": ["one" {{- if .metadata_discovery }} , "workload_discovery" {{- end }}]}
+"""
 
 
 def an_image(tmp_path: Path, *, reverse: bool = False) -> archive.Image:
@@ -126,6 +137,9 @@ def test_only_istios_own_images_have_the_user_that_the_sidecar_leaves_alone(
     tool.write_bytes(b"tool")
     monkeypatch.setattr(recipes, "_tool", lambda _: tool)
     monkeypatch.setattr(recipes.tools, "module_dir", lambda *_: tmp_path)
+    template = tmp_path / "tools/packaging/common/envoy_bootstrap.json"
+    template.parent.mkdir(parents=True)
+    template.write_text(BOOTSTRAP)
     monkeypatch.setattr(recipes, "command", lambda _: tool)
     monkeypatch.setattr(recipes, "with_links", lambda *_: ([], []))
     monkeypatch.setattr(recipes, "_iptables_extensions", list)
@@ -134,7 +148,8 @@ def test_only_istios_own_images_have_the_user_that_the_sidecar_leaves_alone(
     monkeypatch.setenv("ISTIO_MESH_SANDBOX_CACHE", str(tmp_path / "cache"))
     users = {name: recipes.recipe(name).user.split(":")[0] for name in images.references()}
     assert {name for name, user in users.items() if user == "1337"} == {"pilot", "proxyv2"}
-    assert {name for name, user in users.items() if user == "0"} == {"coredns"}
+    assert {name for name, user in users.items() if user == "0"} == {"coredns", "install-cni"}
+    assert recipes.ztunnel(tool).user == "0:0"
 
 
 @needs_commands
@@ -192,6 +207,114 @@ def test_the_proxy_has_an_agent_an_envoy_and_iptables_that_run(tmp_path: Path) -
     assert list(root.glob("usr/lib/*/xtables/libxt_REDIRECT.so")) or list(
         root.glob("usr/lib/*/xtables/libipt_REDIRECT.so")
     )
+
+
+def test_the_bootstrap_of_an_upstream_envoy_lacks_the_extension_and_nothing_else() -> None:
+    """In the template of this Istio, and in a small one whose other parts can be told."""
+    first, _, _, _, *rest = BOOTSTRAP.splitlines()
+    assert recipes.for_upstream_envoy(BOOTSTRAP).splitlines() == [first, *rest]
+    module = tools.module_dir("istio", "istio.io/istio")
+    template = (module / "tools/packaging/common/envoy_bootstrap.json").read_text()
+    kept = recipes.for_upstream_envoy(template)
+    assert "istio.workload" in template
+    assert template.count("{{- end }}") - kept.count("{{- end }}") == 1
+    assert "envoy.bootstrap.internal_listener" in kept
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["{}", BOOTSTRAP.replace(".metadata_discovery", ".renamed"), BOOTSTRAP.replace("{{- end }}", "")],
+)
+def test_a_bootstrap_whose_extension_is_elsewhere_is_refused(template: str) -> None:
+    """Not put into an image, where Envoy would end without a word of why."""
+    with pytest.raises(SandboxError, match=r"istio\.workload\.BootstrapExtension is elsewhere"):
+        recipes.for_upstream_envoy(template)
+
+
+@needs_root
+@pytest.mark.skipif(
+    not (paths.cache_dir() / "tools" / "install-cni").exists(), reason="install-cni is not in the cache yet"
+)
+def test_the_cni_agent_has_its_plugin_and_iptables_that_run(tmp_path: Path) -> None:
+    """The plugin is where the agent takes it from (`cni/pkg/constants`), and says what it is."""
+    (tar,) = images.ensure(["install-cni"], say=print)
+    root = tmp_path / "root"
+    read(tar)[2].extractall(root, filter="tar")
+    version = f"CNI plugin istio-cni {versions.ISTIO}"
+    expected = {
+        ("/opt/cni/bin/istio-cni",): version,
+        ("/usr/local/bin/install-cni", "version", "--short"): versions.ISTIO,
+        ("/usr/sbin/nft", "--version"): "nftables",
+        **{(f"/usr/sbin/{name}", "--version"): "v" for name in recipes.IPTABLES},
+    }
+    for argv, words in expected.items():
+        done = subprocess.run(["chroot", root, *argv], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{argv}: {done.stderr}"
+        assert words in done.stdout + done.stderr
+
+
+def an_archive(path: Path, **files: object) -> Path:
+    """Write an archive of JSON files and one blob."""
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in {**files, "blobs/sha256/0a": "blob"}.items():
+            data = json.dumps(content).encode()
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+def contents(path: Path) -> dict[str, Any]:
+    """Return an archive's files."""
+    with tarfile.open(path) as tar:
+        return {name: json.load(member(tar, name)) for name in tar.getnames()}
+
+
+DOCKER = [{"Config": "blobs/sha256/0b", "RepoTags": ["registry/old:1"], "Layers": ["blobs/sha256/0a"]}]
+OCI = {"schemaVersion": 2, "manifests": [{"digest": "sha256:0c", "annotations": {"kept": "yes"}}]}
+
+
+@pytest.mark.parametrize("form", ["manifest.json", "./manifest.json"])
+def test_an_archive_of_docker_gets_another_name(tmp_path: Path, form: str) -> None:
+    """The rest is as it was; a second list of images, with the old name, is left out."""
+    source = an_archive(tmp_path / "old", **{form: DOCKER, "index.json": OCI, "oci-layout": {}})
+    archive.copy_as(["new:1", "new:2"], source, tmp_path / "new")
+    assert contents(tmp_path / "new") == {
+        "blobs/sha256/0a": "blob",
+        "manifest.json": [{**DOCKER[0], "RepoTags": ["new:1", "new:2"]}],
+    }
+
+
+def test_an_archive_of_the_open_container_initiative_gets_another_name(tmp_path: Path) -> None:
+    """By the annotation that containerd reads."""
+    source = an_archive(tmp_path / "old", **{"index.json": OCI, "oci-layout": {}})
+    archive.copy_as(["new:1", "new:2"], source, tmp_path / "new")
+    found = contents(tmp_path / "new")
+    assert found["oci-layout"] == {"imageLayoutVersion": "1.0.0"}
+    assert found["index.json"]["manifests"] == [
+        {"digest": "sha256:0c", "annotations": {"kept": "yes", "io.containerd.image.name": name}}
+        for name in ("new:1", "new:2")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"manifest.json": [*DOCKER, *DOCKER]}, "the archive of one image: it has 2"),
+        ({"other.json": {}}, "the archive of an image; it has no manifest.json"),
+    ],
+)
+def test_another_archive_is_refused(tmp_path: Path, files: dict, words: str) -> None:
+    """The message says what was expected."""
+    with pytest.raises(SandboxError, match=words):
+        archive.copy_as(["new:1"], an_archive(tmp_path / "old", **files), tmp_path / "new")
+
+
+def test_a_file_that_is_no_archive_is_refused(tmp_path: Path) -> None:
+    """One sentence, no traceback of tarfile's."""
+    (tmp_path / "old").write_text("words")
+    with pytest.raises(SandboxError, match="old: expected the archive of one image"):
+        archive.copy_as(["new:1"], tmp_path / "old", tmp_path / "new")
 
 
 def test_a_missing_command_is_named() -> None:
