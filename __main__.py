@@ -20,6 +20,7 @@ mesh = Mesh(
     observed.recorded,
     observed.labelled,
     observed.nodes,
+    observed.gateway_api,
 )
 
 pulumi.export("meshId", protected(config.mesh.id, config.secrets))

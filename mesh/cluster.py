@@ -9,15 +9,21 @@ from mesh.config.resolved import ClusterConfig
 from mesh.config.schema import MeshSection
 from mesh.discovery.reader import Reader
 from mesh.discovery.remote_secret import RemoteCluster
-from mesh.istio.addresses import Node
+from mesh.istio.addresses import Node, PeerAddress
 from mesh.istio.control_plane import ControlPlane
+from mesh.istio.data_plane import DataPlane
 from mesh.istio.exposure import cross_network_gateway, exposed_istiod
 from mesh.istio.gateway import EastWestGateway
+from mesh.istio.gateway_api import definitions
+from mesh.istio.hbone_gateway import HboneGateway, remote_gateway
 from mesh.istio.names import CONTROL_PLANE_ANNOTATION, NAMESPACE, NETWORK_LABEL
 from mesh.istio.namespace import namespace
 from mesh.istio.values import Ways
+from mesh.istio.waypoint import Waypoint
+from mesh.mappings import Json
 from mesh.observability.monitoring import Monitoring
 from mesh.plan import ClusterPlan
+from mesh.samples import names as sample
 from mesh.samples.hello_world import HelloWorld
 from mesh.trust.intermediate_ca import IntermediateCA
 from mesh.trust.root_ca import RootCA
@@ -37,9 +43,9 @@ class Primary:
 
 
 class Cluster(pulumi.ComponentResource):
-    """Intermediate CA, control plane, reader, and where it is planned an east-west gateway, in one cluster.
+    """Intermediate CA, control plane, reader, and where they are planned east-west gateways, in one cluster.
 
-    On request, HelloWorld and what monitors the mesh, too.
+    On request, what ambient workloads need, HelloWorld, and what monitors the mesh, too.
 
     It gets its cluster's provider by `opts`, and waits for no other cluster but a remote for its primary. It
     does not own the cluster itself, the remote secrets in it (the mesh does), or the workloads of its users.
@@ -51,6 +57,8 @@ class Cluster(pulumi.ComponentResource):
     intermediate: IntermediateCA | None
     control_plane: ControlPlane
     gateway: EastWestGateway | None
+    data_plane: DataPlane | None
+    hbone_gateway: HboneGateway | None
     exposure: pulumi.Resource | None
     serving: Sequence[pulumi.Resource]
     """What leads remotes to its control plane."""
@@ -70,6 +78,7 @@ class Cluster(pulumi.ComponentResource):
         kubeconfig: pulumi.Output[str] | None,
         ways: Ways | pulumi.Output[Ways],
         nodes: Sequence[Node] = (),
+        gateway_api: Sequence[Json] = (),
         primary: Primary | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -79,10 +88,12 @@ class Cluster(pulumi.ComponentResource):
         names of the namespaces that were there before the stack, and `labelled` the hosts of the Services
         that it exposes by their labels. `kubeconfig` is the one for peers, where the configuration gives it.
         `ways` are the addresses of other gateways that it is told, `nodes` its own nodes, if its gateway's
-        addresses are theirs, and `primary` serves a remote.
+        addresses are theirs, and `primary` serves a remote. `gateway_api` are the definitions of the Gateway
+        API that are made.
         """
         super().__init__("mesh:index:Cluster", name, None, opts)
         self.name = name
+        self._config = config
         child = pulumi.ResourceOptions(parent=self)
         is_kept = f"{name}-{NAMESPACE}" in kept
         made = namespace(
@@ -117,6 +128,7 @@ class Cluster(pulumi.ComponentResource):
             ways=ways,
             cacerts=self.intermediate.secret if self.intermediate else None,
             address=primary.address if primary else None,
+            definitions=definitions(name, gateway_api, child),
             opts=child,
         )
         self.reader = Reader(
@@ -143,34 +155,95 @@ class Cluster(pulumi.ComponentResource):
             )
         if plan.exposure:
             self.exposure = cross_network_gateway(config, self.namespace, self.control_plane, labelled, child)
+        self.data_plane = self._data_plane(mesh) if config.data_plane.has_ztunnel else None
+        self.hbone_gateway = None
+        if plan.hbone_gateway:
+            self.hbone_gateway = HboneGateway(
+                f"{name}-hbone-gateway",
+                config,
+                namespace=self.namespace,
+                control_plane=self.control_plane,
+                opts=child,
+            )
         self.serving = (
             exposed_istiod(config, self.namespace, self.control_plane, child) if plan.serves else ()
         )
-        if config.hello_world.enabled:
-            HelloWorld(
-                f"{name}-hello-world",
-                config,
-                control_plane=self.control_plane,
-                shared_ways=plan.shared_ways,
-                kept=kept,
-                opts=child,
-            )
+        hello_world = self._workloads(plan, kept)
+        # The gateway of ambient workloads resets calls as soon as a pod is told to end.
+        self._before_peers = hello_world if self.hbone_gateway else []
         if config.observability.enabled:
             Monitoring(f"{name}-monitoring", config, plan, namespace=self.namespace, opts=child)
         self.register_outputs({"gatewayAddresses": self.gateway_addresses})
 
+    def _data_plane(self, mesh: MeshSection) -> DataPlane:
+        return DataPlane(
+            f"{self.name}-data-plane",
+            self._config,
+            mesh=mesh,
+            namespace=self.namespace,
+            control_plane=self.control_plane,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _workloads(self, plan: ClusterPlan, kept: Set[str]) -> list[pulumi.Resource]:
+        """HelloWorld, which is given, and the waypoints of its namespace and of others."""
+        child = pulumi.ResourceOptions(parent=self)
+        nodes = self.data_plane.ready if self.data_plane and not self._config.data_plane.has_sidecars else []
+        hello_world: list[pulumi.Resource] = []
+        if self._config.hello_world.enabled:
+            made = HelloWorld(
+                f"{self.name}-hello-world",
+                self._config,
+                ready=[*self.control_plane.ready, *nodes],
+                plan=plan,
+                kept=kept,
+                opts=child,
+            )
+            hello_world.append(made)
+        for place in plan.waypoints:
+            Waypoint(
+                f"{self.name}-waypoint-{place}",
+                cluster=self.name,
+                namespace=place,
+                control_plane=self.control_plane,
+                sample=hello_world if place == sample.NAMESPACE else [],
+                opts=child,
+            )
+        return hello_world
+
+    def lead_to(self, network: str, address: pulumi.Output[PeerAddress]) -> None:
+        """Tell its ambient workloads where the gateway of another network is."""
+        remote_gateway(
+            self._config,
+            network,
+            address,
+            namespace=self.namespace,
+            control_plane=self.control_plane,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
     @property
     def gateway_addresses(self) -> pulumi.Input[Sequence[str]]:
-        """The addresses of its gateway; none where it has no gateway."""
-        return self.gateway.addresses if self.gateway else []
+        """The addresses of its gateways; none where it has no gateway."""
+        found = [gateway.addresses for gateway in (self.gateway, self.hbone_gateway) if gateway]
+        if len(found) < 2:
+            return found[0] if found else []
+        return pulumi.Output.all(*found).apply(lambda lists: [a for one in lists for a in one])
 
     def as_remote(self, reader: str) -> RemoteCluster:
         """What one other cluster needs of it.
 
-        Its gateway must be ready, too: a call that is sent there earlier, or after it is gone, fails.
+        Its gateways must be ready, too: a call that is sent there earlier, or after it is gone, fails.
         """
         gateway = self.gateway.release if self.gateway else None
-        return self._as_remote(reader, (*self.reader.ready, *filter(None, (gateway, self.exposure))))
+        ambient = self.hbone_gateway.ready if self.hbone_gateway else ()
+        ready = (
+            *self.reader.ready,
+            *filter(None, (gateway, self.exposure)),
+            *ambient,
+            *self._before_peers,
+        )
+        return self._as_remote(reader, ready)
 
     def _as_remote(self, reader: str, ready: Sequence[pulumi.Resource]) -> RemoteCluster:
         kubeconfig = self.reader.kubeconfigs_from.get(reader, self.reader.kubeconfig)

@@ -12,9 +12,10 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.discovery.reader import Reader
 from mesh.discovery.remote_secret import RemoteCluster, RemoteSecret
 from mesh.field_conflicts import take_back
-from mesh.istio.addresses import Node, ways, without_port
+from mesh.istio.addresses import Node, PeerGateway, hbone_ways, ways, without_port
 from mesh.istio.names import NAMESPACE
 from mesh.istio.values import Ways
+from mesh.mappings import Json
 from mesh.observability.kiali import KialiReader, kiali_secret
 from mesh.observability.names import KIALI_READER
 from mesh.offline import OfflineCluster, declare, providers_to_nowhere
@@ -51,6 +52,7 @@ class Mesh(pulumi.ComponentResource):
         recorded: Sequence[RecordedResource],
         labelled: Mapping[str, Sequence[str]],
         nodes: Mapping[str, Sequence[Node]],
+        gateway_api: Mapping[str, Sequence[Json]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the mesh.
@@ -63,6 +65,7 @@ class Mesh(pulumi.ComponentResource):
             recorded: what the state has, for clusters that are away.
             labelled: hosts of the Services that clusters expose by their labels, by the cluster's name.
             nodes: of the clusters whose gateway has the addresses of nodes, by name.
+            gateway_api: the definitions of the Gateway API that are made in a cluster, by its name.
             opts: of the component.
         """
         own = pulumi.ResourceOptions(transformations=[take_back, transformation(config.secrets)])
@@ -112,9 +115,11 @@ class Mesh(pulumi.ComponentResource):
                 kubeconfig=given.get(cluster.name),
                 ways=self._ways(cluster.name, others),
                 nodes=nodes.get(cluster.name, ()),
+                gateway_api=gateway_api.get(cluster.name, ()),
                 primary=self._primary(cluster, watch) if cluster.control_plane else None,
                 opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
             )
+            self._lead_to_other_networks(cluster.name, others)
         for link in remote_secrets(config):
             if link.cluster in offline or self._made_with_its_remote(link):
                 continue  # among what is recorded of that cluster, or made before what needs it
@@ -135,6 +140,23 @@ class Mesh(pulumi.ComponentResource):
         if not config.peers:
             return ways(config, cluster)
         return others.gateways.apply(lambda peers: ways(config, cluster, peers))
+
+    def _lead_to_other_networks(self, name: str, others: StackReferences) -> None:
+        """Tell a cluster the addresses of gateways for ambient workloads that it cannot find."""
+        config, cluster = self._config, self.clusters[name]
+        for network, address in hbone_ways(config, name).items():
+            cluster.lead_to(network, pulumi.Output.from_input(address))
+        if not (config.peers and config.clusters[name].data_plane.has_ztunnel):
+            return
+        own = hbone_ways(config, name)
+
+        def lead(peers: Mapping[str, PeerGateway]) -> None:
+            """Which there are, a preview knows, too: the engine reads other stacks in both."""
+            for network in hbone_ways(config, name, peers).keys() - own.keys():
+                cluster.lead_to(network, found.apply(lambda known, network=network: known[network]))
+
+        found = others.gateways.apply(lambda peers: hbone_ways(config, name, peers))
+        pulumi.Output.unsecret(others.gateways).apply(lead)
 
     def _primary(
         self, remote: ClusterConfig, watch: Callable[[Link, RemoteCluster], pulumi.Resource]
@@ -232,7 +254,8 @@ class Mesh(pulumi.ComponentResource):
     def describe(self) -> dict[str, dict[str, pulumi.Input[object]]]:
         """Network, API server, Istio version and gateway addresses of each cluster, by its name.
 
-        Also the clusters that it sees, where the stack file selects them.
+        Also the clusters that it sees, where the stack file selects them, and its data plane, where that is
+        not sidecars alone.
         """
         return {name: self._describe(cluster) for name, cluster in self._config.clusters.items()}
 
@@ -243,6 +266,8 @@ class Mesh(pulumi.ComponentResource):
         }
         if cluster.sees is not None:
             common["sees"] = list(remotes(self._config, cluster.name))
+        if cluster.data_plane.has_ztunnel:
+            common["dataPlane"] = cluster.data_plane.value
         if cluster.control_plane is not None:
             common |= {"role": "remote", "controlPlane": cluster.control_plane}
         if cluster.offline:

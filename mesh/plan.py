@@ -31,7 +31,9 @@ class ClusterPlan:
     east-west gateway, `exposure` whether it declares what gateways expose, and `serves` whether its gateway
     leads to its control plane. `remotes` are the clusters whose services its control plane watches.
     `shared_ways` is whether some of the calls that its control plane leads go through a gateway of several
-    clusters.
+    clusters. `gateway` is for workloads with sidecars, `hbone_gateway` for ambient ones.
+    `waypoints` are the namespaces that have one there.
+    `sample_scope` is whether HelloWorld is called over networks, as its Service says where ztunnels read it.
     """
 
     primary: str | None
@@ -40,6 +42,9 @@ class ClusterPlan:
     serves: bool
     remotes: tuple[str, ...]
     shared_ways: bool
+    hbone_gateway: bool
+    waypoints: tuple[str, ...]
+    sample_scope: bool | None
 
 
 def cluster_plan(config: StackConfig, cluster: str) -> ClusterPlan:
@@ -57,6 +62,9 @@ def cluster_plan(config: StackConfig, cluster: str) -> ClusterPlan:
             if target in config.clusters
             for way in ways_in(config, caller, target)
         ),
+        hbone_gateway=has_hbone_gateway(config, cluster),
+        waypoints=config.waypoints if config.clusters[cluster].data_plane.has_ztunnel else (),
+        sample_scope=sample_scope(config),
     )
 
 
@@ -104,8 +112,30 @@ def read_by_others(config: StackConfig) -> frozenset[str]:
 
 
 def remote_secrets(config: StackConfig) -> tuple[Link, ...]:
-    """The links for which the program makes a remote secret; for the others something else has one."""
-    return tuple(link for link in links(config) if not secret_entry(config, link.remote))
+    """The links for which the program makes a remote secret.
+
+    For others something else has one, and some are taken away.
+    """
+    return tuple(
+        link
+        for link in links(config)
+        if not secret_entry(config, link.remote) and not taken_away(config, link)
+    )
+
+
+def taken_away(config: StackConfig, link: Link) -> bool:
+    """Whether a cluster does not see another one because that is away.
+
+    Of the calls of ambient workloads to a dead gateway none would be tried elsewhere.
+    """
+    reader, remote = config.clusters[link.cluster], config.clusters.get(link.remote)
+    return (
+        remote is not None
+        and remote.offline
+        and not reader.offline
+        and reader.data_plane.has_ztunnel
+        and remote.data_plane.has_ztunnel
+    )
 
 
 def secret_entry(config: StackConfig, remote: str) -> SecretEntry | None:
@@ -154,8 +184,36 @@ def has_gateway(config: StackConfig, cluster: str) -> bool:
     """
     own = config.clusters[cluster]
     if own.gateway.enabled is not None:
-        return own.gateway.enabled
-    return spans_networks(config) or reached_by_gateway(config, cluster)
+        return own.gateway.enabled and has_sidecars(config)
+    return has_sidecars(config) and (spans_networks(config) or reached_by_gateway(config, cluster))
+
+
+def has_hbone_gateway(config: StackConfig, cluster: str) -> bool:
+    """Whether a cluster has an east-west gateway for ambient workloads, which is another one."""
+    own = config.clusters[cluster]
+    return own.data_plane.has_ztunnel and own.gateway.enabled is not False
+
+
+def has_sidecars(config: StackConfig) -> bool:
+    """Whether any cluster of the stack has workloads with sidecars.
+
+    Sidecars take the endpoints of an ambient cluster for addresses that they can reach, and wait for them,
+    unless that cluster has a gateway for sidecars, too.
+    """
+    return any(cluster.data_plane.has_sidecars for cluster in config.clusters.values())
+
+
+def sample_scope(config: StackConfig) -> bool | None:
+    """Whether HelloWorld is global; None where its Services need not say so, since no cluster has ztunnel.
+
+    Ambient callers and those with sidecars do not reach each other's services over networks: where it is of
+    both kinds, each cluster keeps to its own.
+    """
+    clusters = config.clusters.values()
+    if not any(cluster.data_plane.has_ztunnel for cluster in clusters):
+        return None
+    kinds = {cluster.data_plane.has_sidecars for cluster in clusters if cluster.hello_world.enabled}
+    return len(kinds) < 2
 
 
 def exposes(config: StackConfig, cluster: str) -> bool:

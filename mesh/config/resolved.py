@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from mesh.config.schema import (
     ExposureSection,
+    GatewayApiSection,
     GatewaySection,
     HelloWorldSection,
     IntermediateSection,
@@ -16,6 +17,7 @@ from mesh.config.schema import (
     TrustSection,
 )
 from mesh.config.secrets import Path, Secrets
+from mesh.config.types import DataPlane
 
 _NOTHING = Secrets()
 
@@ -92,6 +94,7 @@ class ClusterConfig:
     network: str
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     sees: tuple[str, ...] | None = None
+    data_plane: DataPlane = DataPlane.SIDECAR
     control_plane: str | None = None
     control_plane_address: str | None = None
     serves: tuple[str, ...] = ()
@@ -158,6 +161,8 @@ class StackConfig:
     trust: TrustSection
     reader: ReaderSection
     kiali: KialiSection
+    gateway_api: GatewayApiSection = field(default_factory=GatewayApiSection)
+    waypoints: tuple[str, ...] = ()
     clusters: Mapping[str, ClusterConfig]
     peers: Mapping[str, str]
     waves: tuple[tuple[str, ...], ...] = ()

@@ -18,6 +18,7 @@ from mesh.config.types import (
     ChartRepository,
     Cidr,
     ClusterSelector,
+    DataPlane,
     DnsLabel,
     DnsName,
     ExposedHost,
@@ -98,6 +99,16 @@ class ChartValues(Section):
         default={},
         description="Values for the chart `gateway`, which installs the east-west gateway.",
         examples=["{service: {annotations: {}}}"],
+    )
+    cni: Values = Field(
+        default={},
+        description="Values for the chart `cni`, which ambient clusters have.",
+        examples=["{cniBinDir: /var/lib/cni/bin}"],
+    )
+    ztunnel: Values = Field(
+        default={},
+        description="Values for the chart `ztunnel`, which ambient clusters have.",
+        examples=["{resources: {requests: {memory: 256Mi}}}"],
     )
 
 
@@ -341,7 +352,11 @@ class GatewayAddressSection(Section):
     """An address at which other networks reach a gateway."""
 
     address: GatewayAddress = Field(description="IP address or host name.", examples=["198.51.100.7"])
-    port: Port = Field(default=15443, description="Port at that address.", examples=[31443])
+    port: Port | None = Field(
+        default=None,
+        description="Port at that address. Default: 15443, and 15008 for an ambient cluster.",
+        examples=[31443],
+    )
 
 
 class GatewaySection(Section):
@@ -378,6 +393,16 @@ class GatewaySection(Section):
         description="Whether a NetworkPolicy opens the gateway's ports, for namespaces that deny everything "
         "else. Default: as the chart does, which makes none.",
         examples=["true"],
+    )
+
+
+class GatewayApiSection(Section):
+    """The definitions of the Gateway API, which ambient clusters need."""
+
+    manifest: Annotated[str, Field(min_length=1)] = Field(
+        default=versions.GATEWAY_API_MANIFEST,
+        description="URL or path of the manifest with the definitions, for clusters that have none.",
+        examples=[versions.GATEWAY_API_MANIFEST],
     )
 
 
@@ -604,6 +629,9 @@ class ClusterSection(Section):
     sees: tuple[ClusterSelector, ...] | None = Field(
         default=None, description="Overrides `sees`.", examples=["[hub]"]
     )
+    data_plane: DataPlane | None = Field(
+        default=None, description="Overrides `dataPlane`.", examples=["ambient"]
+    )
     control_plane: DnsLabel | None = Field(
         default=None,
         description="Cluster whose control plane serves this one, which then has none of its own. See "
@@ -685,6 +713,23 @@ class StackSections(Section):
     )
     trust: TrustSection = Field(
         default=TrustSection(), description="Certificate authorities.", examples=["{root: {}}"]
+    )
+    data_plane: DataPlane = Field(
+        default=DataPlane.SIDECAR,
+        description="How workloads take part in the mesh: with a proxy each (`sidecar`), with one a node "
+        "(`ambient`), or some so and some so (`both`). See [Ambient](ambient.md).",
+        examples=["ambient"],
+    )
+    gateway_api: GatewayApiSection = Field(
+        default=GatewayApiSection(),
+        description="Where the definitions of the Gateway API come from.",
+        examples=["{manifest: gateway-api.yaml}"],
+    )
+    waypoints: tuple[DnsLabel, ...] = Field(
+        default=(),
+        description="Namespaces whose services are called through a waypoint, the same in every ambient "
+        "cluster. See [Ambient](ambient.md#waypoints).",
+        examples=["[shop]"],
     )
     gateway: GatewaySection = Field(
         default=GatewaySection(),

@@ -58,6 +58,24 @@ class ReaderRole(StrEnum):
     MINIMAL = "minimal"
 
 
+class DataPlane(StrEnum):
+    """How workloads take part in the mesh."""
+
+    SIDECAR = "sidecar"
+    AMBIENT = "ambient"
+    BOTH = "both"
+
+    @property
+    def has_sidecars(self) -> bool:
+        """Whether there are workloads with a proxy of their own."""
+        return self != DataPlane.AMBIENT
+
+    @property
+    def has_ztunnel(self) -> bool:
+        """Whether the nodes have a proxy for workloads without one of their own."""
+        return self != DataPlane.SIDECAR
+
+
 class ServiceType(StrEnum):
     """Type of the Service of an east-west gateway."""
 

@@ -8,10 +8,10 @@ from typing import Protocol
 
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import ServiceType
-from mesh.istio.addresses import given
-from mesh.istio.names import GATEWAY_PORT
+from mesh.istio.addresses import PeerAddress, given, given_hbone
+from mesh.istio.names import GATEWAY_PORT, HBONE_PORT
 from mesh.istio.values import service_type
-from mesh.plan import callable_from, ways_in
+from mesh.plan import callable_from
 
 # A mesh of n clusters in which everybody sees everybody has n(n-1)/2 lines, of which nobody can follow one.
 _MOST_CLUSTERS_WITH_LINES = 6
@@ -126,7 +126,7 @@ def picture(config: StackConfig, marks: Sequence[Mark] = ()) -> Picture:
             (
                 f"network {cluster.network}",
                 *_control_plane(cluster),
-                *(f"gateway {address}" for address in given(cluster)),
+                *(f"gateway {address}" for address in dict.fromkeys(_given(cluster))),
             ),
             cluster.network if shared[cluster.network] > 1 else None,
             [mark for mark in marks if mark.cluster == cluster.name and mark.peer not in names],
@@ -147,7 +147,7 @@ def picture(config: StackConfig, marks: Sequence[Mark] = ()) -> Picture:
             marks,
             offline,
             mutual=len(found) > 1 or found[0][1] in peers,
-            direct=found[0][1] in config.clusters and not ways_in(config, *found[0]),
+            direct=_on_one_network(config, *found[0]),
         )
         for found in pairs.values()
     ]
@@ -162,14 +162,30 @@ def _port(config: StackConfig) -> int | None:
     """The port at which all gateways are called, as far as the configuration says it."""
     ports: set[int | None] = set()
     for cluster in config.clusters.values():
-        by_nodes = service_type(cluster) == ServiceType.NODE_PORT
-        own = cluster.gateway.service.node_port if by_nodes else cluster.gateway.port
-        ports |= {address.port for address in given(cluster)} or {own}
+        if cluster.data_plane.has_sidecars:
+            by_nodes = service_type(cluster) == ServiceType.NODE_PORT
+            own = cluster.gateway.service.node_port if by_nodes else cluster.gateway.port
+            ports |= {address.port for address in given(cluster)} or {own}
+        if cluster.data_plane.has_ztunnel:
+            ports |= {address.port for address in given_hbone(cluster)} or {HBONE_PORT}
     return ports.pop() if len(ports) == 1 else (None if ports else GATEWAY_PORT)
+
+
+def _given(cluster: ClusterConfig) -> Iterator[PeerAddress]:
+    if cluster.data_plane.has_sidecars:
+        yield from given(cluster)
+    if cluster.data_plane.has_ztunnel:
+        yield from given_hbone(cluster)
+
+
+def _on_one_network(config: StackConfig, one: str, other: str) -> bool:
+    return other in config.clusters and config.clusters[one].network == config.clusters[other].network
 
 
 def _control_plane(cluster: ClusterConfig) -> Iterator[str]:
     yield f"Istio {cluster.istio.version}"
+    if cluster.data_plane.has_ztunnel:
+        yield "sidecars and ambient" if cluster.data_plane.has_sidecars else "ambient"
     if cluster.control_plane is not None:
         yield f"control plane of {cluster.control_plane}"
 

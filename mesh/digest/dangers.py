@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeAlias, TypeVar
 
 from mesh.digest.authorities import trust_changes
+from mesh.digest.data_planes import without_network
 from mesh.digest.differences import difference, without_noise
 from mesh.digest.gateways import other_ways_in
 from mesh.digest.releases import ReleaseChange, RenderedChange, restarts
@@ -38,6 +39,7 @@ def dangers(preview: Preview, releases: Releases) -> tuple[Danger, ...]:
         *_out_of_sight(preview, staying),
         *_no_longer_exposed(staying),
         *other_ways_in(kept),
+        *without_network(staying, kept),
         *_replaced(staying),
         *_deleted(staying, kept),
         *_restarted(staying, kept),

@@ -13,9 +13,15 @@ import yaml
 
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import ServiceType
-from mesh.istio.names import GATEWAY_PORT, GATEWAY_PORT_LABEL, NETWORK_LABEL, NODE_SELECTOR_ANNOTATION
+from mesh.istio.names import (
+    GATEWAY_PORT,
+    GATEWAY_PORT_LABEL,
+    HBONE_PORT,
+    NETWORK_LABEL,
+    NODE_SELECTOR_ANNOTATION,
+)
 from mesh.mappings import Json, as_map, at
-from mesh.plan import remotes, served
+from mesh.plan import has_sidecars, remotes, served
 
 _EXTERNAL = "ExternalIP"
 
@@ -74,16 +80,36 @@ class GatewayService:
 
 
 def given(cluster: ClusterConfig) -> tuple[PeerAddress, ...]:
-    """The addresses that the stack gives for a cluster's gateway, in place of those of its Service."""
-    return tuple(PeerAddress(address=a.address, port=a.port) for a in cluster.gateway.addresses)
+    """The addresses that the stack gives for a cluster's gateway, in place of those of its Service.
+
+    A port that is given with one is that of the cluster's data plane: in an ambient cluster, it leads to the
+    other gateway.
+    """
+    return _given(cluster, GATEWAY_PORT, own_ports=cluster.data_plane.has_sidecars)
+
+
+def given_hbone(cluster: ClusterConfig) -> tuple[PeerAddress, ...]:
+    """The addresses that the stack gives for a cluster's gateway for ambient workloads."""
+    return _given(cluster, HBONE_PORT, own_ports=not cluster.data_plane.has_sidecars)
+
+
+def _given(cluster: ClusterConfig, port: int, *, own_ports: bool) -> tuple[PeerAddress, ...]:
+    return tuple(
+        PeerAddress(address=a.address, port=(a.port if own_ports else None) or port)
+        for a in cluster.gateway.addresses
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeerGateway:
-    """What another stack says of a cluster's gateway: the network behind it, and its given addresses."""
+    """What another stack says of a cluster's gateways: the network behind them, and their given addresses.
+
+    `hbone` are those of the gateway for ambient workloads.
+    """
 
     network: str
     addresses: tuple[PeerAddress, ...] = ()
+    hbone: tuple[PeerAddress, ...] = ()
 
 
 def ways(
@@ -98,10 +124,9 @@ def ways(
         cluster: the name of the cluster that calls.
         peers: what other stacks say of their clusters, by name.
     """
-    stated = {
-        **(peers or {}),
-        **{n: PeerGateway(network=c.network, addresses=given(c)) for n, c in config.clusters.items()},
-    }
+    if not has_sidecars(config):
+        return {}
+    stated = _stated(config, peers)
     callers = {config.clusters[name].network for name in (cluster, *served(config, cluster))}
     found: dict[str, tuple[PeerAddress, ...]] = {}
     for called in (cluster, *remotes(config, cluster)):
@@ -113,15 +138,49 @@ def ways(
     return found
 
 
-def discovered(service: GatewayService | None, nodes: Iterable[Node] = ()) -> tuple[PeerAddress, ...]:
+def hbone_ways(
+    config: StackConfig, cluster: str, peers: Mapping[str, PeerGateway] | None = None
+) -> dict[str, PeerAddress]:
+    """The given addresses of gateways that ambient workloads of a cluster are told, by network.
+
+    One for each: istiod takes no more of them (issue 56960 of istio/istio). The arguments are those of
+    `ways`.
+    """
+    own = config.clusters[cluster]
+    if not own.data_plane.has_ztunnel:
+        return {}
+    stated = _stated(config, peers)
+    return {
+        gateway.network: gateway.hbone[0]
+        for called in remotes(config, cluster)
+        if (gateway := stated.get(called)) and gateway.hbone and gateway.network != own.network
+    }
+
+
+def _stated(config: StackConfig, peers: Mapping[str, PeerGateway] | None) -> dict[str, PeerGateway]:
+    """What is said of the gateways of all clusters, by name."""
+    own = {
+        name: PeerGateway(
+            network=cluster.network,
+            addresses=given(cluster),
+            hbone=given_hbone(cluster) if cluster.data_plane.has_ztunnel else (),
+        )
+        for name, cluster in config.clusters.items()
+    }
+    return {**(peers or {}), **own}
+
+
+def discovered(
+    service: GatewayService | None, nodes: Iterable[Node] = (), port: int | None = None
+) -> tuple[PeerAddress, ...]:
     """The addresses that istiod finds for a gateway by its Service, each once.
 
     A Service without a network's label, or without the gateway's port, has none for it. Those of nodes count
-    where there are no external IPs.
+    where there are no external IPs. Without `port`, it is the one that the Service's labels say.
     """
     if service is None or NETWORK_LABEL not in service.labels:
         return ()
-    port = _port(service)
+    port = port or _port(service)
     if port not in service.ports:
         return ()
     found = [*service.reported, *service.external_ips]

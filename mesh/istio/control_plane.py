@@ -1,5 +1,7 @@
 """Istio's control plane in one cluster."""
 
+from collections.abc import Sequence
+
 import pulumi
 from pulumi_kubernetes.helm.v3 import Release
 
@@ -31,12 +33,13 @@ class ControlPlane(pulumi.ComponentResource):
         cacerts: pulumi.Resource | None,
         ways: Ways | pulumi.Output[Ways],
         address: pulumi.Input[str] | None,
+        definitions: Sequence[pulumi.Resource] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare both.
 
         `ways` are those that istiod is told to gateways of other networks, `address` is where a remote
-        reaches the control plane that serves it.
+        reaches the control plane that serves it, and `definitions` are those of the Gateway API.
         """
         super().__init__("mesh:index:ControlPlane", name, None, opts)
         self.base = istio_release(
@@ -59,7 +62,7 @@ class ControlPlane(pulumi.ComponentResource):
             else values.istiod(cluster, mesh, ways, address),
             # istiod needs the definitions of `base`; without `cacerts` at its start it makes its own root.
             opts=pulumi.ResourceOptions(
-                parent=self, depends_on=[self.base, cacerts] if cacerts else [self.base]
+                parent=self, depends_on=[self.base, *([cacerts] if cacerts else []), *definitions]
             ),
         )
         self.ready = [istiod]

@@ -107,9 +107,82 @@ DEFECTS: tuple[Defect, ...] = (
         applies=_token_changes,
     ),
 )
-"""All that are known; where a version has several, in this order."""
+"""All that concern any mesh; where a version has several, in this order."""
+
+AMBIENT_DEFECTS: tuple[Defect, ...] = (
+    Defect(
+        since="1.27.0",
+        fixed="1.31.0",
+        happens="be ready before it has loaded the other clusters, so that ambient workloads miss their "
+        "services for a while after it starts",
+        see=f"{_NOTES}/1.31.x/announcing-1.31/change-notes/",
+    ),
+    Defect(
+        since="1.30.0",
+        fixed="1.31.0",
+        happens="show ambient workloads a cluster as it was before the token for it changed, until it "
+        "restarts",
+        see=f"{_ISSUE}/60033",
+        on_rotation=True,
+    ),
+    Defect(
+        since="1.27.0",
+        fixed="1.30.4",
+        happens="let ingress gateways pass by the waypoint of a service whose pods are in another cluster, "
+        "so that its policies are not enforced",
+        see=f"{_ISSUE}/61092",
+    ),
+    Defect(
+        since="1.27.0",
+        fixed="1.30.3",
+        happens="make ambient gateways refuse calls from other clusters to services with policies for HTTP",
+        see=f"{_ISSUE}/60806",
+    ),
+    Defect(
+        since="1.27.0",
+        fixed="1.28.3",
+        happens="show ambient workloads nothing new of a cluster that it could not read for a while, until "
+        "it restarts",
+        see=f"{_ISSUE}/58047",
+    ),
+    Defect(
+        since="1.27.0",
+        fixed="1.28.1",
+        happens="give ambient gateways and waypoints endpoints that they cannot reach",
+        see=f"{_ISSUE}/58141",
+    ),
+)
+"""Those that concern clusters with ambient workloads, too."""
+
+NO_OTHER_TRUST_DOMAIN = Defect(
+    since="1.27.0",
+    fixed="1.28.1",
+    happens="fail all ambient calls between clusters, because the mesh has a trust domain other than "
+    "cluster.local",
+    see=f"{_ISSUE}/58427",
+)
+NO_WAY_FROM_WAYPOINTS = Defect(
+    since="1.27.0",
+    fixed="1.28.0",
+    happens="send no call from a waypoint to another cluster",
+    see=f"{_ISSUE}/57537",
+)
 
 
-def defects(version: str, remotes: Remotes) -> tuple[Defect, ...]:
-    """The defects that a control plane of this version has for the clusters that it sees."""
-    return tuple(defect for defect in DEFECTS if defect.affects(version) and defect.applies(remotes))
+def defects(version: str, remotes: Remotes, *, ambient: bool = False) -> tuple[Defect, ...]:
+    """The defects that a control plane of this version has for the clusters that it sees.
+
+    `ambient` is whether its own has ambient workloads.
+    """
+    return tuple(
+        defect for defect in _known(ambient=ambient) if defect.affects(version) and defect.applies(remotes)
+    )
+
+
+def on_rotation(version: str, *, ambient: bool = False) -> tuple[Defect, ...]:
+    """Those that another token for a remote cluster brings about."""
+    return tuple(d for d in _known(ambient=ambient) if d.on_rotation and d.affects(version))
+
+
+def _known(*, ambient: bool) -> tuple[Defect, ...]:
+    return (*DEFECTS, *AMBIENT_DEFECTS) if ambient else DEFECTS

@@ -68,17 +68,20 @@ class EastWestGateway(pulumi.ComponentResource):
                 additional_secret_outputs=_ALL_OF_IT if cluster.secret_values("gateway") else None,
             ),
         )
-        # Nested, because `Output.all` would turn them into plain maps.
-        addresses = service.metadata.apply(
-            lambda metadata: service.spec.apply(
-                lambda spec: service.status.apply(
-                    lambda status: [
-                        str(address) for address in discovered(_service(metadata, spec, status), nodes)
-                    ]
-                )
-            )
+        addresses = gateway_service_of(service).apply(
+            lambda known: [str(address) for address in discovered(known, nodes)]
         )
         return pulumi.Output.unsecret(addresses)
+
+
+def gateway_service_of(service: kubernetes.core.v1.Service) -> pulumi.Output[GatewayService | None]:
+    """What counts of the Service of a gateway that is read; None in a preview before it exists."""
+    # Nested, because `Output.all` would turn them into plain maps.
+    return service.metadata.apply(
+        lambda metadata: service.spec.apply(
+            lambda spec: service.status.apply(lambda status: _service(metadata, spec, status))
+        )
+    )
 
 
 def _service(metadata: Any, spec: Any, status: Any) -> GatewayService | None:

@@ -35,6 +35,35 @@ CROSS_NETWORK_GATEWAY = "cross-network-gateway"
 NO_HOST = "nothing.invalid"
 """What is exposed where there is nothing to expose: a Gateway must have a host. `.invalid` is RFC 6761's."""
 
+HBONE_GATEWAY = "istio-eastwestgateway-ambient"
+"""The east-west gateway for ambient workloads: the Gateway, and all that istiod makes of it."""
+HBONE_PORT = 15008
+"""Port of ambient workloads and their gateways, for HTTP/2 tunnels with mutual TLS."""
+GATEWAY_API = "gateway.networking.k8s.io/v1"
+EAST_WEST_CLASS = "istio-east-west"
+"""GatewayClass of gateways that let other networks in to ambient workloads."""
+REMOTE_CLASS = "istio-remote"
+"""GatewayClass of what says where the gateway of another network is."""
+WAYPOINT_CLASS = "istio-waypoint"
+GATEWAY_ACCOUNT_ANNOTATION = "gateway.istio.io/service-account"
+"""Of a Gateway: the account of its pods, which callers expect to find there."""
+WAYPOINT = "waypoint"
+"""Gateway, in each namespace that has a waypoint."""
+CNI = "istio-cni"
+"""Release of the chart `cni`."""
+CNI_DAEMON_SET = "istio-cni-node"
+ZTUNNEL = "ztunnel"
+"""Release of the chart `ztunnel`, and its DaemonSet."""
+ZTUNNEL_PODS = "app=ztunnel"
+USE_WAYPOINT_LABEL = "istio.io/use-waypoint"
+"""Of a namespace: the waypoint through which its services are called."""
+GLOBAL_LABEL = "istio.io/global"
+"""Of a Service: whether clients in other networks are told of it."""
+DATA_PLANE_LABEL = "istio.io/dataplane-mode"
+"""Of a namespace or a pod: whether its workloads are ambient."""
+REDIRECTION_ANNOTATION = "ambient.istio.io/redirection"
+"""Of a pod: `enabled` once its traffic goes through ztunnel."""
+
 NETWORK_LABEL = "topology.istio.io/network"
 CONTROL_PLANE_ANNOTATION = "topology.istio.io/controlPlaneClusters"
 """On istio-system: the clusters whose control planes serve this one."""
@@ -59,6 +88,11 @@ READER_ACCOUNT = "istio-reader-service-account"
 READER_ROLE = "istio-mesh-reader"
 """The reader's role without Secrets, and its binding; ours."""
 _READER_TOKEN = re.compile(r"istio-reader-token-g(\d+)")
+
+
+def remote_gateway_name(network: str) -> str:
+    """Name of the Gateway that says where the ambient gateway of another network is."""
+    return f"{HBONE_GATEWAY}-{network}"
 
 
 def remote_secret_name(remote: str) -> str:

@@ -8,7 +8,7 @@ from pulumi_kubernetes.meta.v1 import ObjectMetaArgsDict
 
 # A patch that Pulumi was killed at is made again. Without a fixed name it would get another random one, and a
 # label with two owners stays when one of them goes.
-_FIELD_MANAGER = {"pulumi.com/patchFieldManager": "istio-mesh"}
+FIELD_MANAGER = {"pulumi.com/patchFieldManager": "istio-mesh"}
 
 
 def namespace(
@@ -30,7 +30,7 @@ def namespace(
             metadata={
                 "name": name,
                 "labels": labels,
-                "annotations": {**_FIELD_MANAGER, **(annotations or {})},
+                "annotations": {**FIELD_MANAGER, **(annotations or {})},
             },
             opts=opts,
         )

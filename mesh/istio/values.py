@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 from mesh.config.resolved import ClusterConfig
 from mesh.config.schema import MeshSection
 from mesh.config.types import ReaderRole, ServiceType
-from mesh.istio import kubeconfig_folder
+from mesh.istio import ambient_values, kubeconfig_folder
 from mesh.istio.addresses import PeerAddress
 from mesh.istio.load_balancers import PRESETS
 from mesh.istio.names import (
@@ -26,6 +26,7 @@ from mesh.istio.names import (
     NETWORK_VIEW,
     NODE_SELECTOR_ANNOTATION,
 )
+from mesh.istio.scopes import service_scopes
 from mesh.mappings import as_map, at, deep_merge
 
 Values: TypeAlias = dict[str, Any]
@@ -69,7 +70,9 @@ def istiod(
     identity = istiod_identity(cluster, mesh)
     if cluster.control_plane is not None:
         identity["global"]["remotePilotAddress"] = address
-    values = deep_merge(deep_merge(_istiod_defaults(), user), identity)
+    values = deep_merge(deep_merge(_istiod_defaults(cluster), user), identity)
+    if cluster.data_plane.has_ztunnel:
+        values["meshConfig"]["serviceScopeConfigs"] = service_scopes(cluster)
     if cluster.exposure.cluster_local:
         kept = {"settings": {"clusterLocal": True}, "hosts": list(cluster.exposure.cluster_local)}
         # After the user's: a secret in theirs is known by its place in the list.
@@ -113,7 +116,7 @@ def mesh_networks(ways: Ways) -> Values:
 
 def environment(cluster: ClusterConfig) -> Mapping[str, str]:
     """The environment of istiod as the defaults and the user's values make it."""
-    env = as_map(deep_merge(_istiod_defaults(), cluster.istio.values.istiod).get("env")) or {}
+    env = as_map(deep_merge(_istiod_defaults(cluster), cluster.istio.values.istiod).get("env")) or {}
     return {name: str(value) for name, value in env.items()}
 
 
@@ -136,6 +139,8 @@ def istiod_identity(cluster: ClusterConfig, mesh: MeshSection) -> Values:
         },
         "meshConfig": {"trustDomain": mesh.trust_domain},
     }
+    if cluster.data_plane.has_ztunnel:
+        identity = deep_merge(identity, ambient_values.istiod_identity())
     if cluster.serves:
         identity["global"]["externalIstiod"] = True
     if cluster.control_plane is not None:
@@ -171,8 +176,9 @@ def _remote(cluster: ClusterConfig) -> Values:
     }
 
 
-def _istiod_defaults() -> Values:
+def _istiod_defaults(cluster: ClusterConfig) -> Values:
     return {
+        **(ambient_values.istiod_defaults() if cluster.data_plane.has_ztunnel else {}),
         # Off, istiod takes no second root: rotation of the root would need a restart of everything first.
         "env": {"ISTIO_MULTIROOT_MESH": "true"},
         "meshConfig": {

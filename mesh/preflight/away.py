@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from mesh.config.resolved import StackConfig
 from mesh.live.facts import ObservedCluster
+from mesh.plan import links, taken_away
 
 _SEE = "docs/offline.md"
 
@@ -12,9 +13,11 @@ def warnings(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> It
     """One warning for all clusters that are marked, and one for each that gives no answer."""
     if config.offline:
         names = ", ".join(config.offline)
+        without = dict.fromkeys(link.cluster for link in links(config) if taken_away(config, link))
+        secrets = f", but for those in ambient clusters: {', '.join(without)}" if without else ""
         yield (
-            f"offline in the stack file, so left as they are: {names}, and the remote secrets for them. "
-            f"Once a cluster is back, remove its `offline` and run `pulumi up` ({_SEE})"
+            f"offline in the stack file, so left as they are: {names}, and the remote secrets for "
+            f"them{secrets}. Once a cluster is back, remove its `offline` and run `pulumi up` ({_SEE})"
         )
     for name, cluster in config.online.items():
         if (reason := clusters[name].unreachable) and not cluster.skip_unreachable:

@@ -14,8 +14,8 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import ReaderRole
 from mesh.helm.charts import Render, renderer
 from mesh.helm.errors import ChartMissingError, ChartRefusedError, ChartUnavailableError
-from mesh.istio import addresses, values
-from mesh.istio.names import BASE, GATEWAY, ISTIOD
+from mesh.istio import addresses, ambient_values, values
+from mesh.istio.names import BASE, CNI, GATEWAY, ISTIOD, ZTUNNEL
 from mesh.mappings import Json, as_map
 from mesh.plan import ClusterPlan, cluster_plan
 from mesh.preflight.rendered import Expected, Fault, cluster_domain, exposes, faults
@@ -66,6 +66,8 @@ def problems(config: StackConfig, render: Render) -> Iterator[Problem]:
                 plan.gateway,
                 plan.primary,
                 bool(cluster.serves),
+                cluster.data_plane,
+                cluster.exposure if cluster.data_plane.has_ztunnel else None,
             )
         )
         if alike not in found:
@@ -117,12 +119,14 @@ def _judge(config: StackConfig, cluster: ClusterConfig, plan: ClusterPlan, rende
         port=cluster.gateway.port,
         network_policy=bool(cluster.gateway.network_policy),
         ways=ways,
+        ambient=cluster.data_plane.has_ztunnel,
     )
     istiod = _Chart(name="istiod", release=ISTIOD, values=lambda c: values.istiod(c, config.mesh, ways))
     charts = (
         _Chart(name="base", release=BASE, values=values.base),
         istiod,
         *([_Chart(name="gateway", release=GATEWAY, values=values.gateway)] if plan.gateway else []),
+        *(_on_nodes(config.mesh.trust_domain) if cluster.data_plane.has_ztunnel else ()),
     )
     secret = config.is_secret(cluster.path("istio.values"))
     try:
@@ -131,6 +135,14 @@ def _judge(config: StackConfig, cluster: ClusterConfig, plan: ClusterPlan, rende
     except ChartMissingError as missing:
         return _Judgement(found=(("istio.version", str(missing)),))
     return _Judgement(found=tuple(found), domain=domain)
+
+
+def _on_nodes(trust_domain: str) -> tuple[_Chart, ...]:
+    """The charts for ambient workloads."""
+    return (
+        _Chart(name="cni", release=CNI, values=ambient_values.cni),
+        _Chart(name="ztunnel", release=ZTUNNEL, values=lambda c: ambient_values.ztunnel(c, trust_domain)),
+    )
 
 
 def _rendered(cluster: ClusterConfig, chart: _Chart, render: Render) -> tuple[Json, ...]:

@@ -13,11 +13,14 @@ import pulumi
 
 from mesh.config.problems import Problem, summary
 from mesh.config.resolved import StackConfig
+from mesh.istio import gateway_api
 from mesh.istio.addresses import Node
+from mesh.istio.gateway_api import ManifestError
+from mesh.mappings import Json
 from mesh.pki.certificates import join, parse_readable
 from mesh.preflight import charts, encryption
 from mesh.preflight.look import look
-from mesh.rules import expiry, versions
+from mesh.rules import data_plane, expiry, versions
 from mesh.stack_file import settings, stack_file
 from mesh.stacks import state
 from mesh.stacks.state import RecordedResource
@@ -31,6 +34,7 @@ class Observed:
     chain after it; `kept` has the logical names of the namespaces that were there before the stack, and
     `recorded` the resources in its state. `labelled` are the hosts of the Services that clusters expose by
     their labels, and `nodes` those of the clusters whose gateway has their addresses, by the cluster's name.
+    `gateway_api` has the definitions that the stack declares in a cluster, by its name.
     """
 
     certificates: Mapping[str, str]
@@ -38,6 +42,7 @@ class Observed:
     recorded: Sequence[RecordedResource]
     labelled: Mapping[str, Sequence[str]]
     nodes: Mapping[str, Sequence[Node]]
+    gateway_api: Mapping[str, Sequence[Json]]
 
 
 def preflight(config: StackConfig) -> Observed:
@@ -61,9 +66,11 @@ def preflight(config: StackConfig) -> Observed:
         found = look(config, exporting.result)
         values, unavailable = rendering.result()
     prefix = f"{pulumi.get_project()}:"
+    definitions, no_manifest = _definitions(config, found.gateway_api)
     warnings = (
         *filter(None, [unavailable]),
         *(str(problem) for problem in _prefixed(prefix, list(versions.warnings(config)))),
+        *(str(problem) for problem in _prefixed(prefix, list(data_plane.warnings(config)))),
         *(str(problem) for problem in _prefixed(prefix, list(expiry.warnings(config, datetime.now(UTC))))),
         *found.warnings,
     )
@@ -72,7 +79,7 @@ def preflight(config: StackConfig) -> Observed:
     groups = {
         "the stack": list(encryption.problems(settings(stack_file(pulumi.get_stack())))),
         "the values for the charts (docs/troubleshooting.md)": _prefixed(prefix, values),
-        "the clusters": _prefixed(prefix, found.problems),
+        "the clusters": _prefixed(prefix, [*no_manifest, *found.problems]),
     }
     if refusals := [summary(problems, where) for where, problems in groups.items() if problems]:
         raise pulumi.RunError(config.secrets.masked("\n".join(refusals)))
@@ -86,7 +93,18 @@ def preflight(config: StackConfig) -> Observed:
         kept=found.kept,
         labelled=found.labelled,
         nodes=found.nodes,
+        gateway_api=dict.fromkeys(found.gateway_api, definitions),
     )
+
+
+def _definitions(config: StackConfig, clusters: Set[str]) -> tuple[Sequence[Json], Sequence[Problem]]:
+    """What the manifest of the Gateway API has, read where a cluster needs it; or why it cannot be read."""
+    if not clusters:
+        return (), ()
+    try:
+        return gateway_api.read_manifest(config.gateway_api.manifest), ()
+    except ManifestError as error:
+        return (), [Problem(path="gatewayApi.manifest", message=str(error))]
 
 
 def _prefixed(prefix: str, problems: Sequence[Problem]) -> list[Problem]:

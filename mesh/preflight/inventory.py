@@ -1,7 +1,8 @@
 """What the program will make in a cluster under fixed names, and where the cluster would have it. Pure.
 
 `tests/program/test_inventory.py` compares it with what the components register. What the charts make is
-listed as far as every installation of Istio has it (istio/istio, `manifests/charts/`).
+listed as far as every installation of Istio has it (istio/istio, `manifests/charts/`). What the program
+patches is not listed, nor the Gateway API, of which `mesh.preflight.gateway_api` knows whose it is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -9,11 +10,17 @@ from dataclasses import dataclass
 
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import ReaderRole
+from mesh.istio.addresses import hbone_ways
+from mesh.istio.hbone_values import patches
 from mesh.istio.names import (
     BASE,
     CACERTS,
+    CNI,
+    CNI_DAEMON_SET,
     CROSS_NETWORK_GATEWAY,
     GATEWAY,
+    GATEWAY_API,
+    HBONE_GATEWAY,
     INJECTOR,
     ISTIOD,
     ISTIOD_GATEWAY,
@@ -21,6 +28,9 @@ from mesh.istio.names import (
     NAMESPACE,
     READER_ACCOUNT,
     READER_ROLE,
+    WAYPOINT,
+    ZTUNNEL,
+    remote_gateway_name,
     remote_secret_name,
     token_name,
 )
@@ -51,6 +61,8 @@ _DEFINITIONS: Mapping[str, Iterable[str]] = {
     "security.istio.io": ("authorizationpolicies", "peerauthentications", "requestauthentications"),
     "telemetry.istio.io": ("telemetries",),
 }
+_GATEWAY_GROUP = GATEWAY_API.partition("/")[0]
+_HBONE_GATEWAY = f"kubernetes:{GATEWAY_API}:Gateway"
 SAMPLE_PODS = ObjectAddress(path=f"/api/v1/namespaces/{sample.NAMESPACE}/pods", selector="")
 
 
@@ -82,7 +94,12 @@ def inventory(config: StackConfig) -> dict[str, tuple[Declared, ...]]:
         secret = _object("v1", "secrets", remote_secret_name(link.remote), NAMESPACE)
         remotes[link.cluster].append(_declared(state.SECRET, f"{link.name}-remote-secret", secret))
     return {
-        name: (*_own(cluster, cluster_plan(config, name)), *remotes[name], *_kiali(config, name))
+        name: (
+            *_own(cluster, cluster_plan(config, name)),
+            *_hbone_gateways(config, cluster),
+            *remotes[name],
+            *_kiali(config, name),
+        )
         for name, cluster in config.clusters.items()
     }
 
@@ -126,7 +143,8 @@ def _own(cluster: ClusterConfig, plan: ClusterPlan) -> Iterator[Declared]:
     for release, parts in (
         (BASE, _base_parts(remote=remote)),
         (ISTIOD, _istiod_parts(reader=not minimal, remote=remote)),
-        *([(GATEWAY, _gateway_parts())] if plan.gateway else []),
+        *([(GATEWAY, _gateway_parts())] if plan.gateway else ()),
+        *(_data_plane() if cluster.data_plane.has_ztunnel else ()),
     ):
         address = ObjectAddress(path=f"{_SYSTEM}/secrets", selector=release_selector(release))
         kept = KubernetesObject(address=address, words=release)
@@ -137,6 +155,32 @@ def _own(cluster: ClusterConfig, plan: ClusterPlan) -> Iterator[Declared]:
         yield from _hello_world(name, remote=remote, shared_ways=plan.shared_ways)
     if cluster.observability.enabled:
         yield from _monitoring(name)
+
+
+def _data_plane() -> Iterator[tuple[str, Iterator[KubernetesObject]]]:
+    """The releases on the nodes of an ambient cluster, and what their charts make."""
+    for release, daemon_set in ((CNI, CNI_DAEMON_SET), (ZTUNNEL, ZTUNNEL)):
+        parts = (("apps/v1", "daemonsets", daemon_set), ("v1", "serviceaccounts", release))
+        yield release, (_object(api, plural, name, NAMESPACE) for api, plural, name in parts)
+
+
+def _hbone_gateways(config: StackConfig, cluster: ClusterConfig) -> Iterator[Declared]:
+    """The Gateways for ambient workloads: the cluster's own, waypoints, and those of other networks."""
+    if cluster_plan(config, cluster.name).hbone_gateway:
+        own = _object(GATEWAY_API, "gateways", HBONE_GATEWAY, NAMESPACE)
+        yield _declared(_HBONE_GATEWAY, f"{cluster.name}-{HBONE_GATEWAY}", own)
+        if patches(cluster):
+            settings = _object("v1", "configmaps", HBONE_GATEWAY, NAMESPACE)
+            yield _declared(
+                "kubernetes:core/v1:ConfigMap", f"{cluster.name}-hbone-gateway-settings", settings
+            )
+    for namespace in cluster_plan(config, cluster.name).waypoints:
+        waypoint = _object(GATEWAY_API, "gateways", WAYPOINT, namespace)
+        yield _declared(_HBONE_GATEWAY, f"{cluster.name}-{namespace}-{WAYPOINT}", waypoint)
+    for network in hbone_ways(config, cluster.name):
+        name = remote_gateway_name(network)
+        found = _object(GATEWAY_API, "gateways", name, NAMESPACE)
+        yield _declared(_HBONE_GATEWAY, f"{cluster.name}-{name}", found)
 
 
 def _exposure(name: str, plan: ClusterPlan) -> Iterator[Declared]:
@@ -276,7 +320,7 @@ def _object(api: str, plural: str, name: str, namespace: str | None = None) -> K
     root = f"/apis/{api}" if group else f"/api/{api}"
     where = f"/namespaces/{namespace}" if namespace else ""
     # Other projects have kinds of the same name as Istio's, so kubectl needs the group.
-    word = f"{plural}.{group}" if group.endswith("istio.io") else plural.removesuffix("s")
+    word = f"{plural}.{group}" if group.endswith(("istio.io", _GATEWAY_GROUP)) else plural.removesuffix("s")
     return KubernetesObject(
         address=ObjectAddress(path=f"{root}{where}/{plural}/{name}"),
         words=f"{word}/{name}",

@@ -7,20 +7,24 @@ from datetime import UTC, datetime
 from mesh.config.problems import Problem
 from mesh.config.resolved import StackConfig
 from mesh.istio.addresses import Node
-from mesh.live import gateways, istio_system, objects, peers, services
+from mesh.live import gateway_api as live_gateway_api
+from mesh.live import gateways, istio_system, objects, peers, proxied_pods, services, ztunnel
 from mesh.live.concurrent import for_each
 from mesh.live.facts import ObservedCluster, PeerAccess, Way
 from mesh.plan import read_by_others
 from mesh.preflight import (
     access,
     away,
+    data_plane,
     definitions,
     exposure,
+    gateway_api,
     identity,
     inventory,
     nodes,
     ownership,
     transitions,
+    waypoints,
 )
 from mesh.stacks.state import RecordedState
 
@@ -32,7 +36,7 @@ class Look:
     `by_peers` is what peers would find at each API server that answers, `kept` the logical names of the
     namespaces that were there before the stack, and `labelled` the hosts of the Services that clusters
     expose by their labels. `nodes` are those of the clusters whose gateway has their addresses, as far as
-    they can be read.
+    they can be read, and `gateway_api` the names of those whose Gateway API is the stack's.
     """
 
     clusters: Mapping[str, ObservedCluster]
@@ -41,6 +45,7 @@ class Look:
     kept: frozenset[str]
     labelled: Mapping[str, Sequence[str]]
     nodes: Mapping[str, Sequence[Node]]
+    gateway_api: frozenset[str]
     problems: Sequence[Problem]
     warnings: Sequence[str]
 
@@ -88,7 +93,37 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
         [name for name in nodes.used(config) if name in open_to_us and not open_to_us[name].unreachable],
         lambda name: gateways.read_nodes_of(config.clusters[name].connection),
     )
+    gateway_apis = gateway_api.ownership(
+        config,
+        for_each(
+            [name for name in gateway_api.used(config, recorded) if name in answering],
+            lambda name: live_gateway_api.read_gateway_api(config.clusters[name].connection),
+        ),
+        recorded,
+    )
+    namespaces = for_each(
+        [name for name in config.online if name in answering and waypoints.addresses(config, name)],
+        lambda name: objects.find_objects(
+            config.clusters[name].connection, waypoints.addresses(config, name)
+        ),
+    )
+    pods = for_each(
+        [name for name in data_plane.used(config, recorded) if name in answering or name in gone],
+        lambda name: proxied_pods.read_proxied_pods(
+            config.clusters[name].connection if name in config.clusters else recorded.connections[name]
+        ),
+    )
     known = {name: found for name, found in read.items() if found is not None}
+    holders = for_each(
+        [
+            name
+            for name, observed in open_to_us.items()
+            if config.clusters[name].data_plane.has_ztunnel
+            and not observed.unreachable
+            and transitions.roots_move(config, clusters)
+        ],
+        lambda name: ztunnel.read_holders_of(config.clusters[name].connection),
+    )
     there = {name: found.by_address for name, found in looked_for.items()}
     return Look(
         clusters=clusters,
@@ -97,6 +132,7 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
         labelled=exposure.hosts(config, labelled, recorded),
         kept=recorded.kept.union(*(ownership.adopted(missing[name], there[name]) for name in there)),
         nodes=known,
+        gateway_api=gateway_apis.own,
         problems=(
             *access.problems(clusters),
             *access.peer_problems(config, by_peers),
@@ -111,8 +147,15 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
             ),
             *definitions.problems(config, operators),
             *nodes.problems(config, known),
+            *gateway_apis.problems,
+            *waypoints.problems(config, namespaces),
+            *data_plane.problems(config, pods),
             *identity.problems(config, members),
-            *transitions.problems(config, members, recorded, datetime.now(UTC)),
+            *transitions.problems(config, members, recorded, datetime.now(UTC), holders),
         ),
-        warnings=(*access.unchecked(by_peers), *away.warnings(config, clusters)),
+        warnings=(
+            *access.unchecked(by_peers),
+            *away.warnings(config, clusters),
+            *data_plane.warnings(config, pods, recorded),
+        ),
     )

@@ -18,7 +18,10 @@ from mesh.istio.kubeconfig_folder import VARIABLE
 from mesh.istio.mesh_config import mistakes
 from mesh.istio.names import (
     CACERTS,
+    CNI,
+    CNI_DAEMON_SET,
     CROSS_NETWORK_GATEWAY,
+    DATA_PLANE_LABEL,
     GATEWAY,
     GATEWAY_LABEL,
     GATEWAY_PORT,
@@ -26,6 +29,7 @@ from mesh.istio.names import (
     INJECTOR,
     ISTIOD,
     ISTIOD_CONTAINER,
+    ISTIOD_PORT,
     MESH_CONFIG,
     NAMESPACE,
     NETWORK_LABEL,
@@ -33,6 +37,8 @@ from mesh.istio.names import (
     NODE_SELECTOR_ANNOTATION,
     PROXY_CONTAINER,
     READER_ACCOUNT,
+    ZTUNNEL,
+    ZTUNNEL_PODS,
 )
 from mesh.istio.values import Ways
 from mesh.mappings import Json, as_map, at
@@ -51,6 +57,9 @@ from mesh.preflight.manifests import (
 _REVISION_LABEL = "istio.io/rev"
 _DEFAULT_REVISION = "default"
 _ISTIOD_PORTS = (15012, 443)
+_TRUE = ("true", "1", "t")
+_HBONE = "ISTIO_META_ENABLE_HBONE"
+_ZTUNNEL_FOLDER = "/var/run/ztunnel"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +87,7 @@ class Expected:
     port: int = GATEWAY_PORT
     network_policy: bool = False
     ways: Ways = field(default_factory=dict[str, Sequence[PeerAddress]])
+    ambient: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +103,7 @@ Check = Callable[[Manifests, Expected], str | None]
 
 
 def faults(chart: str, manifests: Manifests, expected: Expected) -> Iterator[Fault]:
-    """What of a chart (`base`, `istiod`, `gateway`) does not come to what is expected."""
+    """What of a chart (`base`, `istiod`, `gateway`, `cni`, `ztunnel`) does not come to what is expected."""
     checks = _CHECKS[chart] if not (chart == "istiod" and expected.remote) else _REMOTE_CHECKS
     for check in checks:
         if message := check(manifests, expected):
@@ -327,7 +337,7 @@ def _serves(manifests: Manifests, expected: Expected) -> str | None:
     if not expected.serves or not (pod := _istiod(manifests)):
         return None
     value = environment(container(pod, ISTIOD_CONTAINER)).get("EXTERNAL_ISTIOD")
-    if str(value).lower() in ("true", "1", "t"):
+    if str(value).lower() in _TRUE:
         return None
     return f"gives istiod EXTERNAL_ISTIOD {value!r}; expected 'true', without which it serves no remote"
 
@@ -379,6 +389,108 @@ def _reader_role(manifests: Manifests, expected: Expected) -> str | None:
     if not (expected.reader and expected.reader_role) or any(account.items() <= s.items() for s in subjects):
         return None
     return f"leaves {READER_ACCOUNT} without a role: the other clusters could not read this one's services"
+
+
+def _ambient(manifests: Manifests, expected: Expected) -> str | None:
+    """Whether istiod leads the ambient workloads of several networks."""
+    if not expected.ambient or not (pod := _istiod(manifests)):
+        return None
+    variables = environment(container(pod, ISTIOD_CONTAINER))
+    for name in ("PILOT_ENABLE_AMBIENT", "AMBIENT_ENABLE_MULTI_NETWORK"):
+        if str(variables.get(name)).lower() not in _TRUE:
+            return f"gives istiod {name} {variables.get(name)!r}; expected 'true' in an ambient cluster"
+    config_map = find(manifests, "ConfigMap", MESH_CONFIG, NAMESPACE)
+    try:
+        document = as_map(yaml.safe_load(str(at(config_map, "data", "mesh") or "")))
+    except yaml.YAMLError:
+        return None  # another check says so
+    metadata = as_map(at(document, "defaultConfig", "proxyMetadata")) or {}
+    if metadata.get(_HBONE) != "true":
+        return f"gives proxies {_HBONE} {metadata.get(_HBONE)!r}; expected 'true' in an ambient cluster"
+    return None
+
+
+# The charts `cni` and `ztunnel`.
+
+
+def _agent_runs(manifests: Manifests, _: Expected) -> str | None:
+    if find(manifests, "DaemonSet", CNI_DAEMON_SET, NAMESPACE) is None:
+        return f"leaves {NAMESPACE} without the DaemonSet {CNI_DAEMON_SET}, which leads pods to ztunnel"
+    return None
+
+
+def _agent_enrols(manifests: Manifests, _: Expected) -> str | None:
+    """Whether the agent enrols what is labelled, and lets pods that are not wait for nothing."""
+    agents = find(manifests, "DaemonSet", CNI_DAEMON_SET, NAMESPACE)
+    of_pods = environment(container(template(agents), "install-cni"))
+    data = as_map(at(find(manifests, "ConfigMap", f"{CNI}-config", NAMESPACE), "data")) or {}
+    enabled = of_pods.get("AMBIENT_ENABLED", data.get("AMBIENT_ENABLED"))
+    if str(enabled).lower() not in _TRUE:
+        return (
+            f"gives the agents AMBIENT_ENABLED {enabled!r}; expected 'true', without which no pod is ambient"
+        )
+    selector = str(data.get("AMBIENT_ENABLEMENT_SELECTOR", DATA_PLANE_LABEL))
+    if DATA_PLANE_LABEL not in selector:
+        return f"makes the agents select pods without the label {DATA_PLANE_LABEL}, by which they are ambient"
+    return None
+
+
+def _socket(manifests: Manifests, name: str, proxy: str) -> str | None:
+    volumes: Sequence[Json] = at(template(find(manifests, "DaemonSet", name)), "spec", "volumes") or []
+    mounts: Sequence[Json] = (
+        container(template(find(manifests, "DaemonSet", name)), proxy).get("volumeMounts") or []
+    )
+    there = {v.get("name") for v in volumes if at(v, "hostPath", "path") == _ZTUNNEL_FOLDER}
+    if any(m.get("mountPath") == _ZTUNNEL_FOLDER and m.get("name") in there for m in mounts):
+        return None
+    return f"takes the node's folder {_ZTUNNEL_FOLDER} from {name}, in which ztunnel and the agents meet"
+
+
+def _agent_socket(manifests: Manifests, _: Expected) -> str | None:
+    return _socket(manifests, CNI_DAEMON_SET, "install-cni")
+
+
+def _ztunnel_runs(manifests: Manifests, _: Expected) -> str | None:
+    if find(manifests, "DaemonSet", ZTUNNEL, NAMESPACE) is None:
+        return f"leaves {NAMESPACE} without the DaemonSet {ZTUNNEL}: no ambient pod would have a network"
+    return None
+
+
+def _ztunnel_identity(manifests: Manifests, expected: Expected) -> str | None:
+    """Whether istiod takes ztunnel for one of its own, and shows it the other networks."""
+    proxy = container(template(find(manifests, "DaemonSet", ZTUNNEL, NAMESPACE)), PROXY_CONTAINER)
+    if not proxy:
+        return None
+    variables = environment(proxy)
+    address = f"{ISTIOD}.{NAMESPACE}.svc:{ISTIOD_PORT}"
+    for name, required in (
+        ("ISTIO_META_CLUSTER_ID", expected.cluster),
+        ("NETWORK", expected.network),
+        ("XDS_ADDRESS", address),
+        ("CA_ADDRESS", address),
+        ("INPOD_ENABLED", "true"),
+        ("TRUST_DOMAIN", expected.trust_domain),
+    ):
+        if (given := variables.get(name)) != required:
+            return f"gives ztunnel {name} {given!r}; expected {required!r}"
+    return None
+
+
+def _ztunnel_socket(manifests: Manifests, _: Expected) -> str | None:
+    return _socket(manifests, ZTUNNEL, PROXY_CONTAINER)
+
+
+def _ztunnel_pods(manifests: Manifests, _: Expected) -> str | None:
+    """Whether its pods are found, and do not go through themselves."""
+    pod = template(find(manifests, "DaemonSet", ZTUNNEL, NAMESPACE))
+    if not pod:
+        return None
+    key, value = ZTUNNEL_PODS.split("=")
+    if labels(pod).get(key) != value:
+        return f"takes the label {ZTUNNEL_PODS} from ztunnel's pods, by which they are known"
+    if labels(pod).get(DATA_PLANE_LABEL) != "none":
+        return f"makes ztunnel's pods ambient themselves: their label {DATA_PLANE_LABEL} must be none"
+    return None
 
 
 # The chart `gateway`.
@@ -525,7 +637,10 @@ _CHECKS: Mapping[str, tuple[Check, ...]] = {
         _injection,
         _serves,
         _reader_role,
+        _ambient,
     ),
+    "cni": (_agent_runs, _agent_enrols, _agent_socket),
+    "ztunnel": (_ztunnel_runs, _ztunnel_identity, _ztunnel_socket, _ztunnel_pods),
     "gateway": (
         _gateway_runs,
         _gateway_label,

@@ -4,17 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography import x509
-
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.schema import RootSection, TrustSection
 from mesh.config.types import Phase
 from mesh.istio.names import token_generation
-from mesh.live.facts import Cacerts, ObservedCluster
+from mesh.live.facts import Cacerts, Holders, ObservedCluster
 from mesh.pki.certificates import name, parse_readable
-from mesh.pki.profile import root_common_name
-from mesh.pki.rotation import STEPS, RootRole, TrustBundle, plan_roots
+from mesh.pki.renewal import RENEW, late
+from mesh.pki.rotation import STEPS, RootRole, TrustBundle, plan_roots, role
 from mesh.pki.validation import cacerts_problems
 from mesh.preflight.identity import dropped
 from mesh.stacks.state import SECRET, RecordedState
@@ -36,10 +34,20 @@ _BOTH_TRUSTED = TrustBundle.of(RootRole.CURRENT, RootRole.UNKNOWN)
 _SIGNS_WITH_CURRENT = TrustBundle.of(RootRole.UNKNOWN, RootRole.CURRENT, RootRole.CURRENT)
 
 
+_NOBODY: Mapping[str, Holders] = {}
+
+
 def problems(
-    config: StackConfig, clusters: Mapping[str, ObservedCluster], recorded: RecordedState, now: datetime
+    config: StackConfig,
+    clusters: Mapping[str, ObservedCluster],
+    recorded: RecordedState,
+    now: datetime,
+    holders: Mapping[str, Holders] = _NOBODY,
 ) -> Iterator[Problem]:
-    """Each step that would break calls from where the clusters are now, and what to do instead."""
+    """Each step that would break calls from where the clusters are now, and what to do instead.
+
+    `holders` is who holds certificates in clusters with ambient workloads, where roots move.
+    """
     for cluster in config.online.values():
         if cluster.control_plane is None and cluster.intermediate.existing and cluster.name in clusters:
             yield from _existing(cluster, config.trust, clusters[cluster.name], now)
@@ -50,7 +58,16 @@ def problems(
         yield from _steady(config.trust.root, clusters, bundles)
     else:
         yield from _rotation(config.trust.phase, clusters, bundles)
+    yield from _renewed(config, holders)
     yield from _tokens(config, clusters, recorded)
+
+
+def roots_move(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> bool:
+    """Whether an update takes the roots of some cluster from one phase of a rotation to another."""
+    found = [_bundles(config, c).cacerts for c in clusters.values() if c.trust.published_roots]
+    if config.trust.next_root is None:
+        return _BOTH_TRUSTED in found
+    return any(bundle.step != STEPS.index(config.trust.phase) for bundle in found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,23 +85,9 @@ def _bundles(config: StackConfig, found: ObservedCluster) -> _Bundles:
 
 
 def _bundle(config: StackConfig, pem: str) -> TrustBundle:
-    return TrustBundle(tuple(_role(config, certificate) for certificate in parse_readable(pem)))
-
-
-def _role(config: StackConfig, certificate: x509.Certificate) -> RootRole:
-    trust = config.trust
-    if _matches(config.mesh.id, trust.root, certificate):
-        return RootRole.CURRENT
-    if trust.next_root and _matches(config.mesh.id, trust.next_root, certificate):
-        return RootRole.NEXT
-    return RootRole.UNKNOWN
-
-
-def _matches(mesh_id: str, root: RootSection, certificate: x509.Certificate) -> bool:
-    if root.certificate is not None:
-        return certificate in parse_readable(root.certificate)
-    # Its certificate is known to Pulumi only; its name holds mesh and generation.
-    return name(certificate) == root_common_name(mesh_id, root.generation)
+    return TrustBundle(
+        tuple(role(config.mesh.id, config.trust, certificate) for certificate in parse_readable(pem))
+    )
 
 
 def _steady(
@@ -146,6 +149,25 @@ def _rotation(
     moving = [cluster for cluster, (_, in_cacerts) in steps.items() if in_cacerts != target]
     if moving or not bundles:  # of clusters that are all away, nobody knows the phase
         yield from _able(phase, clusters, moving)
+
+
+def _renewed(config: StackConfig, holders: Mapping[str, Holders]) -> Iterator[Problem]:
+    """A phase waits for those in all clusters that learn roots with their certificates alone."""
+    target = STEPS.index(config.trust.phase) if config.trust.next_root else 0
+    for cluster, found in holders.items():
+        for why, pods in late(config.mesh.id, config.trust, target, found.held).items():
+            yield Problem(
+                path=_PHASE,
+                message=f"{_word(target)} must wait for {', '.join(pods)} in {cluster}, which "
+                f"{why}: {RENEW}; `python -m mesh trust --workloads` says when it is done",
+            )
+        for pod, why in found.not_asked.items():
+            yield Problem(
+                path=_PHASE,
+                message=f"{_word(target)} must wait until every ztunnel has renewed its certificates, and "
+                f"{pod} of {cluster} cannot be asked: {why}; expected the right to read pods/portforward in "
+                "istio-system",
+            )
 
 
 def _one(cluster: str, both: _Bundles, target: int) -> Iterator[Problem]:

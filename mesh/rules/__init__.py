@@ -13,6 +13,7 @@ from mesh.config.resolved import StackConfig
 from mesh.rules import (
     api_servers,
     clusters,
+    data_plane,
     exposure,
     gateway,
     networks,
@@ -35,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     exposure.problems,
     networks.problems,
     roles.problems,
+    data_plane.problems,
     values.problems,
     gateway.problems,
     trust.problems,

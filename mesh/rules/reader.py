@@ -7,7 +7,7 @@ from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.schema import ReaderSection
 from mesh.config.types import ReaderRole, version_tuple
-from mesh.istio.defects import DEFECTS
+from mesh.istio.defects import on_rotation
 from mesh.kubeconfig.accepted import refusals
 from mesh.kubeconfig.credentials import client_certificate as certificate_in
 from mesh.kubeconfig.credentials import has_token, token_end
@@ -89,7 +89,7 @@ def _tokens(cluster: ClusterConfig, config: StackConfig) -> Iterator[Problem]:
     readers = {link.cluster for link in links(config) if link.remote == cluster.name}
     for peer in config.online.values():
         version = peer.istio.version
-        found = [defect for defect in DEFECTS if defect.on_rotation and defect.affects(version)]
+        found = on_rotation(version, ambient=peer.data_plane.has_ztunnel)
         if found and peer.name in readers:
             yield Problem(
                 path=path,

@@ -7,6 +7,7 @@ from typing import Any
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import version_tuple
+from mesh.istio import ambient_values
 from mesh.istio.mesh_config import definition, mistakes
 from mesh.istio.values import gateway_identity, istiod_identity
 from mesh.mappings import as_map, leaves
@@ -26,6 +27,15 @@ _INSTEAD = {
     "istiod.global.enableReaderRBAC": "or change reader.role",
     "istiod.env.PILOT_ENABLE_REMOTE_CREDENTIALS_CONTROLLER": "or change reader.role",
     "istiod.env.PILOT_MULTICLUSTER_KUBECONFIG_PATH": "because istiod reads other kubeconfigs there",
+    "istiod.env.PILOT_ENABLE_AMBIENT": "or change the cluster's dataPlane",
+    "istiod.env.AMBIENT_ENABLE_MULTI_NETWORK": "or change the cluster's dataPlane",
+    "istiod.meshConfig.defaultConfig": "or change the cluster's dataPlane",
+    "cni.ambient": "or change the cluster's dataPlane",
+    "ztunnel.resourceName": "because its pods are known by this name",
+    "ztunnel.multiCluster": "or change the cluster's name in clusters",
+    "ztunnel.network": "or change the cluster's network",
+    "ztunnel.env.TRUST_DOMAIN": "or change mesh.trustDomain",
+    "ztunnel.env.CLUSTER_DOMAIN": "or change istio.values.istiod.global.proxy.clusterDomain",
     "gateway.name": "because peers find the gateway by this name",
     "gateway.networkGateway": "or change the cluster's network",
     "gateway.env": "or change the cluster's network",
@@ -52,10 +62,14 @@ def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
 
 def _conflicts(config: StackConfig, cluster: ClusterConfig) -> Iterator[tuple[str, str]]:
     user = cluster.istio.values
+    ambient = cluster.data_plane.has_ztunnel
+    ztunnel = ambient_values.ztunnel_identity(cluster, config.mesh.trust_domain) if ambient else {}
     for chart, values, identity in (
         ("base", user.base, {}),
         ("istiod", user.istiod, istiod_identity(cluster, config.mesh)),
         ("gateway", user.gateway, gateway_identity(cluster)),
+        ("cni", user.cni, ambient_values.cni_identity() if ambient else {}),
+        ("ztunnel", user.ztunnel, ztunnel),
     ):
         if _FORBIDDEN_ROOT in values:
             yield (

@@ -6,7 +6,7 @@ proxies of any versions with each other (https://istio.io/latest/docs/releases/s
 cluster has its own control plane for its proxies, so no difference between clusters is against that.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
@@ -54,8 +54,9 @@ def _defects(config: StackConfig, others: Mapping[str, ClusterConfig]) -> Iterat
     for link in links(config):
         if link.cluster in seen:
             seen[link.cluster][link.remote] = known.get(link.remote)
+    ambient = {name for name, cluster in config.online.items() if cluster.data_plane.has_ztunnel}
     for (path, version), names in _by_version(config.online).items():
-        for defect, affected in _affected(version, {name: seen[name] for name in names}).items():
+        for defect, affected in _affected(version, {name: seen[name] for name in names}, ambient).items():
             yield Problem(
                 path=path,
                 message=f"istiod {version} in {', '.join(affected)} may {defect.happens}; expected "
@@ -63,10 +64,10 @@ def _defects(config: StackConfig, others: Mapping[str, ClusterConfig]) -> Iterat
             )
 
 
-def _affected(version: str, seen: Mapping[str, Remotes]) -> Mapping[Defect, list[str]]:
+def _affected(version: str, seen: Mapping[str, Remotes], ambient: Set[str]) -> Mapping[Defect, list[str]]:
     found: dict[Defect, list[str]] = {}
     for name, remotes in seen.items():
-        for defect in defects(version, remotes):
+        for defect in defects(version, remotes, ambient=name in ambient):
             found.setdefault(defect, []).append(name)
     return found
 

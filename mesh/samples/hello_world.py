@@ -1,6 +1,6 @@
 """A service that says which cluster it runs in, and a client to call it from."""
 
-from collections.abc import Set
+from collections.abc import Mapping, Sequence, Set
 
 import pulumi
 import pulumi_kubernetes as kubernetes
@@ -24,9 +24,10 @@ from pulumi_kubernetes.core.v1 import (
 from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from mesh.config.resolved import ClusterConfig
-from mesh.istio.control_plane import ControlPlane
 from mesh.istio.hosts import cluster_domain
+from mesh.istio.names import DATA_PLANE_LABEL, GLOBAL_LABEL
 from mesh.istio.namespace import namespace as istio_namespace
+from mesh.plan import ClusterPlan
 from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
 
 _PROBE_SECONDS = 2
@@ -34,10 +35,15 @@ _DRAIN_SECONDS = 5
 """As long as its proxy goes on after the pod was told to end (`terminationDrainDuration`)."""
 
 
+# Of the pods, not of the namespace: so a cluster that changes sides moves them one by one.
+_AMBIENT = {DATA_PLANE_LABEL: "ambient", "sidecar.istio.io/inject": "false"}
+
+
 class HelloWorld(pulumi.ComponentResource):
     """The same service in every cluster, told apart by its version label, which is the cluster's name.
 
-    Modelled on `samples/helloworld` in istio/istio; mutual TLS is required in its namespace.
+    Modelled on `samples/helloworld` in istio/istio; mutual TLS is required in its namespace. Its pods are
+    ambient where the cluster has no workloads with sidecars.
     """
 
     def __init__(
@@ -45,19 +51,21 @@ class HelloWorld(pulumi.ComponentResource):
         name: str,
         cluster: ClusterConfig,
         *,
-        control_plane: ControlPlane,
-        shared_ways: bool = False,
+        ready: Sequence[pulumi.Resource],
+        plan: ClusterPlan,
         kept: Set[str] = frozenset(),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare the sample; `shared_ways` is whether calls go through a gateway of several clusters."""
+        """Declare the sample; `ready` is what its pods need to be in the mesh."""
         super().__init__("mesh:index:HelloWorld", name, None, opts)
-        # Pods made before istiod's injector is ready would have no proxy.
-        child = pulumi.ResourceOptions(parent=self, depends_on=control_plane.ready)
+        ambient = not cluster.data_plane.has_sidecars
+        # Pods made before istiod's injector is ready would have no proxy, and ambient ones do not start
+        # without ztunnel.
+        child = pulumi.ResourceOptions(parent=self, depends_on=ready)
         namespace = istio_namespace(
             f"{name}-namespace",
             NAMESPACE,
-            {"istio-injection": "enabled"},
+            {} if ambient else {"istio-injection": "enabled"},
             kept=f"{name}-namespace" in kept,
             opts=child,
         )
@@ -70,7 +78,7 @@ class HelloWorld(pulumi.ComponentResource):
                 spec={"mtls": {"mode": "STRICT"}},
                 opts=child,
             )
-        if shared_ways and cluster.control_plane is None:
+        if plan.shared_ways and cluster.control_plane is None:
             # A gateway passes connections on, not calls: all on one that is kept end in one cluster.
             CustomResource(
                 f"{name}-connections",
@@ -88,7 +96,7 @@ class HelloWorld(pulumi.ComponentResource):
             metadata={
                 "name": SERVICE,
                 "namespace": namespace,
-                "labels": {"app": SERVICE},
+                "labels": {"app": SERVICE, **_scope(plan)},
                 # Else the provider waits 10 s from the endpoints' last change on (its pkg/await/service.go);
                 # that the pods are ready, the Deployment says.
                 "annotations": {"pulumi.com/skipAwait": "true"},
@@ -128,6 +136,7 @@ class HelloWorld(pulumi.ComponentResource):
                 f"{name}-{role}",
                 name=deployment,
                 labels={"app": app, "version": cluster.name},
+                mesh_labels=_AMBIENT if ambient else {},
                 namespace=namespace,
                 container=container,
                 opts=child,
@@ -135,11 +144,17 @@ class HelloWorld(pulumi.ComponentResource):
         self.register_outputs({})
 
 
+def _scope(plan: ClusterPlan) -> dict[str, str]:
+    """The Service's label that says whether it is called over networks."""
+    return {} if plan.sample_scope is None else {GLOBAL_LABEL: str(plan.sample_scope).lower()}
+
+
 def _workload(
     logical_name: str,
     *,
     name: str,
     labels: dict[str, str],
+    mesh_labels: Mapping[str, str],
     namespace: pulumi.Input[str],
     container: ContainerArgs,
     opts: pulumi.ResourceOptions,
@@ -159,7 +174,7 @@ def _workload(
         spec=DeploymentSpecArgs(
             replicas=1,
             selector=LabelSelectorArgs(match_labels=labels),
-            template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels=labels), spec=pod),
+            template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels={**labels, **mesh_labels}), spec=pod),
         ),
         opts=opts,
     )

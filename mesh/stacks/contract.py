@@ -3,7 +3,7 @@
 A stack that was updated by an older program states no version; its output has the form of version 1.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,7 +11,8 @@ from pydantic.alias_generators import to_camel
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
-from mesh.istio.addresses import given
+from mesh.config.types import DataPlane
+from mesh.istio.addresses import PeerAddress, given, given_hbone
 from mesh.pki.rotation import plan_roots
 
 OUTPUT = "shared"
@@ -57,14 +58,17 @@ class StatedAddress(_Part):
 class StatedCluster(_Part):
     """A cluster of the stack, and the kubeconfig by which peers read it; some may have one of their own.
 
-    `gateway_addresses` are those that peers cannot find by the gateway's Service. Output of earlier programs
-    has none.
+    `gateway_addresses` are those that peers cannot find by the gateway's Service, and
+    `hbone_gateway_addresses` those of the gateway for ambient workloads. Output of earlier programs has none,
+    and says nothing of a data plane, since there was one only.
     """
 
     network: str
+    data_plane: DataPlane = DataPlane.SIDECAR
     kubeconfig: str = Field(repr=False)
     kubeconfigs_from: Mapping[str, str] = Field(default={}, repr=False)
     gateway_addresses: tuple[StatedAddress, ...] = ()
+    hbone_gateway_addresses: tuple[StatedAddress, ...] = ()
 
     def kubeconfig_for(self, reader: str) -> str:
         """The kubeconfig for one reading cluster."""
@@ -96,12 +100,27 @@ def identity(config: StackConfig) -> dict[str, Any]:
 
 
 def gateway(cluster: ClusterConfig) -> dict[str, Any]:
-    """How a cluster's entry says where its gateway is; addresses are in it only where they are given."""
-    stated = [
+    """How a cluster's entry says where its gateways are, and for whom.
+
+    Addresses are in it only where they are given, and the data plane only where it is not sidecars alone.
+    """
+    ambient, sidecars = cluster.data_plane.has_ztunnel, cluster.data_plane.has_sidecars
+    addresses = {
+        "gatewayAddresses": _addresses(cluster, given(cluster)) if sidecars else [],
+        "hboneGatewayAddresses": _addresses(cluster, given_hbone(cluster)) if ambient else [],
+    }
+    return {
+        "network": cluster.network,
+        **({"dataPlane": cluster.data_plane.value} if ambient else {}),
+        **{key: found for key, found in addresses.items() if found},
+    }
+
+
+def _addresses(cluster: ClusterConfig, addresses: Iterable[PeerAddress]) -> list[dict[str, Any]]:
+    return [
         StatedAddress(address=a.address, port=a.port, secret=cluster.secrets.shown_in(a.address)).model_dump()
-        for a in given(cluster)
+        for a in addresses
     ]
-    return {"network": cluster.network, **({"gatewayAddresses": stated} if stated else {})}
 
 
 def stated(config: StackConfig) -> Contract:
@@ -147,6 +166,53 @@ def problems(config: StackConfig, stack: str, other: Contract) -> Iterator[Probl
         )
     if peers:
         yield from _roots(stack, own.trust, other.trust)
+        yield from _networks(config, other, peers)
+
+
+def _networks(config: StackConfig, other: Contract, peers: Iterable[str]) -> Iterator[Problem]:
+    """Ambient clusters share a network with no other cluster, whoever has that."""
+    for name in peers:
+        theirs = other.clusters.get(name)
+        if theirs is None:
+            continue
+        for cluster in config.online.values():
+            if cluster.network == theirs.network and (
+                cluster.data_plane.has_ztunnel or theirs.data_plane.has_ztunnel
+            ):
+                yield Problem(
+                    path=f"clusters.{cluster.name}.network",
+                    message=f"{cluster.network!r} is the network of {name} too, and ambient clusters have "
+                    f"one each; expected another, for example net-{cluster.name} (docs/ambient.md#limits)",
+                )
+
+
+def warnings(config: StackConfig, other: Contract) -> Iterator[Problem]:
+    """What works otherwise than one may think between clusters of this stack and those of another."""
+    for name in (name for name in config.peers if name in other.clusters):
+        theirs = other.clusters[name]
+        others = [
+            cluster.name
+            for cluster in config.online.values()
+            if (cluster.data_plane.has_sidecars, cluster.data_plane.has_ztunnel)
+            != (theirs.data_plane.has_sidecars, theirs.data_plane.has_ztunnel)
+        ]
+        if others:
+            yield Problem(
+                path=f"peers.{name}",
+                message=f"{name} has the data plane {theirs.data_plane}, and {', '.join(others)} another: "
+                "pods with sidecars and ambient ones do not call each other in other clusters"
+                f"{_hanging(config, theirs, others)} (docs/ambient.md#sidecars-and-ambient-in-one-mesh)",
+            )
+
+
+def _hanging(config: StackConfig, theirs: StatedCluster, others: Sequence[str]) -> str:
+    sidecars = [name for name in others if config.clusters[name].data_plane.has_sidecars]
+    if theirs.data_plane.has_sidecars or not sidecars:
+        return ""
+    return (
+        f", and those with sidecars in {', '.join(sidecars)} wait for pods of it that they cannot reach, "
+        "unless it has a gateway for sidecars: there must be a cluster with both in its stack"
+    )
 
 
 def _roots(stack: str, own: TrustedRoots, other: TrustedRoots) -> Iterator[Problem]:

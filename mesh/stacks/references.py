@@ -1,7 +1,7 @@
 """Other stacks: the roots and clusters of those of the same mesh, and kubeconfigs that any may have."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import pulumi
@@ -12,7 +12,7 @@ from mesh.istio.addresses import PeerAddress, PeerGateway
 from mesh.kubeconfig.accepted import refusals
 from mesh.mappings import as_map
 from mesh.stacks import contract
-from mesh.stacks.contract import Contract, StatedCluster
+from mesh.stacks.contract import Contract, StatedAddress, StatedCluster
 from mesh.trust.certificate_authority import CertificateAuthority
 
 
@@ -102,7 +102,11 @@ class StackReferences:
                 if contract_ is not None and name in contract_.clusters:
                     stated[name] = contract_.clusters[name]
             known = {name: _gateway(cluster) for name, cluster in stated.items()}
-            secret = any(a.secret for cluster in stated.values() for a in cluster.gateway_addresses)
+            secret = any(
+                a.secret
+                for cluster in stated.values()
+                for a in (*cluster.gateway_addresses, *cluster.hbone_gateway_addresses)
+            )
             return pulumi.Output.secret(known) if secret else pulumi.Output.from_input(known)
 
         # The output of another stack is a secret as a whole, and no address is one that is none there.
@@ -119,11 +123,20 @@ class StackReferences:
                 raise pulumi.RunError(str(invalid)) from invalid
             for problem in contract.problems(self._config, stack, found):
                 raise pulumi.RunError(self._config.secrets.masked(str(problem)))
+            for warning in contract.warnings(self._config, found):
+                pulumi.log.warn(self._config.secrets.masked(str(warning)))
             return found
 
         return self._references[stack].get_output(contract.OUTPUT).apply(parsed)
 
 
 def _gateway(cluster: StatedCluster) -> PeerGateway:
-    addresses = tuple(PeerAddress(address=a.address, port=a.port) for a in cluster.gateway_addresses)
-    return PeerGateway(network=cluster.network, addresses=addresses)
+    return PeerGateway(
+        network=cluster.network,
+        addresses=_addresses(cluster.gateway_addresses),
+        hbone=_addresses(cluster.hbone_gateway_addresses),
+    )
+
+
+def _addresses(stated: Iterable[StatedAddress]) -> tuple[PeerAddress, ...]:
+    return tuple(PeerAddress(address=a.address, port=a.port) for a in stated)

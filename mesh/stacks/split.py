@@ -37,8 +37,11 @@ def problems(name: str, stacks: Mapping[str, StackConfig]) -> Iterator[Problem]:
 
 
 def warnings(name: str, stacks: Mapping[str, StackConfig]) -> Iterator[Problem]:
-    """Clusters of the other stacks that the stack's own will not see."""
+    """Other data planes, and clusters of the other stacks that the stack's own will not see."""
     config = stacks[name]
+    for other, theirs in stacks.items():
+        if other != name and _reference(config, other):
+            yield from contract.warnings(config, contract.stated(theirs))
     if all(cluster.sees is not None for cluster in config.clusters.values()):
         return  # what they see is said by name
     for other, theirs in stacks.items():

@@ -1,0 +1,79 @@
+"""A Gateway of the Gateway API of which istiod makes a Deployment and a Service."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.apiextensions import CustomResource
+
+from mesh.istio.names import GATEWAY_API, HBONE_PORT
+from mesh.istio.namespace import FIELD_MANAGER
+
+# istiod copies the annotations of a Gateway without any for its infrastructure to all that it makes of it;
+# Pulumi's have no business there.
+_MADE_FOR = {"app.kubernetes.io/managed-by": "istio-mesh"}
+
+
+def managed_gateway(
+    logical_name: str,
+    *,
+    name: str,
+    namespace: pulumi.Input[str],
+    gateway_class: str,
+    labels: Mapping[str, str],
+    infrastructure: Mapping[str, Any],
+    tls: Mapping[str, Any] | None = None,
+    needed: Iterable[pulumi.Resource],
+    opts: pulumi.ResourceOptions,
+) -> tuple[CustomResource, kubernetes.apps.v1.DeploymentPatch]:
+    """The Gateway with a listener for ambient workloads, and what is done once its pods are ready.
+
+    Args:
+        logical_name: of the Gateway.
+        name: of the Gateway, and of all that istiod makes of it.
+        namespace: where it is.
+        gateway_class: one of istiod's.
+        labels: of the Gateway.
+        infrastructure: labels of what istiod makes, and where patches of it are.
+        tls: of the listener.
+        needed: what must exist before; the definitions and istiod are among it.
+        opts: of both.
+    """
+    gateway = CustomResource(
+        logical_name,
+        api_version=GATEWAY_API,
+        kind="Gateway",
+        metadata={
+            "name": name,
+            "namespace": namespace,
+            "labels": dict(labels),
+            # Then its Service has an address, and all that istiod makes of it exists.
+            "annotations": {"pulumi.com/waitFor": "condition=Programmed"},
+        },
+        spec={
+            "gatewayClassName": gateway_class,
+            "infrastructure": {"annotations": _MADE_FOR, **infrastructure},
+            "listeners": [
+                {"name": "mesh", "port": HBONE_PORT, "protocol": "HBONE", **({"tls": tls} if tls else {})}
+            ],
+        },
+        opts=_after(opts, list(needed)),
+    )
+    # `Programmed` says nothing of the pods. A patch of their Deployment is done once they are ready; it
+    # changes nothing but annotations of its own.
+    pods = kubernetes.apps.v1.DeploymentPatch(
+        f"{logical_name}-pods",
+        metadata={
+            # Known only once the Gateway exists, and with it the Deployment: a preview has none to patch.
+            "name": gateway.id.apply(lambda _: name),
+            "namespace": namespace,
+            "annotations": FIELD_MANAGER,
+        },
+        opts=_after(opts, [gateway]),
+    )
+    return gateway, pods
+
+
+def _after(opts: pulumi.ResourceOptions, needed: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:
+    return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=needed))
