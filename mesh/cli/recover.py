@@ -11,14 +11,14 @@ import typer
 from mesh.cli import stack as stacks
 from mesh.cli.output import CommandError, Confirmed
 from mesh.config.resolved import StackConfig
-from mesh.istio.names import BASE, GATEWAY, ISTIOD
+from mesh.istio.names import BASE, CNI, GATEWAY, ISTIOD, ZTUNNEL
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.facts import HelmRevision
 from mesh.live.interrupted import delete_helm_revision, exists, read_helm_revisions
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.recovery import PendingOperation, pending_operations, recovered_state, recovery
 
-_RELEASES = (BASE, ISTIOD, GATEWAY)
+_RELEASES = (BASE, ISTIOD, GATEWAY, CNI, ZTUNNEL)
 _PLUGIN = "pulumi-resource-"
 _STARTERS = ("pulumi", "python")
 _LAST_SECONDS = 5

@@ -27,15 +27,18 @@ def trust(
         ),
     ] = None,
     workloads: Annotated[
-        bool, typer.Option("--workloads", help="Ask every proxy for the issuer of its certificate, too.")
+        bool,
+        typer.Option(
+            "--workloads", help="Ask every proxy and ztunnel for the issuer of its certificates, too."
+        ),
     ] = False,
 ) -> None:
     """Report CA certificates and reader tokens.
 
     Says when they expire, where they are used, and where the clusters differ from the stack.
 
-    Exit code: 0 if the clusters match the stack, 1 if something differs or expires within --fail-within, 2 if
-    the command could not run.
+    Exit code: 0 if the clusters match the stack, 1 if something differs, expires within --fail-within, or,
+    with --workloads, keeps a root rotation from its next phase, 2 if the command could not run.
     """
     work = stacks.workspace()
     name = stacks.selected(work, stack)
@@ -50,11 +53,11 @@ def trust(
     if config.offline:
         names = ", ".join(config.offline)
         print(f"not read, because they are offline in the stack file: {names}", file=sys.stderr)
-    raise typer.Exit(1 if expiring or report.findings else 0)
+    raise typer.Exit(1 if expiring or report.findings or report.waiting else 0)
 
 
 def table(report: TrustReport) -> str:
-    """The certificates, the tokens, the proxies where they were asked, and what differs."""
+    """The certificates, the tokens, the proxies where they were asked, what is late, and what differs."""
     sections = [
         [
             f"stack {report.stack}, "
@@ -80,6 +83,16 @@ def table(report: TrustReport) -> str:
                 [(w.cluster, str(w.proxies), w.intermediate, w.root) for w in report.workloads],
             )
         ),
+        list(
+            columns(
+                ("CLUSTER", "ZTUNNELS", "CERTIFICATES", "INTERMEDIATE", "ROOT"),
+                [
+                    (h.cluster, str(h.ztunnels), str(h.certificates), h.intermediate, h.root)
+                    for h in report.ztunnels
+                ],
+            )
+        ),
+        [f"not yet: {waiting}" for waiting in report.waiting],
         [f"differs: {finding}" for finding in report.findings] or ["the clusters match the stack"],
     ]
     return "\n\n".join("\n".join(section) for section in sections if section)

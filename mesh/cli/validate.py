@@ -16,7 +16,7 @@ from mesh.config.secrets import Secrets
 from mesh.health.finding import Severity
 from mesh.load import Loaded
 from mesh.preflight import charts, encryption
-from mesh.rules import expiry, versions
+from mesh.rules import data_plane, expiry, versions
 from mesh.stack_file import settings, stack_file
 from mesh.stacks import split
 
@@ -94,6 +94,7 @@ def _findings(prefix: str, loaded: Mapping[str, Loaded]) -> Iterator[ValidationF
         warnings = [
             *warnings,
             *_prefixed(prefix, _versions(name, loaded)),
+            *_prefixed(prefix, data_plane.warnings(one.config)),
             *_prefixed(prefix, expiry.warnings(one.config, datetime.now(UTC))),
             *(_prefixed(prefix, split.warnings(name, comparable)) if name in comparable else ()),
         ]

@@ -41,12 +41,21 @@ def sample_not_running(facts: PairFacts) -> Finding | None:
 
 def service_missing(facts: PairFacts) -> Finding | None:
     """Server pods without a Service."""
-    if facts.target.sample.service:
+    return _service_missing(facts.target)
+
+
+def service_missing_here(facts: PairFacts) -> Finding | None:
+    """Ambient clients without a Service in their own cluster: ztunnel does not know the name."""
+    return _service_missing(facts.caller)
+
+
+def _service_missing(cluster: ClusterFacts) -> Finding | None:
+    if cluster.sample.service:
         return None
     return Finding(
         reason=Reason.SERVICE_MISSING,
-        cluster=facts.target.name,
-        message=f"{facts.target.name} has no Service {NAMESPACE}/{SERVICE}",
+        cluster=cluster.name,
+        message=f"{cluster.name} has no Service {NAMESPACE}/{SERVICE}",
         hint=PUT_BACK,
     )
 
@@ -107,7 +116,11 @@ def endpoints_missing(facts: PairFacts) -> Finding | None:
     """A proxy that has no endpoint in the target."""
     if facts.caller.name == facts.target.name or facts.path is None or facts.path.problem:
         return None
-    if facts.direct:
+    if facts.ambient:
+        where = f"behind {facts.target.name}'s gateway"
+        there = facts.target.ambient and facts.target.ambient.gateway
+        addresses = [address.authority for address in there.addresses] if there else []
+    elif facts.direct:
         where = f"among {facts.target.name}'s pods"
         addresses = list(facts.target.sample.addresses)
     else:
@@ -117,10 +130,11 @@ def endpoints_missing(facts: PairFacts) -> Finding | None:
         return None
     if any(endpoint in addresses for endpoint in facts.path.endpoints):
         return None
+    proxy = "ztunnel of" if facts.ambient else "the proxy of"
     return Finding(
         reason=Reason.ENDPOINTS_MISSING,
         cluster=facts.caller.name,
-        message=f"the proxy of {facts.caller.name}'s client has no endpoint {where} "
+        message=f"{proxy} {facts.caller.name}'s client has no endpoint {where} "
         f"({', '.join(addresses)}); it has: {', '.join(facts.path.endpoints) or 'none'}",
         hint=f"in {facts.caller.name}, run `istioctl proxy-status`; check that no setting, such as exportTo "
         f"or meshConfig.serviceSettings, keeps {SERVICE} inside {facts.target.name}",
@@ -152,7 +166,12 @@ def no_answer(facts: PairFacts) -> Finding:
         or reported
         or f"other clusters answered all calls from {facts.caller.name}",
         hint="try again with a longer --timeout or more --calls; then, in "
-        f"{facts.caller.name}, run `istioctl proxy-config endpoints` for the client pod in {NAMESPACE}",
+        f"{facts.caller.name}, run "
+        + (
+            f"`istioctl ztunnel-config services --service-namespace {NAMESPACE}`"
+            if facts.ambient
+            else f"`istioctl proxy-config endpoints` for the client pod in {NAMESPACE}"
+        ),
     )
 
 

@@ -12,9 +12,11 @@ from pydantic.alias_generators import to_camel
 from mesh.config.resolved import StackConfig
 from mesh.health.declared import DeclaredCertificate
 from mesh.health.finding import PUT_BACK, without
-from mesh.live.facts import ClusterTrust
+from mesh.live.facts import ClusterTrust, Holders
 from mesh.pki.certificates import fingerprint, name, parse_readable, path_to_root
 from mesh.pki.profile import root_common_name
+from mesh.pki.renewal import RENEW, late
+from mesh.pki.rotation import STEPS
 
 
 class _Row(BaseModel):
@@ -69,8 +71,21 @@ class WorkloadRow(_Row):
     proxies: int
 
 
+class ZtunnelRow(_Row):
+    """How many certificates of workloads the ztunnels of a cluster hold of an intermediate, under a root."""
+
+    cluster: str
+    intermediate: str
+    root: str
+    ztunnels: int
+    certificates: int
+
+
 class TrustReport(_Row):
-    """The whole report; `findings` are the differences between the clusters and the stack."""
+    """The whole report; `findings` are the differences between the clusters and the stack.
+
+    `waiting` says what the next phase of a root rotation has to wait for, as far as holders were asked.
+    """
 
     stack: str
     phase: str | None
@@ -78,6 +93,8 @@ class TrustReport(_Row):
     tokens: tuple[TokenRow, ...]
     access: tuple[AccessRow, ...] = ()
     workloads: tuple[WorkloadRow, ...]
+    ztunnels: tuple[ZtunnelRow, ...] = ()
+    waiting: tuple[str, ...] = ()
     findings: tuple[str, ...]
 
     def expiring_within(self, days: int) -> tuple[CertificateRow | AccessRow, ...]:
@@ -136,8 +153,40 @@ def trust_report(
             for cluster, found in facts.items()
             for (intermediate, root), proxies in sorted(found.proxies.items())
         ),
+        ztunnels=tuple(_ztunnels(facts)),
+        waiting=tuple(_waiting(config, facts)),
         findings=tuple(without(finding, config.offline) for finding in _findings(config, declared, clusters)),
     )
+
+
+def _ztunnels(clusters: Mapping[str, ClusterTrust]) -> Iterator[ZtunnelRow]:
+    for cluster, found in clusters.items():
+        by_issuer: dict[tuple[str, str], list[str]] = {}
+        for one in found.holders.held if found.holders else ():
+            if not one.identity:
+                continue  # a gateway, which counts as a proxy
+            root = ", ".join(map(name, parse_readable(one.root)))
+            by_issuer.setdefault((one.intermediate, root), []).append(one.holder)
+        for (intermediate, root), holders in sorted(by_issuer.items()):
+            yield ZtunnelRow(
+                cluster=cluster,
+                intermediate=intermediate,
+                root=root,
+                ztunnels=len(set(holders)),
+                certificates=len(holders),
+            )
+
+
+def _waiting(config: StackConfig, clusters: Mapping[str, ClusterTrust]) -> Iterator[str]:
+    """Who must renew before the next phase; a gate refuses it for the same reasons."""
+    following = STEPS.index(config.trust.phase) + 1
+    if config.trust.next_root is None or following == len(STEPS):
+        return
+    for cluster, found in clusters.items():
+        if found.holders is None:
+            continue
+        for why, pods in late(config.mesh.id, config.trust, following, found.holders.held).items():
+            yield f"{STEPS[following]} waits for {', '.join(pods)} in {cluster}, which {why}: {RENEW}"
 
 
 def _parsed_cluster(facts: ClusterTrust) -> _Cluster:
@@ -215,6 +264,8 @@ def _findings(
         if reason := found.facts.unreachable or found.facts.refused:
             yield f"cannot read {cluster}: {reason}"
             continue
+        for pod, why in (found.facts.holders or Holders()).not_asked.items():
+            yield f"{pod} of {cluster} cannot be asked for its certificates: {why}"
         primary = config.clusters[cluster].control_plane
         if primary is not None:
             signed_by = clusters.get(primary)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from mesh.health import (
+    ambient,
     control_plane,
     discovery,
+    enrolment,
     gateways,
     inside,
     members,
@@ -29,6 +31,7 @@ _API = "API servers"
 _CONTROL_PLANE = "Control planes"
 _TRUST = "Trust"
 _GATEWAYS = "Gateways"
+_AMBIENT = "Ambient"
 _WORKLOADS = "Workloads"
 _DISCOVERY = "Discovery"
 _PEERS = "Peers"
@@ -88,6 +91,47 @@ def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
         (on(_WORKLOADS, "proxies have this network and cluster", workloads.stale),),
         (on(_WORKLOADS, "proxies have the version that new pods get", workloads.old),),
         (on(_DISCOVERY, "no remote secret is for a cluster that is not seen", members.orphaned_secret),),
+    )
+
+
+def ambient_chains() -> tuple[Chain[ClusterInspection], ...]:
+    """The checks of a cluster with ambient workloads, beside those of every cluster."""
+
+    def on(name: str, judge: Callable[[ClusterInspection], Finding | None]) -> Check[ClusterInspection]:
+        return Check(subject=_AMBIENT, name=name, judge=judge)
+
+    return (
+        (
+            on("the CNI plugin is ready on all nodes", _facts(ambient.cni_not_ready)),
+            on("ztunnel has this cluster", _facts(ambient.ztunnel_cluster)),
+            on("ztunnel is ready on all nodes", _facts(ambient.ztunnel_not_ready)),
+            on("ztunnel has this network", _facts(ambient.ztunnel_network)),
+            on("ztunnel is connected to istiod", _facts(ambient.ztunnel_not_connected)),
+            on("pods with the label are enrolled", enrolment.pods_missed),
+        ),
+        (on("pods of global Services are in the mesh", enrolment.global_without_enrolment),),
+        (
+            on("there are definitions of the Gateway API", _facts(ambient.gateway_api_missing)),
+            on("the gateway for ambient workloads has a ready pod", _facts(ambient.hbone_gateway_down)),
+            on("peers find it as the gateway of this network", _facts(ambient.hbone_gateway_changed)),
+            on("it has an address", _facts(ambient.hbone_gateway_without_address)),
+        ),
+        (on("waypoints have a ready pod", enrolment.waypoint_down),),
+        (on("istiod takes all policies", enrolment.policy_refused),),
+    )
+
+
+def ambient_link_chains() -> tuple[Chain[LinkInspection], ...]:
+    """The checks of a link between two clusters with ambient workloads, beside those of every link."""
+
+    def on(name: str, judge: Callable[[LinkInspection], Finding | None]) -> Check[LinkInspection]:
+        return Check(subject=_AMBIENT, name=name, judge=judge)
+
+    return (
+        (on("the given address of the peer's gateway is known", _pair(ambient.addresses_not_told)),),
+        (on("Services are global in both, or in none", enrolment.global_on_one_side),),
+        (on("waypoints are in both, or in none", enrolment.waypoint_on_one_side),),
+        (on("policies for waypoints are the same", enrolment.policies_differ),),
     )
 
 
@@ -156,10 +200,12 @@ def results(mesh: MeshInspection, offline: Sequence[str], now: datetime) -> Iter
         closed = bool(
             cluster.facts.unreachable or cluster.facts.refused or cluster.facts.control_plane_unknown
         )
-        for chain in chains:
+        more = ambient_chains() if cluster.facts.data_plane.has_ztunnel else ()
+        for chain in (*chains, *more):
             yield from judged(chain, cluster, name, offline=offline, skipped=closed)
     for pair, link in mesh.links.items():
-        for chain in link_chains(now):
+        both = all(c.facts.data_plane.has_ztunnel for c in (link.caller, link.target))
+        for chain in (*link_chains(now), *(ambient_link_chains() if both else ())):
             yield from judged(chain, link, pair.caller, pair.target, offline=offline)
 
 

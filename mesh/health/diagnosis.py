@@ -7,7 +7,17 @@ effects: only the first finding of a chain is reported.
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from mesh.health import calls, control_plane, discovery, gateways, mesh_config, networks, trust
+from mesh.health import (
+    ambient,
+    calls,
+    control_plane,
+    discovery,
+    enrolment,
+    gateways,
+    mesh_config,
+    networks,
+    trust,
+)
 from mesh.health.finding import Finding
 from mesh.live.facts import ClusterFacts, PairFacts
 
@@ -34,10 +44,10 @@ def _of_link(check: Check) -> Check:
     return lambda facts: check(facts) if facts.link else None
 
 
-def _faults(now: datetime) -> tuple[tuple[Check, ...], ...]:
+def _faults(now: datetime, *, by_ztunnel: bool) -> tuple[tuple[Check, ...], ...]:
     return (
         (_of_both(control_plane.istiod_down), _of_both(mesh_config.not_loaded)),
-        (calls.sidecar_missing, calls.sample_not_running),
+        *(_AMBIENT_WORKLOADS if by_ztunnel else ((calls.sidecar_missing, calls.sample_not_running),)),
         (
             discovery.remote_secret_missing,
             discovery.remote_secret_ignored,
@@ -47,16 +57,43 @@ def _faults(now: datetime) -> tuple[tuple[Check, ...], ...]:
             discovery.reader_denied,
             discovery.remote_not_synced,
         ),
-        (
-            _of_gateways(gateways.gateway_down),
-            _of_gateways(gateways.gateway_pending),
-            _of_gateways(gateways.addresses_not_used),
-            _of_link(gateways.addresses_not_told),
-        ),
-        (_of_gateways(gateways.not_exposed),),
+        *(_AMBIENT_WAYS if by_ztunnel else _WAYS),
         (_of_target(gateways.network_label),),
     )
 
+
+_WAYS: tuple[tuple[Check, ...], ...] = (
+    (
+        _of_gateways(gateways.gateway_down),
+        _of_gateways(gateways.gateway_pending),
+        _of_gateways(gateways.addresses_not_used),
+        _of_link(gateways.addresses_not_told),
+    ),
+    (_of_gateways(gateways.not_exposed),),
+)
+
+_AMBIENT_WORKLOADS: tuple[tuple[Check, ...], ...] = (
+    (
+        _of_both(ambient.cni_not_ready),
+        _of_both(ambient.ztunnel_cluster),
+        _of_both(ambient.ztunnel_not_ready),
+        _of_both(ambient.ztunnel_network),
+        _of_both(ambient.ztunnel_not_connected),
+        enrolment.sample_not_enrolled,
+        calls.sample_not_running,
+    ),
+)
+
+_AMBIENT_WAYS: tuple[tuple[Check, ...], ...] = (
+    (
+        _of_both(ambient.gateway_api_missing),
+        _of_target(ambient.hbone_gateway_down),
+        _of_target(ambient.hbone_gateway_changed),
+        _of_target(ambient.hbone_gateway_without_address),
+        ambient.addresses_not_told,
+    ),
+    (enrolment.sample_not_global, enrolment.sample_waypoints_differ),
+)
 
 _EXPLANATIONS: tuple[tuple[Check, ...], ...] = (
     (calls.service_missing, calls.name_not_resolved),
@@ -71,6 +108,12 @@ _EXPLANATIONS: tuple[tuple[Check, ...], ...] = (
     (discovery.peer_api_server_not_checked,),
 )
 
+_AMBIENT_EXPLANATIONS: tuple[tuple[Check, ...], ...] = (
+    (calls.service_missing, calls.service_missing_here, calls.name_not_resolved),
+    (gateways.port_unreachable, calls.endpoints_missing, calls.tls_refused),
+    (discovery.peer_api_server_not_checked,),
+)
+
 
 def diagnose(facts: PairFacts, *, answered: bool, now: datetime | None = None) -> tuple[Finding, ...]:
     """What is wrong with a pair, the most likely cause first; never empty for a pair without an answer.
@@ -82,12 +125,12 @@ def diagnose(facts: PairFacts, *, answered: bool, now: datetime | None = None) -
         if unknown := _of_both(check)(facts):
             return (unknown,)
     moment = now or datetime.now(UTC)
-    findings = list(_findings(_faults(moment), facts))
+    findings = list(_findings(_faults(moment, by_ztunnel=facts.ambient), facts))
     unusable = _of_both(lambda cluster: trust.unusable(cluster, moment))
     if distrust := unusable(facts) or trust.different_roots(facts):
         findings.append(distrust)
     if not answered:
-        findings += _findings(_EXPLANATIONS, facts)
+        findings += _findings(_AMBIENT_EXPLANATIONS if facts.ambient else _EXPLANATIONS, facts)
     return tuple(dict.fromkeys(findings)) or (() if answered else (calls.no_answer(facts),))
 
 

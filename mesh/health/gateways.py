@@ -92,7 +92,7 @@ def addresses_not_used(cluster: ClusterFacts) -> Finding | None:
 def addresses_not_told(facts: PairFacts) -> Finding | None:
     """A gateway whose given addresses the control plane of the caller does not have."""
     target, caller = facts.target, facts.caller
-    if target.network == caller.network or not target.gateway.given:
+    if target.network == caller.network or not target.gateway.given or not target.has_gateway:
         return None
     told = caller.told.get(target.network, ())
     missing = [address for address in target.gateway.addresses if address not in told]

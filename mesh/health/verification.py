@@ -14,7 +14,7 @@ from mesh.health.diagnosis import diagnose
 from mesh.health.finding import Finding, Severity, without
 from mesh.istio.hosts import cluster_domain, covers, service_host
 from mesh.live.facts import Answers, Pair, PairFacts
-from mesh.plan import callable_from
+from mesh.plan import callable_from, sample_scope
 from mesh.samples.names import NAMESPACE, SERVICE
 
 _Seconds = Annotated[float, PlainSerializer(lambda seconds: round(seconds, 1))]
@@ -78,14 +78,15 @@ def with_sample(config: StackConfig) -> tuple[str, ...]:
 def expected_pairs(config: StackConfig) -> tuple[Pair, ...]:
     """Which cluster should be answered by which: each by itself, and by every cluster that it sees.
 
-    By itself alone, where its calls to HelloWorld stay inside.
+    By itself alone, where its calls to HelloWorld stay inside. Nothing is expected where data planes keep
+    clusters apart.
     """
     sampled = with_sample(config)
     return tuple(
         Pair(caller=caller, target=target)
         for caller in sampled
         for target in sampled
-        if target in _answering(config, caller)
+        if target in _answering(config, caller) and not _apart(config, caller, target)
     )
 
 
@@ -96,12 +97,38 @@ def unwanted_pairs(config: StackConfig) -> tuple[Pair, ...]:
         Pair(caller=caller, target=target)
         for caller in with_sample(config)
         for target in known
-        if target not in _answering(config, caller)
+        if target not in _answering(config, caller) and not _apart(config, caller, target)
     )
 
 
+def _apart(config: StackConfig, caller: str, target: str) -> bool:
+    """Whether calls to HelloWorld cannot go from one cluster to another because of their data planes.
+
+    It has sidecars in one and none in the other; or there are such clusters, so that its Services are not
+    global, by which ambient control planes go.
+    """
+    if caller == target or target not in config.clusters:
+        return False
+    here, there = config.clusters[caller].data_plane, config.clusters[target].data_plane
+    inside = here.has_ztunnel and sample_scope(config) is False
+    return inside or here.has_sidecars != there.has_sidecars
+
+
 def _answering(config: StackConfig, caller: str) -> frozenset[str]:
-    return frozenset((caller, *(() if keeps_inside(config, caller) else callable_from(config, caller))))
+    if keeps_inside(config, caller):
+        return frozenset((caller,))
+    # What a control plane with ztunnel is told of another cluster is what is not kept inside there.
+    by_ztunnel = config.clusters[caller].data_plane.has_ztunnel
+    return frozenset(
+        (
+            caller,
+            *(
+                name
+                for name in callable_from(config, caller)
+                if not (by_ztunnel and name in config.clusters and keeps_inside(config, name))
+            ),
+        )
+    )
 
 
 def keeps_inside(config: StackConfig, caller: str) -> bool:

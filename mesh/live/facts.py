@@ -7,17 +7,79 @@ from enum import StrEnum
 from typing import Any
 
 from mesh.config.resolved import SecretEntry
+from mesh.config.types import DataPlane
 from mesh.istio.addresses import PeerAddress
 from mesh.pki.client_certificate import ClientCertificate
+from mesh.pki.renewal import Held
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """The pods behind a label: how many exist, are ready, and have a proxy."""
+    """The pods behind a label: how many exist, are ready, have a proxy, and send their traffic to ztunnel.
+
+    `labelled` counts those that the mesh should take in as ambient, by a label of their own or of their
+    namespace.
+    """
 
     pods: int = 0
     ready: int = 0
     injected: int = 0
+    labelled: int = 0
+    enrolled: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Daemon:
+    """A DaemonSet: how many nodes should have its pod, and on how many it is ready."""
+
+    wanted: int = 0
+    ready: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ztunnel:
+    """The DaemonSet of ztunnel, and the cluster and the network that its template gives to it."""
+
+    daemon: Daemon = Daemon()
+    cluster_id: str | None = None
+    network: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HboneGateway:
+    """The east-west gateway for ambient workloads.
+
+    `network` is its label, `listens` whether it has the listener by which istiod takes it for a gateway of
+    its network. `programmed` is what istiod says, `problem` why it is not. `addresses` are those that peers
+    use as the stack has it, `given` whether the stack gives them. `workload` are its pods, of which
+    `programmed` says nothing.
+    """
+
+    network: str | None = None
+    listens: bool = False
+    programmed: bool = False
+    problem: str | None = None
+    addresses: tuple[PeerAddress, ...] = ()
+    given: bool = False
+    workload: Workload = Workload()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ambient:
+    """What ambient workloads of a cluster need; what does not exist is None.
+
+    `gateway_api` is whether the API server knows the Gateway API. `told` are the addresses of gateways of
+    other networks that are written into the cluster, by network. `connected` has the names of the ztunnel
+    pods that are connected to istiod, None where no istiod could be asked.
+    """
+
+    gateway_api: bool = True
+    cni: Daemon | None = None
+    ztunnel: Ztunnel | None = None
+    gateway: HboneGateway | None = None
+    told: Mapping[str, tuple[PeerAddress, ...]] = field(default_factory=dict[str, tuple[PeerAddress, ...]])
+    ztunnels: tuple[str, ...] = ()
+    connected: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +163,17 @@ class PeerAccess:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Holders:
+    """The certificates that the ztunnels and the gateway for ambient workloads of a cluster hold.
+
+    `not_asked` says why some of these pods could not be asked.
+    """
+
+    held: tuple[Held, ...] = ()
+    not_asked: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, kw_only=True)
 class ObservedCluster:
     """A cluster as an update will find it; `unreachable` or `refused` says why nothing else is known.
 
@@ -151,6 +224,31 @@ class FoundObjects:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GatewayDefinition:
+    """A definition of the Gateway API: the version of its bundle, and who made it, as far as it is said.
+
+    `versions` are those that are served, `fields` those below `spec` of v1.
+    """
+
+    bundle: str | None = None
+    maker: str | None = None
+    versions: tuple[str, ...] = ()
+    fields: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundGatewayApi:
+    """The definitions of the Gateway API that a cluster has of those that matter, by plural name.
+
+    `unreachable` is no answer, and `refused` why they may not be read.
+    """
+
+    definitions: Mapping[str, GatewayDefinition] = field(default_factory=dict[str, GatewayDefinition])
+    unreachable: str | None = None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class LabelledServices:
     """The Services with some labels, each as name and namespace.
 
@@ -158,6 +256,22 @@ class LabelledServices:
     """
 
     names: tuple[tuple[str, str], ...] = ()
+    unreachable: str | None = None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProxiedPods:
+    """How many of the users' running pods have their traffic carried by what, by namespace.
+
+    `enrolled` are those of ztunnel, `sidecars` those with a proxy of their own, and `without_hbone` those of
+    them whose proxy cannot tunnel to ambient pods. `unreachable` is no answer, and `refused` why they may not
+    be read.
+    """
+
+    enrolled: Mapping[str, int] = field(default_factory=dict[str, int])
+    sidecars: Mapping[str, int] = field(default_factory=dict[str, int])
+    without_hbone: Mapping[str, int] = field(default_factory=dict[str, int])
     unreachable: str | None = None
     refused: str | None = None
 
@@ -184,7 +298,8 @@ class ClusterTrust:
     `reader_tokens` has the creation time of each generation of the reader's token, `remote_tokens` the
     generation with which this cluster reads each remote cluster. `ends` has the credentials that end by which
     it reads remote clusters. `proxies` counts proxies by the common names
-    of the intermediate and the root of their certificate.
+    of the intermediate and the root of their certificate. `holders` is None where the stack has no ambient
+    workloads there, or nobody was asked.
     """
 
     unreachable: str | None = None
@@ -194,6 +309,7 @@ class ClusterTrust:
     remote_tokens: Mapping[str, int] = field(default_factory=dict[str, int])
     ends: tuple[CredentialEnd, ...] = ()
     proxies: Mapping[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    holders: Holders | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,14 +346,19 @@ class Gateway:
 class Sample:
     """HelloWorld in a cluster; `dns_capture` is whether the client's proxy answers DNS queries.
 
-    `addresses` are those of the servers' pods, each with its port.
+    `client_node` is the node of the pod that calls. `addresses` are those of the servers' pods, each with its
+    port. `labels` are those of the Service, and
+    `namespace_labels` those of its namespace.
     """
 
     service: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    namespace_labels: Mapping[str, str] = field(default_factory=dict[str, str])
     server: Workload = Workload()
     addresses: tuple[str, ...] = ()
     client: Workload = Workload()
     client_pod: str | None = None
+    client_node: str | None = None
     dns_capture: bool = False
 
 
@@ -256,7 +377,8 @@ class ClusterFacts:
     `mesh_config` is what the stack has of it. `written_secrets` has, by remote cluster, the Secret that
     something else writes in place of a remote secret, with its kubeconfig by the cluster that istiod takes it
     for, or none where it lacks the key. `told` are the addresses of gateways of other networks in that
-    ConfigMap, by network.
+    ConfigMap, by network. `ambient` is what is there for ambient workloads, None where the stack has none
+    in the cluster; `has_hbone_gateway` is whether the stack has a gateway for them.
 
     Where the control plane of another cluster serves this one, `primary` is that cluster: what is said of
     istiod, its mesh configuration, its CA, its remote secrets and what is exposed is then said of it, and
@@ -270,6 +392,9 @@ class ClusterFacts:
     primary: str | None = None
     control_plane_unknown: str | None = None
     network_label: str | None = None
+    data_plane: DataPlane = DataPlane.SIDECAR
+    ambient: Ambient | None = None
+    has_hbone_gateway: bool = False
     has_gateway: bool = True
     exposed: tuple[str, ...] = ()
     domain: str = "cluster.local"
@@ -380,6 +505,11 @@ class PairFacts:
     def direct(self) -> bool:
         """Whether pods of the two reach each other: they are on one network."""
         return self.caller.network == self.target.network
+
+    @property
+    def ambient(self) -> bool:
+        """Whether HelloWorld is ambient in both: it has sidecars wherever a cluster has some."""
+        return not (self.caller.data_plane.has_sidecars or self.target.data_plane.has_sidecars)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from mesh.live.facts import ClusterFacts, Pair, PairFacts
+from mesh.mappings import Json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,48 @@ class ExposedService:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AmbientService:
+    """A Service as ambient clients see it: its labels and those of its namespace, and the pods behind it.
+
+    `pods` are those that run, of which `enrolled` send their traffic to ztunnel and `injected` have a proxy.
+    `waypoint` is the one that its labels name, as `namespace/name`.
+    """
+
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    namespace_labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    pods: int = 0
+    enrolled: int = 0
+    injected: int = 0
+    waypoint: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """An AuthorizationPolicy or a RequestAuthentication for a waypoint, or one that istiod does not take.
+
+    `refused` is why not, and `waypoint` whether it has targets, by which it holds at a waypoint.
+    """
+
+    spec: Json = field(default_factory=dict[str, Any])
+    waypoint: bool = False
+    refused: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AmbientInspection:
+    """What ambient workloads of a cluster depend on, by `namespace/name`.
+
+    `missed` are the pods that should be enrolled by their labels, and are not. `waypoints` has the number of
+    ready pods of each. `policies` have their kind in front of namespace and name.
+    """
+
+    services: Mapping[str, AmbientService] = field(default_factory=dict[str, AmbientService])
+    missed: tuple[str, ...] = ()
+    waypoints: Mapping[str, int] = field(default_factory=dict[str, int])
+    policies: Mapping[str, Policy] = field(default_factory=dict[str, Policy])
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClusterInspection:
     """One cluster; where its API server does not answer, only `facts` says something.
 
@@ -59,6 +103,7 @@ class ClusterInspection:
     have the labels of what it exposes, and None where it exposes nothing by labels. `passes` is whether the
     gateway has a service to pass connections to. `pod` is the address with a port of a pod to which pods in
     the same network can connect. `untried` says why no connection to peers could be tried from inside.
+    `ambient` is empty where the stack has no ambient workloads.
     """
 
     facts: ClusterFacts
@@ -80,6 +125,7 @@ class ClusterInspection:
     networks: frozenset[str] | None = None
     labelled: tuple[str, ...] | None = None
     passes: bool = True
+    ambient: AmbientInspection = AmbientInspection()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,10 +20,13 @@ from mesh.kubeconfig.accepted import accepted
 from mesh.kubeconfig.credentials import token_end
 from mesh.kubeconfig.read import entries
 from mesh.live.admission import read_injection, read_validation
+from mesh.live.ambient import read_hbone_gateway_pods
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.concurrent import for_each
+from mesh.live.enrolment import read_enrolment
 from mesh.live.facts import ClusterFacts, LinkFacts, Pair, PairFacts
 from mesh.live.inspected import (
+    AmbientInspection,
     ClusterInspection,
     ExposedService,
     Handshake,
@@ -38,7 +41,7 @@ from mesh.live.pairs import Connections, read_cluster_facts, read_links
 from mesh.live.pods import TLS_MODE, address, containers, environment, has_proxy, runs, with_port
 from mesh.live.reach import Service, Target, reach, shake_hands, starting_point
 from mesh.mappings import Json, as_map, at
-from mesh.plan import callable_from, primary, remotes, ways_in
+from mesh.plan import callable_from, exposes, primary, remotes, ways_in
 
 _LOG_SECONDS = 300
 _LOG_BYTES = 200_000
@@ -94,7 +97,8 @@ def _cluster(
         pods = api.list("/api/v1/pods")
         services = api.list("/api/v1/services")
         domain = _domain(api) if cluster.control_plane is None else facts.domain
-        labelled = _labelled(services, cluster.exposure.labels, domain)
+        shows = exposes(config, cluster.name)
+        labelled = _labelled(services, cluster.exposure.labels, domain) if shows else None
         # What got its labels after the last update is not exposed yet, which has a check of its own.
         shown = (h for h in labelled or () if any(covers(pattern, h) for pattern in facts.gateway.hosts))
         hosts = exposed_hosts(cluster, shown)
@@ -112,12 +116,15 @@ def _cluster(
             labelled=labelled,
             passes=any(_is_shown(service, hosts, domain) for service in services),
             pod=_entrance(pods),
-            errors=_errors(api),
+            errors=_errors(api, ambient=cluster.data_plane.has_ztunnel),
             tokens=read_reader_tokens(api),
             remote_networks=dict(_remote_networks(api)),
             sees=frozenset(remotes(config, primary(config, cluster.name))),
             members=frozenset({*config.clusters, *config.peers}),
             networks=None if config.peers else frozenset(c.network for c in config.clusters.values()),
+            ambient=read_enrolment(api, pods, services)
+            if cluster.data_plane.has_ztunnel
+            else AmbientInspection(),
         )
     except UnreachableError as error:
         return ClusterInspection(
@@ -212,11 +219,18 @@ def _domain(api: KubernetesApi) -> str:
     return "cluster.local"
 
 
-def _errors(api: KubernetesApi) -> dict[str, tuple[str, ...]]:
-    """Lines with an error in the newest part of the logs of istiod and the gateway, by pod."""
+def _errors(api: KubernetesApi, *, ambient: bool) -> dict[str, tuple[str, ...]]:
+    """Lines with an error in the newest part of the logs of istiod and gateways, by pod.
+
+    ztunnel is left out: it logs each connection that comes to nothing as an error.
+    """
     gateway = api.list(f"{SYSTEM}/pods", labelSelector=f"istio={GATEWAY_LABEL}")
+    hbone = read_hbone_gateway_pods(api) if ambient else ()
     found: dict[str, tuple[str, ...]] = {}
-    for pods, container in ((read_istiod_pods(api), ISTIOD_CONTAINER), (gateway, PROXY_CONTAINER)):
+    for pods, container in (
+        (read_istiod_pods(api), ISTIOD_CONTAINER),
+        ((*gateway, *hbone), PROXY_CONTAINER),
+    ):
         for pod in filter(runs, pods):
             name = str(pod["metadata"]["name"])
             text = api.log(NAMESPACE, name, container, seconds=_LOG_SECONDS, most_bytes=_LOG_BYTES)
@@ -237,7 +251,8 @@ def _remote_networks(api: KubernetesApi) -> Iterable[tuple[str, str]]:
 class _Ways:
     """Where calls from one cluster to another go.
 
-    `gateways` are the clusters by whose gateways, `targets` the addresses of these, and `services` what is
+    `gateways` are the clusters by whose gateways, `targets` the addresses of these and of the gateway for
+    ambient workloads, and `services` what is
     tried behind the first of them, by host name. In one network there is a `pod` instead. `control_plane` is
     where a remote reaches that of its primary.
     """
@@ -260,9 +275,12 @@ def _ways(config: StackConfig, pair: Pair, clusters: Mapping[str, ClusterInspect
     # While nothing is exposed, istiod opens no port.
     addresses = [a for facts in gateways for a in facts.gateway.addresses] if target.passes else []
     targets = tuple(Target(address=address.authority) for address in addresses)
+    own, peer = clusters[pair.caller].facts, target.facts
+    hbone = peer.ambient.gateway if own.data_plane.has_ztunnel and peer.ambient else None
+    by_hbone = tuple(Target(address=a.authority) for a in (hbone.addresses if hbone else ()))
     return _Ways(
         gateways=gateways,
-        targets=targets,
+        targets=(*targets, *by_hbone),
         services={
             exposed.host: Service(address=first.address, name=f"outbound_.{exposed.port}_._.{exposed.host}")
             for first in targets[:1]

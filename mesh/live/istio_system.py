@@ -57,6 +57,8 @@ _LISTED_BY_ISTIOD = (
     ("", "namespaces"),
     ("discovery.k8s.io", "endpointslices"),
 )
+# And what it lists beside them for ambient workloads (pilot/pkg/serviceregistry/ambient/multicluster.go).
+_LISTED_FOR_AMBIENT = (("gateway.networking.k8s.io", "gateways"),)
 
 
 def read_clusters(config: StackConfig) -> dict[str, ObservedCluster]:
@@ -246,11 +248,15 @@ def read_reader_tokens(api: KubernetesApi) -> dict[int, datetime]:
     return {g: datetime.fromisoformat(time) for g, time in created.items() if g is not None}
 
 
-def check_token(kubeconfig: str) -> TokenCheck:
-    """Ask the API server in a remote secret's kubeconfig what its token may do."""
+def check_token(kubeconfig: str, *, ambient: bool = False) -> TokenCheck:
+    """Ask the API server in a remote secret's kubeconfig what its token may do.
+
+    With `ambient`, also what is needed to find the gateways of ambient workloads.
+    """
     try:
         api = KubernetesApi.from_kubeconfig(kubeconfig)
-        return TokenCheck(denied=tuple(_denied(api)))
+        wanted = (*_LISTED_BY_ISTIOD, *(_LISTED_FOR_AMBIENT if ambient else ()))
+        return TokenCheck(denied=tuple(_denied(api, wanted)))
     except ApiError as error:
         return TokenCheck(refused=True) if error.status == 401 else TokenCheck(problem=str(error))
     except AccessError as error:
@@ -323,8 +329,8 @@ def _token_secret(kubeconfig: str) -> str | None:
     return str(name) if name else None
 
 
-def _denied(api: KubernetesApi) -> Iterable[str]:
-    for group, resource in _LISTED_BY_ISTIOD:
+def _denied(api: KubernetesApi, wanted: Iterable[tuple[str, str]]) -> Iterable[str]:
+    for group, resource in wanted:
         review = api.post(
             _REVIEWS,
             {

@@ -5,6 +5,7 @@ It does not know Istio. Only `delete` changes something in the cluster.
 
 import base64
 import binascii
+import http.client
 import os
 import socket
 import ssl
@@ -284,6 +285,43 @@ class KubernetesApi:
             return CommandOutput(stdout=process.read_stdout(timeout=0), stderr=process.read_stderr(timeout=0))
         except (ApiException, WebSocketException, OSError) as error:
             raise ExecError(f"no command can be run in {namespace}/{pod}: {_exec_problem(error)}") from error
+
+    def ask_pod(self, namespace: str, pod: str, port: int, path: str, *, timeout: float) -> Json:
+        """The object that a pod gives at a path by HTTP, also at a port of its own loopback address.
+
+        Args:
+            namespace: the pod's namespace.
+            pod: the pod's name.
+            port: of the pod, to which the API server forwards.
+            path: such as `/config_dump`.
+            timeout: seconds that each part of the answer may take.
+
+        Raises:
+            ExecError: nothing answers there, or something else than a JSON object.
+        """
+        from kubernetes.client import CoreV1Api  # noqa: PLC0415 - as in `execute`
+
+        core = CoreV1Api(ApiClient(self._configuration))
+        connection = http.client.HTTPConnection("localhost", port)
+        try:
+            forwarded = stream.portforward(
+                core.connect_get_namespaced_pod_portforward, pod, namespace, ports=str(port)
+            )
+            try:
+                connection.sock = forwarded.socket(port)
+                connection.sock.settimeout(timeout)
+                connection.request("GET", path, headers={"Connection": "close"})
+                answer = connection.getresponse()
+                document = json_object(answer.read())
+            finally:
+                forwarded.close()
+        except (ApiException, WebSocketException, OSError, http.client.HTTPException) as error:
+            raise ExecError(
+                f"port {port} of {namespace}/{pod} cannot be asked: {_exec_problem(error)}"
+            ) from error
+        if answer.status != HTTPStatus.OK or document is None:
+            raise ExecError(f"port {port} of {namespace}/{pod} answers {path} with HTTP {answer.status}")
+        return document
 
     def _request(self, method: str, path: str, query: Mapping[str, str], body: Json | None) -> Json:
         answer, text = self._answer(method, path, query, body)

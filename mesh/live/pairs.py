@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio.addresses import given
-from mesh.istio.hosts import cluster_domain, selected_hosts
+from mesh.istio.hosts import cluster_domain, selected_hosts, service_host
 from mesh.istio.kubeconfig_folder import written_by_others
 from mesh.istio.names import remote_secret_name
 from mesh.istio.values import istiod, istiod_identity
+from mesh.live.ambient import read_ambient
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.concurrent import for_each
 from mesh.live.facts import (
@@ -17,6 +18,7 @@ from mesh.live.facts import (
     LinkFacts,
     Pair,
     PairFacts,
+    PathFacts,
     RemoteSecret,
     TokenCheck,
 )
@@ -37,7 +39,9 @@ from mesh.live.istio_system import (
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.pods import workload
 from mesh.live.sample import read_sample, read_sample_path
-from mesh.plan import exposes, has_gateway, primary, ways_in
+from mesh.live.ztunnel import read_path
+from mesh.plan import exposes, has_gateway, has_hbone_gateway, primary, ways_in
+from mesh.samples import names as sample
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,10 +116,8 @@ def read_pairs(
     ]
     paths = for_each(
         unanswered,
-        lambda pair: read_sample_path(
-            connections.apis[pair.caller],
-            clusters[pair.caller].sample.client_pod,
-            _ways(clusters[pair.caller], clusters[pair.target], gateways[pair]),
+        lambda pair: _path(
+            connections.apis[pair.caller], clusters[pair.caller], clusters[pair.target], gateways[pair]
         ),
     )
     return {
@@ -179,7 +181,8 @@ def read_links(
         for s in (*facts.remote_secrets, *facts.written_secrets.values())
         for text in s.kubeconfigs.values()
     }
-    tokens = for_each(kubeconfigs, check_token)
+    ambient = any(facts.data_plane.has_ztunnel for facts in clusters.values())
+    tokens = for_each(kubeconfigs, lambda text: check_token(text, ambient=ambient))
     links = (pair for pair in pairs if pair.target != clusters[pair.caller].control_plane)
     return {pair: _link(config, pair, clusters[pair.caller], tokens) for pair in links}
 
@@ -200,7 +203,8 @@ def _read(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFacts:
             trust=read_trust(api),
             remote_secrets=read_remote_secrets(api),
             written_secrets=read_written_secrets(api, written_by_others(cluster)),
-            sample=read_sample(api),
+            sample=read_sample(api, ambient=not cluster.data_plane.has_sidecars),
+            ambient=read_ambient(api, cluster, control_plane) if cluster.data_plane.has_ztunnel else None,
         )
     except UnreachableError as error:
         return ClusterFacts(name=cluster.name, network=cluster.network, unreachable=str(error))
@@ -213,6 +217,7 @@ def _cluster(config: StackConfig, cluster: ClusterConfig, connections: Connectio
         return ClusterFacts(
             name=cluster.name,
             network=cluster.network,
+            data_plane=cluster.data_plane,
             unreachable=connections.unreachable.get(cluster.name),
             refused=connections.refused.get(cluster.name),
         )
@@ -222,7 +227,9 @@ def _cluster(config: StackConfig, cluster: ClusterConfig, connections: Connectio
     values = istiod_identity(cluster, config.mesh) if secret else istiod(cluster, config.mesh)
     return replace(
         facts,
+        data_plane=cluster.data_plane,
         has_gateway=has_gateway(config, cluster.name),
+        has_hbone_gateway=has_hbone_gateway(config, cluster.name),
         exposed=selected_hosts(cluster) if exposes(config, cluster.name) else (),
         domain=cluster_domain(cluster),
         mesh_config=values["meshConfig"],
@@ -236,8 +243,22 @@ def _gateways(
     return tuple(clusters[way] for way in ways_in(config, pair.caller, pair.target) if way in clusters)
 
 
+def _path(
+    api: KubernetesApi, caller: ClusterFacts, target: ClusterFacts, gateways: Iterable[ClusterFacts]
+) -> PathFacts:
+    """How the caller's client reaches the sample in another cluster."""
+    ways = _ways(caller, target, gateways)
+    if not PairFacts(caller=caller, target=target).ambient:
+        return read_sample_path(api, caller.sample.client_pod, ways)
+    host = service_host(sample.SERVICE, sample.NAMESPACE, caller.domain)
+    return read_path(api, node=caller.sample.client_node, host=host, ways=ways)
+
+
 def _ways(caller: ClusterFacts, target: ClusterFacts, gateways: Iterable[ClusterFacts]) -> tuple[str, ...]:
     """Where calls to the sample in another cluster go: to gateways, or in one network to its pods."""
+    if PairFacts(caller=caller, target=target).ambient:
+        there = target.ambient and target.ambient.gateway
+        return tuple(address.authority for address in there.addresses) if there else ()
     if caller.network == target.network:
         return target.sample.addresses
     return tuple(address.authority for facts in gateways for address in facts.gateway.addresses)

@@ -1,14 +1,14 @@
 """Reads pods in the form in which the API server gives them. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from mesh.istio.names import PROXY_CONTAINER
+from mesh.istio.names import DATA_PLANE_LABEL, PROXY_CONTAINER, REDIRECTION_ANNOTATION, ZTUNNEL
 from mesh.live.facts import Workload
 from mesh.mappings import Json, at
 
 TLS_MODE = "security.istio.io/tlsMode"
 """Label that the injector gives to pods with a proxy."""
-_ENDED = ("Failed", "Succeeded")
+ENDED = ("Failed", "Succeeded")
 
 
 def runs(pod: Json) -> bool:
@@ -26,7 +26,7 @@ def replaced(pods: Iterable[Json]) -> bool:
     """
     by_controller: dict[str, set[str]] = {}
     for pod in pods:
-        if at(pod, "status", "phase") in _ENDED:
+        if at(pod, "status", "phase") in ENDED:
             continue
         labels: Json = at(pod, "metadata", "labels") or {}
         template = str(labels.get("pod-template-hash") or labels.get("controller-revision-hash"))
@@ -59,17 +59,36 @@ def environment(pod: Json, container: str) -> dict[str, str]:
 
 
 def has_proxy(pod: Json) -> bool:
-    """Whether a proxy was injected into the pod."""
-    return PROXY_CONTAINER in containers(pod)
+    """Whether the pod has a proxy of Istio's, with its agent; ztunnel's container has the same name."""
+    proxy = containers(pod).get(PROXY_CONTAINER)
+    return proxy is not None and ZTUNNEL not in (proxy.get("args") or ())
 
 
-def workload(pods: Iterable[Json]) -> Workload:
-    """Counts of the pods that are not being deleted."""
+def is_labelled(pod: Json, namespace: Mapping[str, str]) -> bool:
+    """Whether the mesh should take a pod in as ambient.
+
+    Args:
+        pod: its own label counts first.
+        namespace: the labels of its namespace.
+    """
+    own = at(pod, "metadata", "labels", DATA_PLANE_LABEL)
+    return (own or namespace.get(DATA_PLANE_LABEL)) == "ambient"
+
+
+def is_enrolled(pod: Json) -> bool:
+    """Whether the traffic of a pod goes through ztunnel."""
+    return at(pod, "metadata", "annotations", REDIRECTION_ANNOTATION) == "enabled"
+
+
+def workload(pods: Iterable[Json], namespace: Mapping[str, str] | None = None) -> Workload:
+    """Counts of the pods that are not being deleted; `namespace` are the labels of their namespace."""
     staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
     return Workload(
         pods=len(staying),
         ready=sum(runs(pod) for pod in staying),
         injected=sum(has_proxy(pod) for pod in staying),
+        labelled=sum(is_labelled(pod, namespace or {}) for pod in staying),
+        enrolled=sum(is_enrolled(pod) for pod in staying),
     )
 
 

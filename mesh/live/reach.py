@@ -9,7 +9,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mesh.istio.names import GATEWAY_LABEL, NAMESPACE, PROXY_CONTAINER
+from mesh.istio.names import GATEWAY_LABEL, HBONE_GATEWAY, NAMESPACE, PROXY_CONTAINER
+from mesh.live.ambient import GATEWAY_NAME_LABEL
 from mesh.live.concurrent import for_each
 from mesh.live.inspected import Handshake, Reach
 from mesh.live.kubernetes_api import ExecError, KubernetesApi
@@ -56,9 +57,10 @@ class StartingPoint:
 
 
 def starting_point(api: KubernetesApi) -> StartingPoint | None:
-    """A pod to connect from: of the gateway, of HelloWorld, or any with a proxy; None where none runs."""
+    """A pod to connect from: of a gateway, of HelloWorld, or any with a proxy; None where none runs."""
     for path, selector in (
         (f"/api/v1/namespaces/{NAMESPACE}/pods", f"istio={GATEWAY_LABEL}"),
+        (f"/api/v1/namespaces/{NAMESPACE}/pods", f"{GATEWAY_NAME_LABEL}={HBONE_GATEWAY}"),
         (f"/api/v1/namespaces/{sample.NAMESPACE}/pods", f"app={sample.CLIENT}"),
         ("/api/v1/pods", TLS_MODE),
     ):

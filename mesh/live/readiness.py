@@ -13,7 +13,7 @@ from mesh.live.inspected import Readiness
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.pods import containers
 from mesh.mappings import Json, at
-from mesh.plan import has_gateway
+from mesh.plan import has_gateway, has_hbone_gateway
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _MOST_PODS = 3
@@ -37,12 +37,19 @@ _MADE: tuple[tuple[str, str, str | None], ...] = (
     ("admissionregistration.k8s.io", "validatingwebhookconfigurations", None),
     ("networking.istio.io", "gateways", NAMESPACE),
 )
+_MADE_FOR_AMBIENT: tuple[tuple[str, str, str | None], ...] = (
+    ("apps", "daemonsets", NAMESPACE),
+    ("gateway.networking.k8s.io", "gateways", NAMESPACE),
+)
 
 
 def read_readiness(config: StackConfig) -> dict[str, Readiness]:
     """Every cluster by name that is not offline; all are read at once."""
     return for_each(
-        config.online, lambda name: _cluster(config.clusters[name], gateway=has_gateway(config, name))
+        config.online,
+        lambda name: _cluster(
+            config.clusters[name], gateway=has_gateway(config, name) or has_hbone_gateway(config, name)
+        ),
     )
 
 
@@ -58,7 +65,9 @@ def _cluster(cluster: ClusterConfig, *, gateway: bool) -> Readiness:
             istio=cluster.istio.version,
             kubernetes=version,
             clock=api.clock_ahead(),
-            denied=tuple(_denied(api)),
+            denied=tuple(
+                _denied(api, (*_MADE, *(_MADE_FOR_AMBIENT if cluster.data_plane.has_ztunnel else ())))
+            ),
             nodes=sum(_takes_pods(node) for node in nodes),
             pods_unreachable=_pods_unreachable(api, pods),
             waiting=tuple(_waiting(services)),
@@ -71,8 +80,8 @@ def _cluster(cluster: ClusterConfig, *, gateway: bool) -> Readiness:
         return Readiness(name=cluster.name, refused=str(error))
 
 
-def _denied(api: KubernetesApi) -> Iterator[str]:
-    for group, resource, namespace in _MADE:
+def _denied(api: KubernetesApi, made: Iterable[tuple[str, str, str | None]]) -> Iterator[str]:
+    for group, resource, namespace in made:
         wanted = {"verb": "create", "group": group, "resource": resource}
         attributes = wanted | ({"namespace": namespace} if namespace else {})
         review = api.post(

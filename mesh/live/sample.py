@@ -10,6 +10,7 @@ from mesh.live.facts import Answers, PathFacts, Sample
 from mesh.live.kubernetes_api import ExecError, KubernetesApi
 from mesh.live.pods import address, environment, runs, with_port, workload
 from mesh.live.proxies import read_path
+from mesh.mappings import Json, as_map, at
 from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
 
 URL = f"http://{SERVICE}.{NAMESPACE}:{PORT}/hello"
@@ -33,20 +34,29 @@ wait
 _VERSION = re.compile(r"Hello version: ([^,]+),")
 
 
-def read_sample(api: KubernetesApi) -> Sample:
-    """The sample's Service and pods."""
+def read_sample(api: KubernetesApi, *, ambient: bool = False) -> Sample:
+    """The sample's Service and pods, and where it is `ambient` the labels of its namespace."""
+    namespace = _labels(api.find(_SAMPLE)) if ambient else {}
+    service = api.find(f"{_SAMPLE}/services/{SERVICE}")
     clients = api.list(f"{_SAMPLE}/pods", labelSelector=f"app={CLIENT}")
     running = [pod for pod in clients if runs(pod)]
     servers = api.list(f"{_SAMPLE}/pods", labelSelector=f"app={SERVICE}")
     captured = [environment(pod, PROXY_CONTAINER).get("ISTIO_META_DNS_CAPTURE") == "true" for pod in running]
     return Sample(
-        service=api.find(f"{_SAMPLE}/services/{SERVICE}") is not None,
-        server=workload(servers),
+        service=service is not None,
+        labels=_labels(service),
+        namespace_labels=namespace,
+        server=workload(servers, namespace),
         addresses=tuple(with_port(ip, PORT) for pod in servers if runs(pod) and (ip := address(pod))),
-        client=workload(clients),
+        client=workload(clients, namespace),
         client_pod=str(running[0]["metadata"]["name"]) if running else None,
+        client_node=at(running[0], "spec", "nodeName") if running else None,
         dns_capture=bool(captured and captured[0]),
     )
+
+
+def _labels(document: Json | None) -> dict[str, str]:
+    return dict(as_map(at(document, "metadata", "labels")) or {})
 
 
 def call(api: KubernetesApi, calls: int) -> Answers:

@@ -19,6 +19,7 @@ from mesh.live.istio_system import (
 )
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.proxies import count_issuers
+from mesh.live.ztunnel import read_holders
 
 
 def read_cluster_trust(config: StackConfig, *, workloads: bool) -> dict[str, ClusterTrust]:
@@ -57,6 +58,7 @@ def _cluster(cluster: ClusterConfig, *, workloads: bool) -> ClusterTrust:
             remote_tokens={remote: number for remote, number in generations.items() if number is not None},
             ends=tuple(_ends(kubeconfigs)),
             proxies=count_issuers(api) if workloads else {},
+            holders=read_holders(api) if workloads and cluster.data_plane.has_ztunnel else None,
         )
     except UnreachableError as error:
         return ClusterTrust(unreachable=str(error))

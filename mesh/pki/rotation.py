@@ -6,11 +6,16 @@ istio/istio; up to 1.29 as bytes). Proxies ask for new certificates as soon as t
 bundle changes with the signing root too: the new root is in it a second time.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum
 
+from cryptography import x509
+
 from mesh.config.schema import RootSection, TrustSection
 from mesh.config.types import Phase
+from mesh.pki.certificates import name, parse_readable
+from mesh.pki.profile import root_common_name
 
 STEPS: tuple[Phase | None, ...] = (None, Phase.TRUST_BOTH, Phase.SIGN_WITH_NEW, Phase.DROP_OLD)
 """The order of a rotation; before its first phase there is none."""
@@ -47,6 +52,38 @@ _BUNDLES = (
     TrustBundle.of(RootRole.CURRENT, RootRole.NEXT, RootRole.NEXT),
     TrustBundle.of(RootRole.NEXT),
 )
+_SIGNING = (RootRole.CURRENT, RootRole.CURRENT, RootRole.NEXT, RootRole.NEXT)
+
+
+def hindrance(step: int, root: RootRole, trusted: Set[RootRole]) -> str | None:
+    """Why a phase must wait for somebody to get a new certificate; None where it need not.
+
+    Args:
+        step: the phase's place in `STEPS`.
+        root: what the root above the certificate is.
+        trusted: what the roots are that its holder trusts, and learns with a certificate only.
+    """
+    if _SIGNING[step] not in trusted:
+        return f"does not trust {_SIGNING[step].value} yet"
+    if root in _BUNDLES[step].roles:
+        return None
+    return f"has a certificate under {'another root' if root is RootRole.UNKNOWN else root.value}"
+
+
+def role(mesh_id: str, trust: TrustSection, certificate: x509.Certificate) -> RootRole:
+    """What a root is for the configuration."""
+    if _is(mesh_id, trust.root, certificate):
+        return RootRole.CURRENT
+    if trust.next_root and _is(mesh_id, trust.next_root, certificate):
+        return RootRole.NEXT
+    return RootRole.UNKNOWN
+
+
+def _is(mesh_id: str, root: RootSection, certificate: x509.Certificate) -> bool:
+    if root.certificate is not None:
+        return certificate in parse_readable(root.certificate)
+    # Its certificate is known to Pulumi only; its name holds mesh and generation.
+    return name(certificate) == root_common_name(mesh_id, root.generation)
 
 
 @dataclass(frozen=True, kw_only=True)
