@@ -3,11 +3,38 @@
 import dataclasses
 from typing import Any
 
+from mesh.config.types import DataPlane
 from mesh.istio.addresses import PeerAddress
-from mesh.live.facts import Cacerts, ClusterFacts, Gateway, ObservedTrust, Workload
+from mesh.live.facts import (
+    Ambient,
+    Cacerts,
+    ClusterFacts,
+    Daemon,
+    Gateway,
+    HboneGateway,
+    ObservedTrust,
+    Sample,
+    Workload,
+    Ztunnel,
+)
 from tests.builders.certificates import Authority, authority
 
 RUNS = Workload(pods=1, ready=1, injected=1)
+
+
+ENROLLED = Workload(pods=1, ready=1, labelled=1, enrolled=1)
+SCOPES = {
+    "serviceScopeConfigs": [
+        {
+            "servicesSelector": {
+                "matchExpressions": [{"key": "istio.io/global", "operator": "In", "values": ["true"]}]
+            },
+            "scope": "GLOBAL",
+        }
+    ]
+}
+"""The mesh configuration of a control plane whose Services are global by their label alone."""
+GLOBAL = {"istio.io/global": "true"}
 
 
 def observed_trust(
@@ -35,5 +62,38 @@ def cluster_facts(name: str, trust: ObservedTrust, **changes: Any) -> ClusterFac
             hosts=("*.local",),
         ),
         trust=trust,
+    )
+    return dataclasses.replace(facts, **changes)
+
+
+def ambient_facts(name: str, trust: ObservedTrust, **changes: Any) -> ClusterFacts:
+    """Return a cluster of a mesh of east and west, both with ambient workloads alone, and the sample."""
+    sample = Sample(
+        service=True, labels=GLOBAL, server=ENROLLED, client=ENROLLED, client_pod="client-1", client_node="n"
+    )
+    facts = cluster_facts(
+        name,
+        trust,
+        data_plane=DataPlane.AMBIENT,
+        has_gateway=False,
+        has_hbone_gateway=True,
+        exposed=(),
+        gateway=Gateway(),
+        sample=sample,
+        mesh_configs={"istiod-1": SCOPES},
+        mesh_config=SCOPES,
+        ambient=Ambient(
+            cni=Daemon(wanted=2, ready=2),
+            ztunnel=Ztunnel(daemon=Daemon(wanted=2, ready=2), cluster_id=name, network=f"net-{name}"),
+            gateway=HboneGateway(
+                network=f"net-{name}",
+                listens=True,
+                programmed=True,
+                addresses=(PeerAddress(address="203.0.113.8", port=15008),),
+                workload=RUNS,
+            ),
+            ztunnels=("ztunnel-a", "ztunnel-b"),
+            connected=frozenset({"ztunnel-a", "ztunnel-b"}),
+        ),
     )
     return dataclasses.replace(facts, **changes)

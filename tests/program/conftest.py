@@ -8,8 +8,10 @@ import pytest
 
 from mesh.config.resolved import Connection, StackConfig
 from mesh.helm import plugin
+from mesh.istio import gateway_api
+from mesh.live import gateway_api as live_gateway_api
 from mesh.live import gateways, istio_system, objects, peers, services
-from mesh.live.facts import FoundObjects, LabelledServices, ObjectAddress, ObservedCluster
+from mesh.live.facts import FoundGatewayApi, FoundObjects, LabelledServices, ObjectAddress, ObservedCluster
 from mesh.stacks import state
 from tests.builders.kubeconfigs import kubeconfig
 
@@ -50,6 +52,22 @@ def clusters_with_nothing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "find_objects", find_objects)
     monkeypatch.setattr(services, "read_labelled", lambda *_: LabelledServices())
     monkeypatch.setattr(gateways, "read_nodes_of", lambda _connection: None)
+    monkeypatch.setattr(live_gateway_api, "read_gateway_api", lambda _connection: FoundGatewayApi())
+
+
+@pytest.fixture(autouse=True)
+def manifest_of_the_gateway_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of its definitions, from wherever: no test here depends on the network."""
+    definitions = [
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{kind}.gateway.networking.k8s.io"},
+            "spec": {"group": "gateway.networking.k8s.io"},
+        }
+        for kind in ("gatewayclasses", "gateways")
+    ]
+    monkeypatch.setattr(gateway_api, "read_manifest", lambda _place: definitions)
 
 
 @pytest.fixture(autouse=True)

@@ -121,12 +121,23 @@ def _computed(
             }
         case "kubernetes:helm.sh/v3:Release":
             return {"status": {key: args.inputs.get(key) for key in ("namespace", "name")}}
+        case "kubernetes:core/v1:Service" if args.name.endswith("-hbone-gateway-service"):
+            return _hbone_service()
         case "kubernetes:core/v1:Service" if args.resource_id:
             gateway = "istio-eastwestgateway"
             cluster = args.name.removesuffix("-east-west-gateway-service")
             return _service(values[gateway, f"{cluster}-{gateway}"])
         case _:
             return {}
+
+
+def _hbone_service() -> dict[str, Any]:
+    """The Service that istiod makes of a Gateway, in a cluster with a load balancer."""
+    return {
+        "metadata": {"labels": {"topology.istio.io/network": "any"}},
+        "spec": {"type": "LoadBalancer", "ports": [{"port": 15021}, {"port": 15008}]},
+        "status": {"loadBalancer": {"ingress": [{"ip": "203.0.113.8"}]}},
+    }
 
 
 def _service(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,10 +25,17 @@ def _config(name: str) -> dict[str, Any]:
     return yaml.safe_load((EXAMPLES / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"))["config"]
 
 
-def _run(home: Path, name: str, others: Outputs, config: Mapping[str, Any] | None = None) -> Recording:
+def _run(
+    home: Path,
+    name: str,
+    others: Outputs,
+    config: Mapping[str, Any] | None = None,
+    *,
+    preview: bool = False,
+) -> Recording:
     stack_file = home / f"{name}.yaml"
     stack_file.write_text(yaml.safe_dump({"config": config or _config(name)}), encoding="utf-8")
-    return run(stack_file, stacks=others)
+    return run(stack_file, preview=preview, stacks=others)
 
 
 def _plain(value: Any) -> Any:
@@ -175,3 +182,27 @@ def test_addresses_of_another_stacks_gateway_are_told(
     before = members["east"].one(release, "east-istiod")
     assert "meshNetworks" not in before.inputs["values"]["global"]
     assert "values" not in before.secret_inputs
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_addresses_of_another_stacks_ambient_gateway_are_told(
+    home: Path, kubeconfigs: None, secret: bool
+) -> None:
+    """As it states them, in a preview, too; they are secret here where they are there."""
+    ambient = {"istio-mesh:dataPlane": "ambient"}
+    address = {"address": "198.51.100.7", "port": 25008}
+    west = {**_config("west"), **ambient}
+    west["istio-mesh:clusters"] = {"west": {"context": "west", "gateway": {"addresses": [address]}}}
+    said: dict[str, Any] = {_full("trust"): _outputs(_run(home, "trust", {})), _full("east"): {}}
+    said[_full("west")] = _outputs(_run(home, "west", said, west))
+    stated = said[_full("west")]["shared"]["clusters"]["west"]
+    assert stated["hboneGatewayAddresses"] == [{**address, "secret": False}]
+    stated["hboneGatewayAddresses"] = [{**address, "secret": secret}]
+    for preview in (False, True):
+        east = _run(home, "east", said, {**_config("east"), **ambient}, preview=preview)
+        told = east.one(
+            "kubernetes:gateway.networking.k8s.io/v1:Gateway", "east-istio-eastwestgateway-ambient-net-west"
+        )
+        assert told.inputs["spec"]["addresses"] == [{"type": "IPAddress", "value": "198.51.100.7"}]
+        assert told.inputs["spec"]["listeners"][0]["port"] == 25008
+        assert ("spec" in told.secret_inputs) is secret

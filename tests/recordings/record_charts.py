@@ -1,7 +1,7 @@
 """Records what Istio's charts come to: `python -m tests.recordings.record_charts`.
 
-The values are the program's own, for one cluster, and of the chart `istiod` also for a remote. It needs what
-`make setup` gets.
+The values are the program's own, for one cluster, and of the chart `istiod` also for a remote and for an
+ambient cluster. It needs what `make setup` gets.
 """
 
 import json
@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mesh.helm.plugin import Plugin
-from mesh.istio import values
-from mesh.istio.names import BASE, GATEWAY, ISTIOD, NAMESPACE
+from mesh.istio import ambient_values, values
+from mesh.istio.names import BASE, CNI, GATEWAY, ISTIOD, NAMESPACE, ZTUNNEL
 from mesh.mappings import Json
 from sandbox import charts, versions
 from sandbox.cluster import supplies
@@ -28,11 +28,15 @@ def main() -> None:
     config = stack_config({"east": {}})
     east = config.clusters["east"]
     remote = stack_config({"east": {"controlPlane": "west"}, "west": {}}).clusters["east"]
+    ambient = stack_config({"east": {}}, dataPlane="ambient").clusters["east"]
     releases = {
         "base": ("base", BASE, values.base(east)),
         "istiod": ("istiod", ISTIOD, values.istiod(east, config.mesh)),
         "istiod-remote": ("istiod", ISTIOD, values.istiod(remote, config.mesh)),
+        "istiod-ambient": ("istiod", ISTIOD, values.istiod(ambient, config.mesh)),
         "gateway": ("gateway", GATEWAY, values.gateway(east)),
+        "cni": ("cni", CNI, ambient_values.cni(ambient)),
+        "ztunnel": ("ztunnel", ZTUNNEL, ambient_values.ztunnel(ambient, config.mesh.trust_domain)),
     }
     supplies.ensure()
     plugin = Plugin(supplies.bin_dir() / "pulumi-resource-kubernetes")

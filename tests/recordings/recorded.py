@@ -114,9 +114,24 @@ class Recording:
         """The answers to reviews of a user's rights, to be edited."""
         return [value["answer"] for key, value in self._apis[name].items() if key.startswith("POST")]
 
-    def add(self, name: str, path: str, answer: dict[str, Any]) -> None:
+    def add(self, name: str, path: str, answer: dict[str, Any], **query: str) -> None:
         """Let an API server have something that was not asked for when it was recorded."""
-        self._apis[name][get_key(path, {})] = {"status": 200, "answer": answer}
+        self._apis[name][get_key(path, query)] = {"status": 200, "answer": answer}
+
+    def add_review(self, name: str, group: str, resource: str, *, allowed: bool) -> None:
+        """Let an API server say whether a user may list something that was not asked for."""
+        body = {
+            "apiVersion": "authorization.k8s.io/v1",
+            "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {"verb": "list", "group": group, "resource": resource}},
+        }
+        path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+        answer = {**body, "status": {"allowed": allowed}}
+        self._apis[name][post_key(path, body)] = {"status": 200, "answer": answer}
+
+    def add_output(self, name: str, command: str, stdout: str) -> None:
+        """Let a command print something that was not run when it was recorded; its key without `EXEC`."""
+        self._apis[name][f"EXEC {command}"] = {"stdout": stdout, "stderr": ""}
 
     def remove(self, name: str, path: str, **query: str) -> None:
         """Let an object, or the kind of a list, not exist."""

@@ -164,7 +164,7 @@ def _is_setting(annotation: Any, keys: list[str]) -> bool:
 def test_every_setting_that_a_page_names_exists(page: str) -> None:
     """Between backticks, or as the path of `pulumi config set` and `rm`."""
     text = _text(page)
-    named = re.findall(rf"`(?:istio-mesh:)?((?:{_SECTIONS})\.[^\s`:]+)(?:: [^`]*)?`", text)
+    named = re.findall(rf"`(?:istio-mesh:)?((?:{_SECTIONS})\.[^\s`:/]+)(?:: [^`]*)?`", text)
     paths = re.findall(r"--path '?(?:istio-mesh:)?([^\s'`]+)", text)
     unknown = [key for key in [*named, *paths] if not _is_setting(StackSections, key.split("."))]
     assert unknown == [], f"{page} names settings that do not exist"

@@ -4,7 +4,17 @@ from typing import Any
 
 import pytest
 
-from mesh.plan import callable_from, exposes, has_gateway, links, read_by_others, remotes, ways_in
+from mesh.plan import (
+    callable_from,
+    cluster_plan,
+    exposes,
+    has_gateway,
+    links,
+    read_by_others,
+    remotes,
+    sample_scope,
+    ways_in,
+)
 from tests.builders.stacks import stack_config
 
 
@@ -115,3 +125,27 @@ def test_calls_within_a_network_go_from_pod_to_pod_and_others_by_the_targets_gat
     assert ways_in(config, "a", "b") == ways_in(config, "d", "a") == ()
     assert ways_in(config, "c", "a") == ("a",)
     assert ways_in(config, "c", "d") == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("planes", "scope"),
+    [
+        (("sidecar", "sidecar"), None),
+        (("ambient", "ambient"), True),
+        (("both", "sidecar"), True),
+        (("both", "ambient"), False),
+        (("sidecar", "ambient"), False),
+    ],
+)
+def test_hello_world_is_global_where_it_is_of_one_kind(planes: tuple[str, str], scope: bool | None) -> None:
+    """It has sidecars wherever a cluster has some; without ztunnels nothing reads what it says."""
+    clusters = {name: {"dataPlane": plane} for name, plane in zip("ab", planes, strict=True)}
+    assert sample_scope(stack_config(clusters, helloWorld={"enabled": True})) is scope
+
+
+def test_waypoints_are_the_same_in_all_ambient_clusters() -> None:
+    """And in no other."""
+    config = stack_config(
+        {"a": {"dataPlane": "ambient"}, "b": {"dataPlane": "both"}, "c": {}}, waypoints=["x"]
+    )
+    assert [cluster_plan(config, name).waypoints for name in "abc"] == [("x",), ("x",), ()]

@@ -55,8 +55,9 @@ CASES = (
         mistake="an unknown section",
         written="clusterz: {}",
         message=(
-            "clusterz: unknown key; did you mean clusters? Expected one of: clusters, exposure, gateway, "
-            "helloWorld, istio, kiali, mesh, observability, peers, reader, rollout, sees, trust"
+            "clusterz: unknown key; did you mean clusters? Expected one of: clusters, dataPlane, exposure, "
+            "gateway, gatewayApi, helloWorld, istio, kiali, mesh, observability, peers, reader, rollout, "
+            "sees, trust, waypoints"
         ),
     ),
     Case(
@@ -69,7 +70,7 @@ CASES = (
         written="clusters: {west: {netwrk: net-1}}",
         message=(
             "clusters.west.netwrk: unknown key; did you mean network? Expected one of: apiServer, context, "
-            "controlPlane, controlPlaneAddress, exposure, gateway, helloWorld, istio, kubeconfig, "
+            "controlPlane, controlPlaneAddress, dataPlane, exposure, gateway, helloWorld, istio, kubeconfig, "
             "kubeconfigContents, labels, network, observability, offline, reader, sees, skipUnreachable, "
             "trust"
         ),
@@ -492,8 +493,8 @@ CASES = (
     ),
     Case(
         mistake="values for a chart that is not ours",
-        written="istio: {values: {ztunnel: {}}}",
-        message="istio.values.ztunnel: unknown key; expected one of: base, gateway, istiod",
+        written="istio: {values: {grafana: {}}}",
+        message="istio.values.grafana: unknown key; expected one of: base, cni, gateway, istiod, ztunnel",
     ),
     Case(
         mistake="another mesh ID in the values",
@@ -1061,6 +1062,252 @@ CASES = (
         message=(
             "exposure.labels.a b: 'a b' is invalid: expected a label's key, for example "
             "mesh.example.com/exposed"
+        ),
+    ),
+    Case(
+        mistake="two ambient clusters on one network",
+        written="dataPlane: ambient\nclusters: {west: {network: net-east}}",
+        message=(
+            "clusters.west.network: 'net-east' is the network of east too, and ambient clusters have "
+            "one each; expected another, for example net-west (docs/ambient.md#limits)"
+        ),
+    ),
+    Case(
+        mistake="an ambient cluster on the network of another",
+        written="clusters: {west: {network: net-east, dataPlane: both}}",
+        message=(
+            "clusters.west.network: 'net-east' is the network of east too, and ambient clusters have "
+            "one each; expected another, for example net-west (docs/ambient.md#limits)"
+        ),
+    ),
+    Case(
+        mistake="an ambient cluster without a control plane",
+        written="clusters: {west: {controlPlane: east, dataPlane: ambient}}",
+        message=(
+            "clusters.west.dataPlane: west has no control plane of its own, and ztunnel needs one; "
+            "expected sidecar for it, or no controlPlane (docs/ambient.md#limits)"
+        ),
+    ),
+    Case(
+        mistake="an ambient cluster whose control plane serves another",
+        written="clusters: {west: {controlPlane: east}, east: {dataPlane: both}}",
+        message=(
+            "clusters.east.dataPlane: the control plane of east serves west, and an ambient one "
+            "serves its own cluster alone; expected sidecar, or no controlPlane there "
+            "(docs/ambient.md#limits)"
+        ),
+    ),
+    Case(
+        mistake="a single service that an ambient cluster exposes",
+        written="dataPlane: ambient\nexposure: {hosts: [cart.shop.svc.cluster.local]}",
+        message=(
+            "exposure.hosts: cart.shop.svc.cluster.local: ambient clusters select whole namespaces; "
+            "expected *.shop.svc.cluster.local, or the label istio.io/global on the Service, `true` "
+            "to expose it and `false` to keep it inside (docs/ambient.md#exposure)"
+        ),
+    ),
+    Case(
+        mistake="a single service that an ambient cluster keeps inside",
+        written="dataPlane: both\nexposure: {clusterLocal: [cart.shop.svc.cluster.local]}",
+        message=(
+            "exposure.clusterLocal: cart.shop.svc.cluster.local: ambient clusters select whole "
+            "namespaces; expected *.shop.svc.cluster.local, or the label istio.io/global on the "
+            "Service, `true` to expose it and `false` to keep it inside (docs/ambient.md#exposure)"
+        ),
+    ),
+    Case(
+        mistake="a host that no ambient cluster has",
+        written="dataPlane: ambient\nexposure: {hosts: ['*.example.com']}",
+        message=(
+            "exposure.hosts: *.example.com: no service is there; expected for example "
+            "*.shop.svc.cluster.local (docs/ambient.md#exposure)"
+        ),
+    ),
+    Case(
+        mistake="entries that make global what is kept inside",
+        written=(
+            "dataPlane: both\nexposure: {clusterLocal: ['*.a.svc.cluster.local']}\nistio: {values: "
+            "{istiod: {meshConfig: {serviceScopeConfigs: [{scope: GLOBAL}]}}}}"
+        ),
+        message=(
+            "istio.values.istiod.meshConfig.serviceScopeConfigs[0]: makes services global whatever "
+            "exposure.clusterLocal keeps inside; expected one of the two (docs/ambient.md#exposure)"
+        ),
+    ),
+    Case(
+        mistake="another port for gateways without sidecars",
+        written="dataPlane: ambient\ngateway: {port: 443}",
+        message=(
+            "gateway.port: is that of a gateway for sidecars, and the mesh has none; ambient "
+            "clusters call 15008, or the port of an address in gateway.addresses; leave it out "
+            "(docs/ambient.md#limits)"
+        ),
+    ),
+    Case(
+        mistake="a NetworkPolicy for gateways without sidecars",
+        written="dataPlane: ambient\ngateway: {networkPolicy: true}",
+        message=(
+            "gateway.networkPolicy: is for a gateway for sidecars, and the mesh has none; leave it "
+            "out, and open 15008 for the pods of the ambient gateway with a NetworkPolicy of your "
+            "own (docs/ambient.md#limits)"
+        ),
+    ),
+    Case(
+        mistake="one node port for two gateways",
+        written=(
+            "clusters: {west: {dataPlane: ambient, gateway: {addresses: [{address: 198.51.100.7, "
+            "port: 31008}], service: {type: NodePort, nodePort: 31008}}}}"
+        ),
+        message=(
+            "clusters.west.gateway.service.nodePort: 31008 would be that of two gateways, one for "
+            "sidecars and one for ambient workloads; leave it out"
+        ),
+    ),
+    Case(
+        mistake="several addresses of an ambient gateway",
+        written=(
+            "clusters: {west: {dataPlane: ambient, gateway: {addresses: [{address: 198.51.100.7}, "
+            "{address: 198.51.100.8}]}}}"
+        ),
+        message=(
+            "clusters.west.gateway.addresses: are 2, and ambient workloads use one for each network; "
+            "expected one (https://github.com/istio/istio/issues/56960)"
+        ),
+    ),
+    Case(
+        mistake="an ambient gateway by node ports",
+        written="clusters: {west: {dataPlane: ambient, gateway: {service: {type: NodePort}}}}",
+        message=(
+            "clusters.west.gateway.service.type: is NodePort, and ambient clusters are not told the "
+            "ports of nodes; expected LoadBalancer, or clusters.west.gateway.addresses, for example "
+            "[{address: 198.51.100.7, port: 15008}] (docs/ambient.md#limits)"
+        ),
+    ),
+    Case(
+        mistake="two gateways by node ports",
+        written="clusters: {west: {dataPlane: both, gateway: {service: {type: NodePort}}}}",
+        message=(
+            "clusters.west.gateway.service.type: is NodePort, and ambient clusters are not told the "
+            "ports of nodes; expected LoadBalancer, or clusters.west.gateway.addresses, for example "
+            "[{address: 198.51.100.7, port: 15008}] (docs/ambient.md#limits)"
+        ),
+    ),
+    Case(
+        mistake="an ambient network without a way in",
+        written="dataPlane: ambient\nclusters: {west: {gateway: {enabled: false}}}",
+        message=(
+            "clusters.west.gateway.enabled: west has no gateway, and east calls it from another "
+            "network; expected a gateway in a cluster of the network 'net-west' "
+            "(docs/networks-and-roles.md)"
+        ),
+    ),
+    Case(
+        mistake="sidecars that an ambient cluster without a gateway would let wait",
+        written="clusters: {west: {dataPlane: ambient, gateway: {enabled: false}}}",
+        message=(
+            "clusters.west.gateway.enabled: west has no gateway, and east calls it from another "
+            "network; expected a gateway in a cluster of the network 'net-west' "
+            "(docs/networks-and-roles.md)"
+        ),
+    ),
+    Case(
+        mistake="waypoints without an ambient cluster",
+        written="waypoints: [shop]",
+        message=(
+            "waypoints: is for ambient clusters, and the stack has none; expected dataPlane ambient "
+            "or both, or leave it out"
+        ),
+    ),
+    Case(
+        mistake="definitions of the Gateway API without an ambient cluster",
+        written="gatewayApi: {manifest: gateway-api.yaml}",
+        message=(
+            "gatewayApi: is for ambient clusters, and the stack has none; expected dataPlane ambient "
+            "or both, or leave it out"
+        ),
+    ),
+    Case(
+        mistake="a namespace with two waypoints",
+        written="dataPlane: ambient\nwaypoints: [shop, shop]",
+        message="waypoints.1: shop is there twice; expected each namespace once",
+    ),
+    Case(
+        mistake="a waypoint for Istio itself",
+        written="dataPlane: ambient\nwaypoints: [istio-system]",
+        message=(
+            "waypoints.0: istio-system is Istio's own namespace; expected namespaces with your "
+            "services, for example shop"
+        ),
+    ),
+    Case(
+        mistake="values for ztunnel in a mesh of sidecars",
+        written="istio: {values: {ztunnel: {logLevel: debug}}}",
+        message=(
+            "istio.values.ztunnel: is for ambient clusters, and the stack has none; expected "
+            "dataPlane ambient or both, or leave it out"
+        ),
+    ),
+    Case(
+        mistake="values for the node agent in a cluster of sidecars",
+        written=("clusters: {west: {dataPlane: ambient}, east: {istio: {values: {cni: {cniBinDir: /cni}}}}}"),
+        message=(
+            "clusters.east.istio.values.cni: is for ambient clusters, and east is none; expected "
+            "dataPlane ambient or both there, or leave it out"
+        ),
+    ),
+    Case(
+        mistake="a trust domain that ambient cannot have yet",
+        written="dataPlane: ambient\nmesh: {trustDomain: example.com}\nistio: {version: 1.28.0}",
+        message=(
+            "istio.version: 1.28.0 would fail all ambient calls between clusters, because the mesh "
+            "has a trust domain other than cluster.local; expected 1.28.1 or later "
+            "(https://github.com/istio/istio/issues/58427)"
+        ),
+    ),
+    Case(
+        mistake="waypoints that lead nowhere yet",
+        written="dataPlane: ambient\nwaypoints: [shop]\nistio: {version: 1.27.3}",
+        message=(
+            "istio.version: 1.27.3 would send no call from a waypoint to another cluster; expected "
+            "1.28.0 or later (https://github.com/istio/istio/issues/57537)"
+        ),
+    ),
+    Case(
+        mistake="a token that a stale ambient control plane would not take",
+        written=(
+            "dataPlane: ambient\nclusters: {west: {reader: {tokenGenerations: [1, 2]}}, east: {istio: "
+            "{version: 1.30.5}}}"
+        ),
+        message=(
+            "clusters.west.reader.tokenGenerations: [1, 2] changes the remote secrets of west, and "
+            "istiod 1.30.5 of east may ignore that or lose gateways or endpoints by it "
+            "(https://github.com/istio/istio/issues/60033); upgrade it first, for example to 1.31.0"
+        ),
+    ),
+    Case(
+        mistake="another network in the values for ztunnel",
+        written="clusters: {west: {dataPlane: ambient, istio: {values: {ztunnel: {network: other}}}}}",
+        message=(
+            "clusters.west.istio.values.ztunnel.network: must be 'net-west' in this mesh; leave it out, or "
+            "change the cluster's network"
+        ),
+    ),
+    Case(
+        mistake="a node agent that makes nothing ambient",
+        written="{dataPlane: ambient, istio: {values: {cni: {ambient: {enabled: false}}}}}",
+        message=(
+            "istio.values.cni.ambient.enabled: must be True in this mesh; leave it out, or change the "
+            "cluster's dataPlane"
+        ),
+    ),
+    Case(
+        mistake="an ambient control plane for one network",
+        written=(
+            "{dataPlane: ambient, istio: {values: {istiod: {env: {AMBIENT_ENABLE_MULTI_NETWORK: 'false'}}}}}"
+        ),
+        message=(
+            "istio.values.istiod.env.AMBIENT_ENABLE_MULTI_NETWORK: must be 'true' in this mesh; leave it "
+            "out, or change the cluster's dataPlane"
         ),
     ),
 )

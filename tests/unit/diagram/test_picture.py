@@ -133,3 +133,23 @@ def test_an_address_that_is_given_is_shown_and_a_port_only_where_all_have_it() -
     assert (https.port, https.way) == (443, ", port 443")
     nodes = picture(stack_config({"east": {}}, gateway={"service": {"type": "NodePort"}}))
     assert nodes.port is None, "Kubernetes chooses it"
+
+
+def test_ambient_clusters_say_so_and_are_called_on_their_own_port() -> None:
+    """Through gateways, as those with sidecars; where there are both kinds, no one port is that of all."""
+    drawn = picture(stack_config({"a": {}, "b": {}}, dataPlane="ambient"))
+    assert drawn.way == ", port 15008"
+    assert drawn.nodes[0].below[-1] == "ambient"
+    assert not drawn.edges[0].direct
+    mixed = picture(stack_config({"a": {"dataPlane": "both"}, "b": {}}))
+    assert mixed.way == ""
+    assert mixed.nodes[0].below[-1] == "sidecars and ambient"
+    assert "ambient" not in mixed.nodes[1].below
+
+
+def test_an_address_of_an_ambient_gateway_has_its_port() -> None:
+    """As the others are told it."""
+    west = {"dataPlane": "ambient", "gateway": {"addresses": [{"address": "198.51.100.7", "port": 31008}]}}
+    drawn = picture(stack_config({"west": west}))
+    assert "gateway 198.51.100.7:31008" in drawn.nodes[0].below
+    assert drawn.port == 31008

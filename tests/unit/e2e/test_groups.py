@@ -10,7 +10,7 @@ _CHECKOUT = Path(__file__).resolve().parents[3]
 _FILES = sorted(
     file for folder in ("e2e", "istio") for file in (_CHECKOUT / "tests" / folder).glob("test_*.py")
 )
-_GROUP = re.compile(r"^pytestmark = pytest\.mark\.(\w+)$", re.MULTILINE)
+_GROUP = re.compile(r"^pytestmark = \[?pytest\.mark\.(\w+)\b", re.MULTILINE)
 
 
 def _groups() -> list[str]:

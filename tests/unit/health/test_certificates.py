@@ -7,8 +7,9 @@ from typing import Any
 from mesh.cli.trust import table
 from mesh.health.certificates import TrustReport, trust_report
 from mesh.health.declared import DeclaredCertificate, declared_certificates
-from mesh.live.facts import Cacerts, ClusterTrust, CredentialEnd, ObservedTrust
+from mesh.live.facts import Cacerts, ClusterTrust, CredentialEnd, Holders, ObservedTrust
 from mesh.live.proxies import WorkloadTrust
+from mesh.pki.renewal import Held
 from tests.builders.certificates import Authority, authority
 from tests.builders.stacks import stack_config
 
@@ -165,3 +166,42 @@ def test_a_root_of_another_stack_is_told_as_such() -> None:
     assert [row.what for row in found.certificates if row.used == ("trusted in east",)] == [
         "root 1, of o/p/trust"
     ]
+
+
+def _held(holder: str, root: str, trusted: str, identity: str = "spiffe://w") -> Held:
+    return Held(holder=holder, identity=identity, intermediate="east 1", root=root, trusted=trusted)
+
+
+def test_what_ztunnels_hold_is_counted_and_a_gateway_is_a_proxy() -> None:
+    """By what has signed it, in how many of them."""
+    own = (_held("ztunnel-a", ROOT.pem, ROOT.pem), _held("ztunnel-a", ROOT.pem, ROOT.pem, "spiffe://v"))
+    gateway = _held("gateway-1", ROOT.pem, ROOT.pem, "")
+    held = (*own, _held("ztunnel-b", ROOT.pem, ROOT.pem), gateway)
+    found = report(east=cluster(holders=Holders(held=held)))
+    (row,) = found.ztunnels
+    assert (row.cluster, row.intermediate, row.root) == ("east", "east 1", "root")
+    assert (row.ztunnels, row.certificates) == (2, 3)
+    assert "east     2         3             east 1        root" in table(found).splitlines()
+    assert found.waiting == ()
+
+
+def test_who_keeps_a_rotation_from_its_next_phase_is_told() -> None:
+    """For the phase after the one that is set; what cannot be asked is a finding."""
+    old, new = authority("dev root CA 1"), authority("dev root CA 2")
+    late, done = _held("ztunnel-a", old.pem, old.pem), _held("ztunnel-b", old.pem, old.pem + new.pem)
+    gateway = _held("gateway-1", old.pem, old.pem, "")
+    holders = Holders(held=(late, late, done, gateway), not_asked={"ztunnel-c": "timed out"})
+
+    def told(phase: str) -> TrustReport:
+        trust = {"nextRoot": {"generation": 2}, "phase": phase}
+        config = stack_config({"east": {}}, trust=trust)
+        return trust_report("dev", config, DECLARED, {"east": cluster(holders=holders)}, NOW)
+
+    (line,) = told("trust-both").waiting
+    assert line.startswith(
+        "sign-with-new waits for ztunnel-a, gateway-1 in east, which does not trust nextRoot yet: "
+    )
+    assert f"not yet: {line}" in table(told("trust-both"))
+    assert told("sign-with-new").waiting[-1].startswith("drop-old waits for ztunnel-b in east, which has a")
+    assert told("drop-old").waiting == ()
+    assert "ztunnel-c of east cannot be asked for its certificates: timed out" in told("drop-old").findings

@@ -1,17 +1,23 @@
 """Which addresses of a gateway peers use."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from mesh.config.resolved import StackConfig
+from mesh.config.schema import GatewayAddressSection
 from mesh.istio.addresses import (
+    GatewayService,
     Node,
     PeerAddress,
     PeerGateway,
     discovered,
     gateway_service,
     given,
+    given_hbone,
+    hbone_ways,
     node,
     ways,
     without_port,
@@ -205,3 +211,65 @@ def test_a_primary_is_told_its_own_address_for_a_remote_on_another_network() -> 
 def test_an_address_without_its_port_is_what_it_was(text: str, address: str) -> None:
     """In both families."""
     assert without_port(text) == address
+
+
+def _meshed(plane: str, port: int | None = None, **west: Any) -> StackConfig:
+    address = {"address": "198.51.100.7", **({"port": port} if port else {})}
+    east = {"dataPlane": plane, "gateway": {"addresses": [address]}}
+    return stack_config({"east": east, "west": {"dataPlane": plane, **west}})
+
+
+def test_ambient_workloads_are_told_given_addresses_apart() -> None:
+    """Istiod takes them from a Gateway, and not from its networks, which are for sidecars."""
+    config = _meshed("ambient", 25008)
+    assert hbone_ways(config, "west") == {"net-east": PeerAddress(address="198.51.100.7", port=25008)}
+    assert hbone_ways(config, "east") == {}
+    assert ways(config, "west") == {}
+    sidecars = _meshed("sidecar", 25008)
+    assert hbone_ways(sidecars, "west") == {}
+    assert ways(sidecars, "west") == {"net-east": (PeerAddress(address="198.51.100.7", port=25008),)}
+
+
+def test_who_does_not_see_a_cluster_is_not_told_its_address() -> None:
+    """As with sidecars."""
+    assert hbone_ways(_meshed("ambient", 25008, sees=[]), "west") == {}
+
+
+def test_ambient_workloads_are_told_the_addresses_of_other_stacks() -> None:
+    """One for each network: istiod takes no more."""
+    config = stack_config({"west": {}}, dataPlane="ambient", peers={"far": {"stack": "a/b/c"}})
+    first, second = (PeerAddress(address=f"198.51.100.{n}", port=15008) for n in (1, 2))
+    far = PeerGateway(network="net-far", hbone=(first, second))
+    assert hbone_ways(config, "west", {"far": far}) == {"net-far": first}
+    assert hbone_ways(config, "west", {"far": PeerGateway(network="net-far", addresses=(first,))}) == {}
+
+
+def test_a_gateway_for_ambient_workloads_has_the_addresses_of_its_own_port() -> None:
+    """A Service that lacks it leads to none."""
+    service = GatewayService(
+        type="LoadBalancer", labels={_NETWORK: "n"}, annotations={}, ports={15008: None}, reported=("a",)
+    )
+    assert [str(a) for a in discovered(service, port=15008)] == ["a:15008"]
+    assert discovered(service) == ()
+
+
+@pytest.mark.parametrize(
+    ("plane", "ports", "hbone_ports"),
+    [
+        ("sidecar", [15443, 25008], [15008, 15008]),
+        ("both", [15443, 25008], [15008, 15008]),
+        ("ambient", [15443, 15443], [15008, 25008]),
+    ],
+)
+def test_the_port_of_a_given_address_is_that_of_the_gateway_of_the_data_plane(
+    plane: str, ports: list[int], hbone_ports: list[int]
+) -> None:
+    """The other gateway has its usual port, and so has an address without one."""
+    east = stack_config({"east": {"dataPlane": plane}}).clusters["east"]
+    addresses = (
+        GatewayAddressSection(address="198.51.100.7"),
+        GatewayAddressSection(address="198.51.100.7", port=25008),
+    )
+    cluster = replace(east, gateway=east.gateway.model_copy(update={"addresses": addresses}))
+    assert [address.port for address in given(cluster)] == ports
+    assert [address.port for address in given_hbone(cluster)] == hbone_ports

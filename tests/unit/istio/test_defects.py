@@ -3,7 +3,7 @@
 import pytest
 
 from mesh.config.resolved import ClusterConfig
-from mesh.istio.defects import DEFECTS, defects
+from mesh.istio.defects import DEFECTS, defects, on_rotation
 from tests.builders.stacks import stack_config
 
 _60612, _60920, _61043, _STORE, _60082, _59474, _36365 = (defect.see for defect in DEFECTS)
@@ -66,3 +66,27 @@ def test_a_gap_while_a_token_changes() -> None:
     assert _36365 in [defect.see for defect in defects("1.29.8", rotating)]
     assert _36365 not in [defect.see for defect in defects("1.30.4", rotating)]
     assert _36365 not in [defect.see for defect in defects("1.29.8", _remote())]
+
+
+@pytest.mark.parametrize(
+    ("version", "issues"),
+    [
+        ("1.27.5", ["notes", "61092", "60806", "58047", "58141"]),
+        ("1.28.2", ["notes", "61092", "60806", "58047"]),
+        ("1.29.9", ["notes", "61092", "60806"]),
+        ("1.30.3", ["notes", "60033", "61092"]),
+        ("1.30.5", ["notes", "60033"]),
+        ("1.31.0", []),
+    ],
+)
+def test_ambient_has_defects_of_its_own(version: str, issues: list[str]) -> None:
+    """Up to the release that fixes each."""
+    found = [d.see.rstrip("/").rpartition("/")[2] for d in defects(version, _remote(), ambient=True)]
+    own = [d.see.rpartition("/")[2] for d in defects(version, _remote())]
+    assert [issue.removeprefix("change-") for issue in found if issue not in own] == issues
+
+
+def test_defects_by_a_changed_token_are_told_apart() -> None:
+    """They are a reason not to change one."""
+    assert [d.see for d in on_rotation("1.30.4")] == []
+    assert [d.see.rpartition("/")[2] for d in on_rotation("1.30.4", ambient=True)] == ["60033"]

@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 from kubernetes.client import Configuration
 
+from mesh.config.types import DataPlane
 from mesh.istio.addresses import PeerAddress
 from mesh.live import inspection, readiness
 from mesh.live.admission import read_injection, read_validation
 from mesh.live.answers import ApiError, UnreachableError
-from mesh.live.facts import ClusterFacts, Gateway, LinkFacts, Pair
+from mesh.live.facts import Ambient, ClusterFacts, Gateway, HboneGateway, LinkFacts, Pair
 from mesh.live.inspected import ClusterInspection, ExposedService, Injection, Reach, Readiness
 from mesh.live.kubernetes_api import CommandOutput, KubernetesApi
 from mesh.live.pairs import Connections
-from mesh.live.reach import Target
+from mesh.live.reach import StartingPoint, Target
 from mesh.mappings import Json
 from tests.builders.stacks import stack_config
 
@@ -74,7 +75,7 @@ class _Api(KubernetesApi):
         return answer
 
     def log(self, namespace: str, pod: str, container: str, *, seconds: int, most_bytes: int) -> str:
-        return _LOG if container == "discovery" else ""
+        return _LOG if container == "discovery" or pod == "gateway-1" else ""
 
     def clock_ahead(self) -> float | None:
         return 0.5
@@ -398,3 +399,94 @@ def test_a_cluster_without_a_gateway_needs_no_load_balancer(monkeypatch: pytest.
     flat = stack_config({"east": {"network": "flat"}, "west": {"network": "flat"}})
     assert not readiness.read_readiness(flat)["east"].balanced
     assert readiness.read_readiness(stack_config({"east": {}, "west": {}}))["east"].balanced
+
+
+_PLANES = {"east": DataPlane.AMBIENT, "west": DataPlane.AMBIENT, "north": DataPlane.SIDECAR}
+_HBONE_PODS = f"{_SYSTEM}/pods?gateway.networking.k8s.io/gateway-name=istio-eastwestgateway-ambient"
+
+
+def test_ambient_clusters_connect_to_each_others_gateway_from_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever is exposed; a cluster with sidecars alone does not use that gateway."""
+    facts = {
+        name: ClusterFacts(
+            name=name,
+            network=f"net-{name}",
+            has_gateway=False,
+            data_plane=plane,
+            ambient=Ambient(
+                gateway=HboneGateway(addresses=(PeerAddress(address=f"203.0.113.{number}", port=15008),))
+            ),
+        )
+        for number, (name, plane) in enumerate(_PLANES.items())
+    }
+    tried: dict[str, set[str]] = {}
+
+    def reach(api: KubernetesApi, pod: StartingPoint, targets: Iterable[Target]) -> dict[Target, Reach]:
+        wanted = tuple(targets)
+        tried[f"{api.server} {pod.pod}"] = {target.address for target in wanted}
+        return {target: Reach(address=target.address) for target in wanted}
+
+    def read_links(_config: object, pairs: Iterable[Pair], _clusters: object) -> dict[Pair, LinkFacts]:
+        return {pair: LinkFacts() for pair in pairs}
+
+    monkeypatch.setattr(inspection, "read_cluster_facts", lambda *_: facts)
+    monkeypatch.setattr(inspection, "read_links", read_links)
+    monkeypatch.setattr(inspection, "reach", reach)
+    monkeypatch.setattr(inspection, "shake_hands", lambda *_: {})
+    gateway = _pod("gateway-1", namespace="istio-system")
+    apis: dict[str, KubernetesApi] = {
+        name: _Api({_HBONE_PODS: [gateway]}, created=_pod("new")) for name in facts
+    }
+    config = stack_config(
+        {
+            name: {"dataPlane": plane.value, "exposure": {"labels": {"a": "b"}}}
+            for name, plane in _PLANES.items()
+        }
+    )
+    found = inspection.inspect(config, Connections(apis=apis, unreachable={}, refused={}))
+    link = found.links[Pair(caller="east", target="west")]
+    assert link.gateways == (Reach(address="203.0.113.1:15008"),)
+    assert found.links[Pair(caller="north", target="west")].gateways == ()
+    assert all(key.endswith(" gateway-1") for key in tried)
+    assert {name: list(c.errors) for name, c in found.clusters.items()} == {
+        "east": ["gateway-1"],
+        "west": ["gateway-1"],
+        "north": [],
+    }
+
+
+def test_ambient_clusters_expose_by_mesh_configuration_and_not_by_a_gateway(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So no Service that has the labels is missed in a Gateway."""
+    services = [_service("cart", 80)]
+    services[0]["metadata"]["labels"] = {"a": "b"}
+    facts = {"east": ClusterFacts(name="east", network="net-east", has_gateway=False)}
+    monkeypatch.setattr(inspection, "read_cluster_facts", lambda *_: facts)
+    api = _Api({"/api/v1/services": services}, created=_pod("new"))
+    connections = Connections(apis={"east": api}, unreachable={}, refused={})
+    settings = {"dataPlane": "ambient", "exposure": {"labels": {"a": "b"}}}
+    found = inspection.inspect(stack_config({"east": settings}), connections).clusters["east"]
+    assert found.labelled is None
+    assert list(found.ambient.services) == []
+
+
+def test_an_ambient_cluster_needs_more_rights_and_an_address_for_its_gateway(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """DaemonSets, and Gateways of the Gateway API."""
+    api = _Api({}, proxied=None, denied=("daemonsets", "gateways"))
+    monkeypatch.setattr(readiness.KubernetesApi, "connect", lambda _: api)
+    planes = {"east": "ambient", "west": "sidecar"}
+    config = stack_config({name: {"dataPlane": plane} for name, plane in planes.items()})
+    found = readiness.read_readiness(config)
+    assert found["east"].denied == (
+        "gateways.networking.istio.io",
+        "daemonsets.apps",
+        "gateways.gateway.networking.k8s.io",
+    )
+    assert found["west"].denied == ("gateways.networking.istio.io",)
+    alone = stack_config({name: {"dataPlane": "ambient"} for name in planes})
+    assert readiness.read_readiness(alone)["east"].balanced

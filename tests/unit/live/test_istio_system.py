@@ -314,6 +314,14 @@ def test_a_right_that_the_reader_lacks_is_named(recording: Recording) -> None:
     assert check_token(_kubeconfig(recording)) == TokenCheck(denied=("list nodes", "list endpointslices"))
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+def test_for_ambient_workloads_a_reader_may_list_gateways_too(recording: Recording, allowed: bool) -> None:
+    """Else istiod waits for them, and finds no way to other networks."""
+    recording.add_review(reader_of("west"), "gateway.networking.k8s.io", "gateways", allowed=allowed)
+    denied = () if allowed else ("list gateways",)
+    assert check_token(_kubeconfig(recording), ambient=True) == TokenCheck(denied=denied)
+
+
 def test_a_token_that_was_revoked_is_refused(recording: Recording) -> None:
     """HTTP 401, and nothing else, means that."""
     recording.refuse(reader_of("west"), 401, "Unauthorized")

@@ -12,8 +12,9 @@ from mesh.health.verification import expected_pairs
 from mesh.live import pairs
 from mesh.live.facts import Answers, LinkFacts, Pair, PairFacts, PathFacts, TokenCheck, Workload
 from tests.builders.kubeconfigs import kubeconfig
+from tests.builders.pods import ready_pod
 from tests.builders.stacks import stack_config
-from tests.recordings.recorded import SYSTEM, Recording, reader_of
+from tests.recordings.recorded import SAMPLE, SYSTEM, RecordedApi, Recording, reader_of
 
 _EAST_WEST = Pair(caller="east", target="west")
 _EAST_EAST = Pair(caller="east", target="east")
@@ -217,3 +218,69 @@ def test_clusters_that_calls_depend_on_are_read_without_the_sample() -> None:
     )
     found = pairs.concerned(config, expected_pairs(config))
     assert set(found) == {"way", "target", "primary", "remote"}
+
+
+def _make_ambient(recording: Recording) -> None:
+    """Let both clusters have ambient workloads alone, as far as it is read, with a ztunnel and a gateway."""
+    api, listener = "/apis/gateway.networking.k8s.io/v1", {"port": 15008, "protocol": "HBONE"}
+    for name in recording.config.clusters:
+        recording.settings[name] = {"dataPlane": "ambient"}
+        recording.add_review(reader_of(name), "gateway.networking.k8s.io", "gateways", allowed=True)
+        daemon_sets = "/apis/apps/v1/namespaces/istio-system/daemonsets"
+        recording.add(name, api, {"resources": [{"name": "gateways"}, {"name": "gatewayclasses"}]})
+        for daemon_set in ("istio-cni-node", "ztunnel"):
+            recording.add(name, f"{daemon_sets}/{daemon_set}", {"spec": {"template": {}}, "status": {}})
+        gateway = {
+            "metadata": {"name": "istio-eastwestgateway-ambient"},
+            "spec": {"listeners": [{**listener, "tls": {"mode": "Terminate"}}]},
+            "status": {"addresses": [{"type": "IPAddress", "value": "203.0.113.1"}]},
+        }
+        recording.add(name, f"{api}/namespaces/istio-system/gateways/istio-eastwestgateway-ambient", gateway)
+        recording.add(name, f"{api}/gateways", {"items": [gateway]})
+        recording.add(name, SAMPLE, {"metadata": {"labels": {"a": "b"}}})
+        client = recording.items(name, f"{SAMPLE}/pods", labelSelector="app=client")[0]
+        client["spec"]["nodeName"] = "n"
+        for selector in (
+            "app=ztunnel",
+            "gateway.networking.k8s.io/gateway-name=istio-eastwestgateway-ambient",
+        ):
+            pod = ready_pod(f"{selector.rpartition('=')[2]}-1")
+            recording.add(name, f"{SYSTEM}/pods", {"items": [pod]}, labelSelector=selector)
+        istiod = recording.items(name, f"{SYSTEM}/pods", labelSelector="app=istiod")[0]["metadata"]["name"]
+        asked = f"istio-system {istiod} discovery pilot-discovery request GET /debug/syncz"
+        recording.add_output(name, asked, '[{"proxy": "ztunnel-1.istio-system", "proxy_type": "ztunnel"}]')
+        wait = "pilot-agent wait --url http://203.0.113.1:15008/ --timeoutSeconds 2"
+        recording.add_output(
+            name,
+            f"istio-system istio-eastwestgateway-ambient-1 istio-proxy {wait} --requestTimeoutMillis 1500 "
+            "--periodMillis 100",
+            "",
+        )
+
+
+def test_of_ambient_clusters_what_ztunnel_has_is_read(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where calls have no answer: no proxy of a workload is asked for anything."""
+    _make_ambient(recording)
+    uid = "net-west/SplitHorizonWorkload/x"
+    way = {"destination": "net-west/203.0.113.1", "hboneMtlsPort": 15008}
+    dump = {
+        "workloads": [{"uid": uid, "workloadIps": [], "networkGateway": way}],
+        "services": [
+            {
+                "hostname": "helloworld.sample.svc.cluster.local",
+                "endpoints": {uid: {"workloadUid": uid}},
+            }
+        ],
+    }
+    monkeypatch.setattr(RecordedApi, "ask_pod", lambda *_, **__: dump)
+    facts = _read(recording, answered=False)[_EAST_WEST]
+    assert facts.ambient
+    assert not facts.target.has_gateway
+    assert facts.target.has_hbone_gateway
+    assert facts.gateways == ()
+    assert facts.path == PathFacts(endpoints=("203.0.113.1:15008",), probed="203.0.113.1:15008")
+    assert facts.caller.sample.namespace_labels == {"a": "b"}
+    assert facts.caller.ambient
+    assert facts.caller.ambient.connected == {"ztunnel-1"}

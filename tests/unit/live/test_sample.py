@@ -22,7 +22,12 @@ def test_the_sample_has_a_service_a_server_and_a_client(recording: Recording) ->
     """The client's proxy answers DNS queries."""
     name = _pod(recording, "client")["metadata"]["name"]
     assert read_sample(recording.api("east")) == Sample(
-        service=True, server=_ONE, client=_ONE, client_pod=name, dns_capture=True
+        service=True,
+        labels={"app": "helloworld"},
+        server=_ONE,
+        client=_ONE,
+        client_pod=name,
+        dns_capture=True,
     )
 
 

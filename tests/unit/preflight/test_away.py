@@ -15,6 +15,15 @@ def test_all_clusters_that_are_marked_have_one_warning() -> None:
     assert warning.startswith("offline in the stack file, so left as they are: west, north, and")
 
 
+def test_remote_secrets_that_go_are_said() -> None:
+    """Those by which ambient clusters would call one that is away."""
+    config = stack_config(
+        {"east": {}, "west": {"offline": True}, "far": {"dataPlane": "both"}}, dataPlane="ambient"
+    )
+    (warning,) = warnings(config, {"east": ObservedCluster(), "west": _SILENT, "far": ObservedCluster()})
+    assert "the remote secrets for them, but for those in ambient clusters: east, far. Once" in warning
+
+
 def test_a_cluster_without_an_answer_is_said_with_the_ways_on() -> None:
     """Unless the stack file has one already."""
     config = stack_config({"east": {}, "west": {}, "north": {"skipUnreachable": True}})

@@ -24,7 +24,12 @@ class _Charts:
     ) -> tuple[Json, ...]:
         self.rendered.append(chart)
         network = str(values.get("networkGateway") or at(values, "global", "network") or "net-east")
-        manifests = Manifests(chart, network.removeprefix("net-"))
+        ambient = chart == "istiod" and values.get("profile") == "ambient"
+        if chart in ("cni", "ztunnel"):
+            network = str(values.get("network") or "net-east")
+        manifests = Manifests("istiod-ambient" if ambient else chart, network.removeprefix("net-"))
+        if chart == "cni" and at(values, "ambient", "enablementSelectors") == []:
+            manifests.one("ConfigMap", "istio-cni-config")["data"]["AMBIENT_ENABLEMENT_SELECTOR"] = "[]"
         if chart == "gateway":
             self._gateway(manifests, values)
         if chart == "istiod" and (domain := at(values, "global", "proxy", "clusterDomain")):
@@ -214,3 +219,15 @@ def test_where_hosts_are_not_what_is_exposed_their_default_is_not_judged() -> No
     corp = {"istio": {"values": {"istiod": {"global": {"proxy": {"clusterDomain": "corp.example"}}}}}}
     assert [path for path, _ in _problems({"east": corp})] == ["exposure.hosts"]
     assert _problems({"east": {**corp, "exposure": {"namespaces": ["shop"]}}}) == []
+
+
+def test_the_charts_of_ambient_clusters_are_judged_too() -> None:
+    """Of those alone; a cluster with sidecars beside them has none."""
+    charts = _Charts()
+    config = stack_config({"east": {"dataPlane": "ambient"}, "west": {"dataPlane": "ambient"}, "far": {}})
+    assert list(problems(config, charts)) == []
+    assert charts.rendered.count("ztunnel") == charts.rendered.count("cni") == 1
+    istio: Any = {"values": {"cni": {"ambient": {"enablementSelectors": []}}}}
+    ((path, message),) = _problems({"east": {"dataPlane": "ambient"}}, istio=istio)
+    assert path == "istio.values.cni.ambient.enablementSelectors"
+    assert message.startswith("makes the agents select pods without the label istio.io/dataplane-mode")

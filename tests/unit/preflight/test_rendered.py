@@ -527,3 +527,105 @@ def test_an_istiod_that_serves_remotes_knows_that_it_does() -> None:
     assert (
         message == "gives istiod EXTERNAL_ISTIOD 'false'; expected 'true', without which it serves no remote"
     )
+
+
+_AMBIENT = dataclasses.replace(_EAST, ambient=True)
+
+
+def _found_in_ambient(chart: str, change: Change) -> list[str]:
+    recording = "istiod-ambient" if chart == "istiod" else chart
+    manifests = Manifests(recording)
+    change(manifests)
+    return [fault.message for fault in faults(chart, manifests, _AMBIENT)]
+
+
+def _agent(**data: str) -> Change:
+    return lambda manifests: manifests.one("ConfigMap", "istio-cni-config")["data"].update(data)
+
+
+def _ztunnel(name: str, value: str | None) -> Change:
+    def change(manifests: Manifests) -> None:
+        (proxy,) = manifests.pod("DaemonSet", "ztunnel")["spec"]["containers"]
+        proxy["env"] = [entry for entry in proxy["env"] if entry["name"] != name]
+        if value is not None:
+            proxy["env"].append({"name": name, "value": value})
+
+    return change
+
+
+def _no_volumes(name: str) -> Change:
+    return lambda manifests: manifests.pod("DaemonSet", name)["spec"].update(volumes=[])
+
+
+def _ztunnel_label(key: str, value: str) -> Change:
+    return lambda manifests: manifests.pod("DaemonSet", "ztunnel")["metadata"]["labels"].update({key: value})
+
+
+def _no_hbone(manifests: Manifests) -> None:
+    _mesh_config(defaultConfig={"meshId": "dev", "discoveryAddress": "istiod.istio-system.svc:15012"})(
+        manifests
+    )
+
+
+@pytest.mark.parametrize("chart", ["istiod", "cni", "ztunnel"])
+def test_the_charts_of_an_ambient_cluster_have_no_fault_with_the_programs_own_values(chart: str) -> None:
+    """As they were recorded."""
+    assert _found_in_ambient(chart, lambda manifests: None) == []
+
+
+@pytest.mark.parametrize(
+    ("chart", "change", "message"),
+    [
+        (
+            "istiod",
+            _istiod_variable("PILOT_ENABLE_AMBIENT", "false"),
+            "gives istiod PILOT_ENABLE_AMBIENT 'false'",
+        ),
+        (
+            "istiod",
+            _istiod_variable("AMBIENT_ENABLE_MULTI_NETWORK", "no"),
+            "gives istiod AMBIENT_ENABLE_MULTI_NETWORK 'no'",
+        ),
+        ("istiod", _no_hbone, "gives proxies ISTIO_META_ENABLE_HBONE None; expected 'true'"),
+        (
+            "cni",
+            _without("DaemonSet", "istio-cni-node"),
+            "leaves istio-system without the DaemonSet istio-cni",
+        ),
+        ("cni", _agent(AMBIENT_ENABLED="false"), "gives the agents AMBIENT_ENABLED 'false'; expected 'true'"),
+        ("cni", _agent(AMBIENT_ENABLEMENT_SELECTOR="[]"), "makes the agents select pods without the label"),
+        (
+            "cni",
+            _no_volumes("istio-cni-node"),
+            "takes the node's folder /var/run/ztunnel from istio-cni-node",
+        ),
+        ("ztunnel", _without("DaemonSet", "ztunnel"), "leaves istio-system without the DaemonSet ztunnel"),
+        ("ztunnel", _ztunnel("NETWORK", None), "gives ztunnel NETWORK None; expected 'net-east'"),
+        ("ztunnel", _ztunnel("ISTIO_META_CLUSTER_ID", "x"), "gives ztunnel ISTIO_META_CLUSTER_ID 'x'"),
+        ("ztunnel", _ztunnel("XDS_ADDRESS", "x:1"), "gives ztunnel XDS_ADDRESS 'x:1'"),
+        (
+            "ztunnel",
+            _ztunnel("TRUST_DOMAIN", "x"),
+            "gives ztunnel TRUST_DOMAIN 'x'; expected 'cluster.local'",
+        ),
+        ("ztunnel", _no_volumes("ztunnel"), "takes the node's folder /var/run/ztunnel from ztunnel"),
+        ("ztunnel", _ztunnel_label("app", "x"), "takes the label app=ztunnel from ztunnel's pods"),
+        (
+            "ztunnel",
+            _ztunnel_label("istio.io/dataplane-mode", "ambient"),
+            "makes ztunnel's pods ambient themselves",
+        ),
+    ],
+)
+def test_an_ambient_cluster_that_would_not_be_one_is_a_fault(
+    chart: str, change: Change, message: str
+) -> None:
+    """Each is accepted by the charts without a word, and most by Istio too."""
+    found = _found_in_ambient(chart, change)
+    assert found, "nothing was found"
+    assert found[0].startswith(message), found
+
+
+def test_without_ztunnel_istiod_may_be_as_it_likes() -> None:
+    """Nothing is ambient."""
+    assert _found("istiod", _istiod_variable("PILOT_ENABLE_AMBIENT", "false")) == []

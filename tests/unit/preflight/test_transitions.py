@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from mesh.live.facts import Cacerts, ObservedCluster, ObservedControlPlane, ObservedTrust
-from mesh.preflight.transitions import problems
+from mesh.live.facts import Cacerts, Holders, ObservedCluster, ObservedControlPlane, ObservedTrust
+from mesh.pki.renewal import Held
+from mesh.preflight.transitions import problems, roots_move
 from mesh.stacks.state import SECRET, RecordedState
 from tests.builders.certificates import authority
 from tests.builders.stacks import stack_config
@@ -350,3 +351,71 @@ def test_the_runbook_for_a_replaced_cacerts_says_when_an_update_is_refused(
     found = refusals(trust, {"east": east, "west": west})
     assert bool(found) is refused, found
     assert all(line.startswith("trust.root: ") for line in found), found
+
+
+def _holders(*certificates: tuple[str, str], **not_asked: str) -> dict[str, Holders]:
+    """West's ztunnels, each with a certificate: the root above it, and the bundle that it trusts."""
+    held = [
+        Held(holder=f"ztunnel-{n}", identity="spiffe://w", intermediate="west 1", root=root, trusted=trusted)
+        for n, (root, trusted) in enumerate(certificates)
+    ]
+    return {"west": Holders(held=tuple(held), not_asked=not_asked)}
+
+
+def _renewed(trust: Mapping[str, Any], there: str, holders: Mapping[str, Holders]) -> list[str]:
+    clusters = {"east": cluster(there), "west": cluster(there)}
+    config = stack_config({name: {} for name in clusters}, trust=trust)
+    found = problems(config, clusters, _NOTHING, datetime.now(UTC), holders)
+    return [str(problem) for problem in found]
+
+
+_BEFORE, _LEARNED, _NEW_SIGNED = (OLD, OLD), (OLD, OLD + NEW), (NEW, OLD + NEW + NEW)
+
+
+@pytest.mark.parametrize(
+    ("there", "target", "held", "why"),
+    [
+        ("none", "both", _BEFORE, None),
+        ("both", "sign", _LEARNED, None),
+        ("both", "sign", _BEFORE, "does not trust nextRoot yet"),
+        ("sign", "drop", _NEW_SIGNED, None),
+        ("sign", "drop", _LEARNED, "has a certificate under root"),
+        ("sign", "both", _NEW_SIGNED, None),
+        ("drop", "sign", (NEW, NEW), None),
+    ],
+)
+def test_a_phase_waits_for_who_learns_roots_with_certificates(
+    there: str, target: str, held: tuple[str, str], why: str | None
+) -> None:
+    """By ztunnel, istiod's new bundle is heard of at the next renewal only; one that is done is in no way."""
+    found = _renewed(rotation(target), there, _holders(_NEW_SIGNED, held))
+    assert len(found) == (why is not None), found
+    if why:
+        assert f"must wait for ztunnel-1 in west, which {why}: they renew at half" in found[0]
+        assert "kubectl -n istio-system rollout restart daemonset/ztunnel" in found[0]
+
+
+def test_a_phase_that_is_given_up_waits_too() -> None:
+    """What was signed by the next root meanwhile would be trusted by nobody."""
+    (line,) = _renewed({}, "both", _holders(_LEARNED, _NEW_SIGNED))
+    assert "no rotation must wait for ztunnel-1 in west, which has a certificate under another root" in line
+    assert _renewed({}, "both", _holders(_LEARNED)) == []
+
+
+def test_a_ztunnel_that_cannot_be_asked_holds_a_phase_up() -> None:
+    """Nobody knows what it has."""
+    (line,) = _renewed(rotation("sign"), "both", _holders(_LEARNED, ztunnel="HTTP 403"))
+    assert "ztunnel of west cannot be asked: HTTP 403; expected the right to read pods/portforward" in line
+
+
+def test_holders_are_asked_only_where_roots_move() -> None:
+    """That takes a connection to each node."""
+    for trust, there, moves in (
+        ({}, "none", False),
+        ({}, "other", False),
+        ({}, "both", True),
+        (rotation("both"), "none", True),
+        (rotation("both"), "both", False),
+    ):
+        clusters = {"east": cluster(there)}
+        assert roots_move(stack_config({"east": {}}, trust=trust), clusters) is moves

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from mesh.config.resolved import StackConfig
+from mesh.stacks import contract
 from mesh.stacks.contract import Contract, gateway, identity, parse, problems
 from tests.builders.stacks import stack_config
 
@@ -127,3 +128,59 @@ def test_output_of_an_earlier_program_has_no_addresses() -> None:
     stated = {"network": "n", "kubeconfig": "", "gatewayAddresses": [{"address": "a", "port": 443.0}]}
     (address,) = other(clusters={"west": stated}).clusters["west"].gateway_addresses
     assert (address.address, address.port, address.secret) == ("a", 443, False)
+
+
+def _ambient_stack(plane: str, **east: Any) -> StackConfig:
+    return stack_config({"east": {"dataPlane": plane, **east}}, peers={"west": {"stack": "o/p/west"}})
+
+
+def _stated(plane: str, **west: Any) -> Contract:
+    return contract.stated(stack_config({"west": {"dataPlane": plane, **west}}))
+
+
+def test_a_data_plane_is_stated_where_it_is_not_sidecars_alone() -> None:
+    """Output of a stack without ambient clusters is as it was."""
+    config = stack_config({"east": {}, "west": {"dataPlane": "ambient"}, "far": {"dataPlane": "both"}})
+    stated = [contract.gateway(cluster).get("dataPlane") for cluster in config.clusters.values()]
+    assert stated == [None, "ambient", "both"]
+    assert other().clusters["west"].data_plane == "sidecar"
+
+
+def test_addresses_of_an_ambient_gateway_are_stated_beside_the_others() -> None:
+    """Each with its port."""
+    given = {"gateway": {"addresses": [{"address": "198.51.100.7"}]}}
+    west = _stated("ambient", **given).clusters["west"]
+    assert [(a.address, a.port) for a in west.hbone_gateway_addresses] == [("198.51.100.7", 15008)]
+    assert _stated("sidecar", **given).clusters["west"].hbone_gateway_addresses == ()
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("ambient", "sidecar"), ("sidecar", "both")])
+def test_stacks_do_not_share_a_network_with_ambient_clusters(ours: str, theirs: str) -> None:
+    """Neither the one's nor the other's."""
+    config = _ambient_stack(ours, network="eu")
+    (problem,) = contract.problems(config, "o/p/west", _stated(theirs, network="eu"))
+    assert problem.path == "clusters.east.network"
+    assert problem.message.startswith("'eu' is the network of west too, and ambient clusters have one each")
+
+
+@pytest.mark.parametrize("plane", ["sidecar", "ambient", "both"])
+def test_stacks_with_one_data_plane_have_nothing_to_be_told(plane: str) -> None:
+    """All call all."""
+    assert list(contract.warnings(_ambient_stack(plane), _stated(plane))) == []
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "hangs"),
+    [
+        ("sidecar", "ambient", True),
+        ("both", "ambient", True),
+        ("ambient", "sidecar", False),
+        ("ambient", "both", False),
+    ],
+)
+def test_a_peer_with_another_data_plane_is_told(ours: str, theirs: str, *, hangs: bool) -> None:
+    """And where its stack has to help, that too."""
+    (warning,) = contract.warnings(_ambient_stack(ours), _stated(theirs))
+    assert warning.path == "peers.west"
+    assert warning.message.startswith(f"west has the data plane {theirs}, and east another")
+    assert ("wait for pods of it" in warning.message) is hangs
