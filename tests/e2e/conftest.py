@@ -9,6 +9,8 @@ import pytest
 
 from sandbox import cluster
 from sandbox.paths import state_dir
+from tests.e2e.ambient import NAMES as AMBIENT
+from tests.e2e.ambient import ambient_config
 from tests.e2e.kube import Kube
 from tests.e2e.reach import AROUND, configure_relay
 from tests.e2e.reach import config as reach_config
@@ -83,6 +85,28 @@ def reach(
     yield stack
     if not keep:
         stack.destroy()
+
+
+@pytest.fixture(scope="session")
+def ambient(
+    start_clusters: Callable[..., Any],
+    lasting_stack: Callable[[str], Stack],
+    kube: Callable[[str], Kube],
+    keep: bool,
+) -> Iterator[Stack]:
+    """A running mesh of ambient clusters; who changes it puts it back.
+
+    In west, somebody else has made the definitions of the Gateway API. After the last test its clusters go.
+    """
+    start_clusters(*AMBIENT)
+    apply = ("apply", "--server-side", f"--filename={cluster.gateway_api_manifest()}")
+    kube("west").kubectl(*apply)
+    stack = lasting_stack("ambient")
+    stack.init(ambient_config(AMBIENT, cluster.merged_kubeconfig()))
+    stack.up()
+    yield stack
+    if not keep:
+        shutil.rmtree(stack.folder)
 
 
 @pytest.fixture(scope="session")

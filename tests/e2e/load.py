@@ -6,7 +6,8 @@
     assert not load.report.failed, load.report
 
 The calls are made by a loop in each cluster's client pod, a new one every `1 / rate` seconds, whether or not
-those before it have been answered.
+those before it have been answered. Each has a connection of its own; with `kept=True`, all of a client have
+one for as long as it lasts, and wait for each other.
 """
 
 import re
@@ -49,6 +50,15 @@ done
 wait
 echo end
 """
+# curl keeps its connection, and says how many it has made for each call.
+_KEPT_LOOP = """
+set -f
+curl -sS --rate {rate}/s -w '|%{{http_code}}|%{{time_total}}|%{{num_connects}}\\n' "{url}?[1-{most}]" 2>&1 &
+trap "kill $!" TERM
+echo "pid $$"
+wait
+echo end
+"""
 _VERSION = re.compile(r"Hello version: ([^,]+),")
 
 
@@ -62,6 +72,8 @@ class Call:
     seconds: float
     answered_by: str | None
     reason: str
+    connected: bool = True
+    """Whether a connection was made for it."""
 
     def __str__(self) -> str:
         result = self.reason or f"answered by {self.answered_by}"
@@ -79,6 +91,12 @@ class Report:
         """The calls that nobody answered as expected."""
         return tuple(call for call in self.calls if call.answered_by is None)
 
+    @property
+    def reconnected(self) -> tuple[Call, ...]:
+        """The calls but each caller's first for which a connection was made."""
+        callers = {call.caller: call for call in reversed(self.calls)}
+        return tuple(call for call in self.calls if call.connected and call is not callers[call.caller])
+
     def answered(self, caller: str, *, after: datetime | None = None) -> Counter[str]:
         """How many of a cluster's calls were answered by which cluster; on request only the latest."""
         calls = (call for call in self.calls if call.caller == caller and call.answered_by)
@@ -94,9 +112,17 @@ class Report:
 class Load:
     """Calls from the client of each context's cluster, while the `with` block runs."""
 
-    def __init__(self, kubeconfig: Path, contexts: Iterable[str], *, rate: float = 4, url: str = URL) -> None:
-        """`rate` is in calls per second from each cluster."""
-        self._callers = [_Caller(str(kubeconfig), context, rate, url) for context in contexts]
+    def __init__(
+        self,
+        kubeconfig: Path,
+        contexts: Iterable[str],
+        *,
+        rate: float = 4,
+        url: str = URL,
+        kept: bool = False,
+    ) -> None:
+        """`rate` is in calls per second from each cluster, `kept` whether all have one connection."""
+        self._callers = [_Caller(str(kubeconfig), context, rate, url, kept) for context in contexts]
 
     @property
     def report(self) -> Report:
@@ -137,7 +163,7 @@ class Load:
 class _Caller(threading.Thread):
     """The loop in one cluster, and the thread that takes down what it says."""
 
-    def __init__(self, kubeconfig: str, context: str, rate: float, url: str) -> None:
+    def __init__(self, kubeconfig: str, context: str, rate: float, url: str, kept: bool) -> None:
         super().__init__(name=f"load-{context}", daemon=True)
         self.name = context
         self.calls: list[Call] = []
@@ -145,8 +171,13 @@ class _Caller(threading.Thread):
         self._kubeconfig = kubeconfig
         self._pid: str | None = None
         self._pod: str | None = None
-        self._script = _LOOP.format(
-            seconds=_CALL_SECONDS, url=url, pause=1 / rate, most=int(_LONGEST_SECONDS * rate)
+        self._kept = kept
+        self._script = (_KEPT_LOOP if kept else _LOOP).format(
+            seconds=_CALL_SECONDS,
+            url=url,
+            rate=round(rate),
+            pause=1 / rate,
+            most=int(_LONGEST_SECONDS * rate),
         )
 
     def run(self) -> None:
@@ -191,7 +222,7 @@ class _Caller(threading.Thread):
         )
 
     def _listen(self, output: WSClient) -> None:
-        unfinished = ""
+        unfinished, answer = "", ""
         while output.is_open():
             output.update(timeout=1)
             *lines, unfinished = (unfinished + _text(output.read_stdout(timeout=0))).split("\n")
@@ -201,8 +232,12 @@ class _Caller(threading.Thread):
                 elif line == "end":
                     output.close()
                     return
+                elif self._kept and "|" not in line:
+                    answer += line
                 else:
-                    self.calls.append(parsed(self.name, line, datetime.now(UTC)))
+                    result = f"{len(self.calls) + 1}|{answer}{line}" if self._kept else line
+                    self.calls.append(parsed(self.name, result, datetime.now(UTC)))
+                    answer = ""
         self.broken = _text(output.read_stderr(timeout=0)).strip() or "the stream ended"
 
 
@@ -211,7 +246,7 @@ def _text(data: str | bytes) -> str:
 
 
 def parsed(caller: str, line: str, ended: datetime) -> Call:
-    """One line of the loop: number, what curl printed, HTTP status, seconds. Pure."""
+    """One line of the loop: number, what curl printed, HTTP status, seconds, and what came after. Pure."""
     number, _, rest = line.partition("|")
     said, status, seconds, after = ([*rest.split("|"), "", "", ""])[:4]
     version = _VERSION.search(said)
@@ -224,4 +259,5 @@ def parsed(caller: str, line: str, ended: datetime) -> Call:
         seconds=float(seconds or 0),
         answered_by=answered_by,
         reason=reason,
+        connected=after.strip() != "0",
     )

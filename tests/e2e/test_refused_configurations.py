@@ -32,6 +32,8 @@ SETTINGS = {
     "istio.values.base.global.resourceScope": "cluster",
     "istio.values.istiod.pilot.replicaCount": "2",
     "istio.values.gateway.service.loadBalancerIP": "203.0.113.7",
+    "istio.values.cni.cniBinDir": "/var/lib/cni/bin",
+    "istio.values.ztunnel.terminationGracePeriodSeconds": "60",
     "trust.root.generation": "2",
     "trust.root.key": "ecdsa-p384",
     "trust.root.validityHours": "90000",
@@ -45,6 +47,9 @@ SETTINGS = {
     "trust.phase": "trust-both",
     "trust.shared": "true",
     "trust.stack": "organization/istio-mesh/trust",
+    "dataPlane": "ambient",
+    "gatewayApi.manifest": "gateway-api.yaml",
+    "waypoints[0]": "shop",
     "sees[0]": "region=eu",
     "exposure.hosts[0]": "*.shop.example.com",
     "exposure.namespaces[0]": "shop",
@@ -113,6 +118,7 @@ SECRETS = ("privateKey", "clientKey", "kubeconfigContents", "reader.kubeconfig.c
 OF_ONE_CLUSTER = (
     "istio.",
     "gateway.",
+    "dataPlane",
     "sees",
     "exposure.",
     "reader.",
@@ -179,7 +185,7 @@ def stack(start_clusters: Callable[..., Any], new_stack: Callable[[str], Stack],
 
 def test_the_table_of_settings_is_complete():
     """A setting that is added to the models is to be added here."""
-    free_maps = r"(istio\.values\.(?:base|istiod|gateway)|labels|annotations|nodeSelector|from)\..*"
+    free_maps = r"(istio\.values\.\w+|labels|annotations|nodeSelector|from)\..*"
     settings = {path for place in PLACES for path in _settings(place)}
     paths = {re.sub(free_maps, r"\1.*", re.sub(r"\[0\].*", "", path)) for path in settings}
     assert set(_leaves(StackSections)) == paths

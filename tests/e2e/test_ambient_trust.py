@@ -1,0 +1,84 @@
+"""Intermediates and the root of an ambient mesh are rotated, and no call fails.
+
+ztunnel learns of roots with its certificates, so a phase ends when every ztunnel has new ones. These tests
+need a ztunnel: see `tests/e2e/ambient.py`.
+"""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.e2e.ambient import GATEWAY, NAMES, both_loads, needs_ztunnel, restart
+from tests.e2e.faults import passes
+from tests.e2e.kube import Kube, eventually
+from tests.e2e.stack import Stack
+
+pytestmark = [pytest.mark.ambient, needs_ztunnel]
+
+View = Callable[[str], Kube]
+_PHASES = ("trust-both", "sign-with-new", "drop-old")
+# The kubelet brings a changed Secret into the pod of istiod within two minutes.
+_PROPAGATION_SECONDS = 240
+
+
+def test_new_intermediates_come_with_the_next_certificates(ambient: Stack, kube: View) -> None:
+    """A restart of ztunnel renews all of them at once."""
+    with both_loads() as loads:
+        _set_trust(ambient, intermediate={"key": "ecdsa-p256", "generation": 2})
+        ambient.up()
+        before = _intermediates(ambient)
+        _issued(ambient, kube, lambda: _intermediates(ambient).isdisjoint(before))
+    loads.assert_none_failed()
+    passes(ambient)
+
+
+def test_the_root_is_rotated_in_phases_each_of_which_waits_for_ztunnel(ambient: Stack, kube: View) -> None:
+    """The next phase is refused until every ztunnel and every gateway has what this one gives."""
+    with both_loads() as loads:
+        for phase, following in zip(_PHASES, [*_PHASES[1:], None], strict=True):
+            _set_trust(ambient, nextRoot={"generation": 2, "key": "ecdsa-p256"}, phase=phase)
+            ambient.up()
+            if following is not None:
+                _set_trust(ambient, phase=following)
+                refused = ambient.pulumi("preview", check=False)
+                assert refused.returncode != 0
+                assert "ztunnel" in refused.stdout
+                _set_trust(ambient, phase=phase)
+            _issued(ambient, kube, lambda: not _trust(ambient)["waiting"])
+        _set_trust(ambient, root={"generation": 2, "key": "ecdsa-p256"}, nextRoot=None, phase=None)
+        ambient.up()
+    loads.assert_none_failed()
+    passes(ambient)
+    assert ambient.preview() == []
+
+
+def _issued(ambient: Stack, kube: View, condition: Callable[[], bool]) -> None:
+    """Restart what has certificates until the condition holds: istiod hears of a change by the kubelet."""
+
+    def renewed() -> bool:
+        for name in NAMES:
+            for workload in ("daemonset/ztunnel", f"deployment/{GATEWAY}"):
+                restart(kube(name), workload)
+        return condition()
+
+    eventually(renewed, lambda: _trust(ambient), seconds=_PROPAGATION_SECONDS)
+
+
+def _intermediates(ambient: Stack) -> set[str]:
+    """Those that signed what ztunnels have, by cluster."""
+    return {f"{ztunnel['cluster']} {ztunnel['intermediate']}" for ztunnel in _trust(ambient)["ztunnels"]}
+
+
+def _trust(ambient: Stack) -> dict[str, Any]:
+    done = ambient.command("trust", "--workloads", "--output=json")
+    assert done.returncode in (0, 1), done.stderr
+    return json.loads(done.stdout)
+
+
+def _set_trust(ambient: Stack, **settings: Any) -> None:
+    config = copy.deepcopy(ambient.config())
+    config["trust"] = {k: v for k, v in {**config["trust"], **settings}.items() if v is not None}
+    ambient.configure(config)
