@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.mesh import facts, plan, records, settings, table
 from benchmarks.mesh.documented import Documented
-from benchmarks.mesh.measure import measure, wait_for_calm
+from benchmarks.mesh.measure import measure, memory_of, wait_for_calm
 from benchmarks.mesh.ours import Ours
 from benchmarks.mesh.proof import require_answers
 from sandbox import cluster
@@ -21,6 +21,7 @@ from sandbox.errors import SandboxError
 from sandbox.paths import CHECKOUT, state_dir
 
 _SANDBOX = CHECKOUT / ".sandbox" / "bench"
+_WAYS = (*plan.WAYS, plan.AMBIENT)
 _CHANGED = (plan.CHANGE, plan.ADD, plan.REMOVE, plan.DESTROY)
 """The steps from the changed value on."""
 
@@ -52,7 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--repeat", type=int, default=3, help="how often everything is measured (%(default)s)"
     )
-    parser.add_argument("--ways", type=_ways, default=plan.WAYS, help=f"of {','.join(plan.WAYS)}")
+    parser.add_argument(
+        "--ways",
+        type=_ways,
+        default=plan.WAYS,
+        help=f"of {','.join(_WAYS)}; without {plan.AMBIENT} by default",
+    )
     parser.add_argument(
         "--data", type=Path, help="file of the results (mesh.jsonl in the benchmarks' sandbox)"
     )
@@ -72,12 +78,14 @@ def _sizes(text: str) -> list[int]:
 
 def _ways(text: str) -> list[str]:
     ways = text.split(",")
-    if unknown := set(ways) - set(plan.WAYS):
-        raise argparse.ArgumentTypeError(f"no way {', '.join(unknown)}; there are {', '.join(plan.WAYS)}")
+    if unknown := set(ways) - set(_WAYS):
+        raise argparse.ArgumentTypeError(f"no way {', '.join(unknown)}; there are {', '.join(_WAYS)}")
     return ways
 
 
 def _measure(data: Path, options: argparse.Namespace) -> None:
+    if plan.AMBIENT in options.ways and not cluster.has_ztunnel():
+        raise SandboxError(f"{plan.AMBIENT} needs a ztunnel: set ISTIO_MESH_ZTUNNEL_IMAGE (README.md)")
     planned = list(plan.runs(options.sizes, options.repeat, options.ways))
     there = records.read(data)
     if there.records and options.discard:
@@ -133,7 +141,7 @@ class _Bench:
         variables = {**os.environ, **environment.variables()}
         place = _Place(names=names, environment=variables)
         wait_for_calm()
-        if self._run.way == plan.OURS:
+        if self._run.way in (plan.OURS, plan.AMBIENT):
             self._ours(place)
         else:
             self._documented(place)
@@ -142,36 +150,50 @@ class _Bench:
         script = Documented(
             self._run.way, self._folder / self._run.way, _config(place.names), place.environment
         )
-        self._step(plan.UP, script.command, script.environment)
-        if self._run.way != plan.LIMIT:
-            require_answers(place.names, place.environment)
+        answering = place.names if self._run.way != plan.LIMIT else []
+        self._step(plan.UP, script.command, script.environment, answering)
 
     def _ours(self, place: _Place) -> None:
-        ours = Ours(self._folder / plan.OURS, _config(place.names), place.environment)
+        ours = Ours(self._folder / plan.OURS, self._config(place.names), place.environment)
         joining = f"b{self._run.size + 1}"
         for step in self._run.steps:
             names = [*place.names, joining] if step == plan.ADD else place.names
             if step == plan.ADD:
                 cluster.start([joining])
                 wait_for_calm()
-            config = _config(names)
+            config = self._config(names)
             if step in _CHANGED:
                 config = settings.with_changed_value(config, place.names[-1])
             ours.configure(config)
-            self._step(step, ours.command(step), ours.environment, ours)
-            if step in (plan.UP, plan.ADD):
-                require_answers(names, place.environment)
+            answering = names if step in (plan.UP, plan.ADD) else []
+            self._step(step, ours.command(step), ours.environment, answering, ours)
+
+    def _config(self, names: Sequence[str]) -> dict[str, Any]:
+        config = _config(names)
+        if self._run.way == plan.AMBIENT:
+            return settings.ambient(config, cluster.gateway_api_manifest())
+        return config
 
     def _step(
-        self, step: str, command: Sequence[str], variables: Mapping[str, str], ours: Ours | None = None
+        self,
+        step: str,
+        command: Sequence[str],
+        variables: Mapping[str, str],
+        answering: Sequence[str],
+        ours: Ours | None = None,
     ) -> None:
+        """Measure a step, and how long it takes from then on until all of `answering` have answered all."""
+        clusters = [there.layout.cgroup for there in cluster.find().values()]
         measured = measure(
             command,
             environment=variables,
             folder=CHECKOUT,
             log=state_dir() / "logs" / "bench.log",
-            clusters=[there.layout.cgroup for there in cluster.find().values()],
+            clusters=clusters,
         )
+        end = time.monotonic()
+        if answering:
+            require_answers(answering, variables)
         resources, state_bytes = ours.state() if ours else (None, None)
         record = records.Record(
             way=self._run.way,
@@ -180,10 +202,18 @@ class _Bench:
             step=step,
             resources=resources,
             state_bytes=state_bytes,
+            answered=round(time.monotonic() - end, 3) if answering else None,
+            node_memory=sum(map(memory_of, clusters)) // len(clusters) if answering else None,
             **asdict(measured),
         )
         records.append(self._data, record)
-        print(f"    {step}: {record.wall:.1f} s", flush=True)
+        print(f"    {step}: {record.wall:.1f} s{_proof(record)}", flush=True)
+
+
+def _proof(record: records.Record) -> str:
+    if record.answered is None or record.node_memory is None:
+        return ""
+    return f", all answered {record.answered:.1f} s later, {record.node_memory / 1e6:.0f} MB a cluster"
 
 
 def _config(names: Sequence[str]) -> dict[str, Any]:

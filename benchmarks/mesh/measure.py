@@ -4,6 +4,7 @@ It runs in a cgroup of its own, whose account of CPU time has every process, how
 times a second the processes in it are looked at, which tells them apart; their memory every other time.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -121,6 +122,15 @@ class _Clocks:
             clusters=sum(map(_cgroup_cpu, clusters)),
             machine=_machine_cpu(),
         )
+
+
+def memory_of(cgroup: str) -> int:
+    """What the processes in a cgroup have, in bytes."""
+    total = 0
+    for pid in cgroups.members(cgroup):
+        with contextlib.suppress(psutil.Error):  # it is gone
+            total += psutil.Process(pid).memory_full_info().pss
+    return total
 
 
 def wait_for_calm() -> None:

@@ -7,6 +7,8 @@ from benchmarks.mesh.records import Record
 
 OURS, SERIAL, PARALLEL, LIMIT = "ours", "serial", "parallel", "limit"
 WAYS = (OURS, SERIAL, PARALLEL, LIMIT)
+AMBIENT = "ambient"
+"""Ours with ambient clusters, measured where it is asked for: it needs a ztunnel."""
 
 UP = "first up"
 AGAIN = "up, no change"

@@ -13,7 +13,9 @@ class Record:
 
     Times are in seconds, memory is in bytes as the kernel divides shared pages (PSS), at its peak. `cpu` is
     the command's with all that it started, `cpu_by_kind` what can be told apart of it; `clusters_cpu` is that
-    of the clusters, `machine_cpu` all that the machine's cores did meanwhile.
+    of the clusters, `machine_cpu` all that the machine's cores did meanwhile. `answered` is how long it took
+    from then on until every cluster had been answered by all, and `node_memory` what a cluster's processes
+    have then, on average.
     """
 
     way: str
@@ -29,6 +31,8 @@ class Record:
     memory_by_kind: Mapping[str, int] = field(default_factory=dict)
     resources: int | None = None
     state_bytes: int | None = None
+    answered: float | None = None
+    node_memory: int | None = None
 
     @property
     def key(self) -> tuple[str, int, int, str]:

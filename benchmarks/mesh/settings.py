@@ -7,6 +7,8 @@ from typing import Any
 
 import yaml
 
+from sandbox.stack import with_ambient_values
+
 _PROJECT = "istio-mesh:"
 CLUSTERS = f"{_PROJECT}clusters"
 
@@ -26,6 +28,17 @@ def stack_config(source: Path, names: Iterable[str], *, kubeconfig: Path, reposi
         name: {"kubeconfig": str(kubeconfig), "context": name, "network": f"net-{name}"} for name in names
     }
     return config
+
+
+def ambient(config: dict[str, Any], gateway_api: Path) -> dict[str, Any]:
+    """The same with ambient clusters; `gateway_api` is a manifest."""
+    istio = f"{_PROJECT}istio"
+    return {
+        **config,
+        f"{_PROJECT}dataPlane": "ambient",
+        f"{_PROJECT}gatewayApi": {"manifest": str(gateway_api)},
+        istio: with_ambient_values(config[istio]),
+    }
 
 
 def with_changed_value(config: dict[str, Any], name: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,11 +40,7 @@ def ambient_config(names: tuple[str, ...], kubeconfig: Path) -> dict[str, Any]:
     mesh does not start without a ztunnel on its node.
     """
     config = mesh_config(names, kubeconfig)
-    config |= {
-        "dataPlane": "ambient",
-        "gatewayApi": {"manifest": str(cluster.gateway_api_manifest())},
-        "istio": with_ambient_values(config["istio"]),
-    }
+    config |= {"dataPlane": "ambient", **for_ambient(config)}
     if not cluster.has_ztunnel():
         config["istio"]["values"]["ztunnel"] = {
             **config["istio"]["values"]["ztunnel"],
@@ -52,6 +48,14 @@ def ambient_config(names: tuple[str, ...], kubeconfig: Path) -> dict[str, Any]:
         }
         config["helloWorld"] = {**config["helloWorld"], "enabled": False}
     return config
+
+
+def for_ambient(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections that ambient clusters of the sandbox need, from a configuration without."""
+    return {
+        "gatewayApi": {"manifest": str(cluster.gateway_api_manifest())},
+        "istio": with_ambient_values(config["istio"]),
+    }
 
 
 @dataclass(frozen=True, kw_only=True)

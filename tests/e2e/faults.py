@@ -69,22 +69,25 @@ def verify(stack: Stack, *, timeout: float = 60) -> Verdict:
     return verdict
 
 
-def sees(stack: Stack, caller: str, target: str, reason: str, *, seconds: float = 60) -> Verdict:
+def sees(
+    stack: Stack, caller: str, target: str, reason: str, *, seconds: float = 60, checked: int | None = 1
+) -> Verdict:
     """Verify until the pair fails with that reason first: some faults come through only after a while.
 
-    `mesh check` finds the same then, unless it takes HelloWorld to see it; it looks at the same time. Each
-    verification has the time for one look only, so that a fault is not waited out.
+    `mesh check` finds the same then, unless it takes HelloWorld to see it; it looks at the same time. Its
+    exit code is `checked`, None where it sees nothing of the fault. Each verification has the time for one
+    look only, so that a fault is not waited out.
     """
     end = time.monotonic() + seconds
     with ThreadPoolExecutor() as beside:
         while True:
-            looks = None if reason in _OF_THE_SAMPLE else beside.submit(check, stack)
+            looks = None if reason in _OF_THE_SAMPLE or checked is None else beside.submit(check, stack)
             verdict = verify(stack, timeout=1)
-            checked = looks and looks.result()
+            look = looks and looks.result()
             if verdict.code == 1 and verdict.reasons(caller, target)[:1] == [reason]:
                 seen = (_SEEN_FROM_INSIDE.get(reason, reason), verdict.finding(caller, target)["cluster"])
-                if checked and not _found(*checked, *seen):
-                    checks(stack, *seen)
+                if look and checked is not None and not _found(*look, *seen, expected=checked):
+                    checks(stack, *seen, code=checked)
                 return verdict
             assert time.monotonic() < end, f"expected {caller} to {target} to fail with {reason}:\n{verdict}"
 

@@ -120,9 +120,15 @@ class Load:
         rate: float = 4,
         url: str = URL,
         kept: bool = False,
+        namespace: str = NAMESPACE,
     ) -> None:
-        """`rate` is in calls per second from each cluster, `kept` whether all have one connection."""
-        self._callers = [_Caller(str(kubeconfig), context, rate, url, kept) for context in contexts]
+        """`rate` is in calls per second from each cluster, `kept` whether all have one connection.
+
+        `namespace` is that of the clients.
+        """
+        self._callers = [
+            _Caller(str(kubeconfig), context, rate, url, kept, namespace) for context in contexts
+        ]
 
     @property
     def report(self) -> Report:
@@ -163,7 +169,9 @@ class Load:
 class _Caller(threading.Thread):
     """The loop in one cluster, and the thread that takes down what it says."""
 
-    def __init__(self, kubeconfig: str, context: str, rate: float, url: str, kept: bool) -> None:
+    def __init__(
+        self, kubeconfig: str, context: str, rate: float, url: str, kept: bool, namespace: str
+    ) -> None:
         super().__init__(name=f"load-{context}", daemon=True)
         self.name = context
         self.calls: list[Call] = []
@@ -172,6 +180,7 @@ class _Caller(threading.Thread):
         self._pid: str | None = None
         self._pod: str | None = None
         self._kept = kept
+        self._namespace = namespace
         self._script = (_KEPT_LOOP if kept else _LOOP).format(
             seconds=_CALL_SECONDS,
             url=url,
@@ -200,7 +209,7 @@ class _Caller(threading.Thread):
         return client.CoreV1Api(config.new_client_from_config(self._kubeconfig, self.name))
 
     def _find_pod(self) -> str:
-        for pod in self._api().list_namespaced_pod(NAMESPACE, label_selector=f"app={CLIENT}").items:
+        for pod in self._api().list_namespaced_pod(self._namespace, label_selector=f"app={CLIENT}").items:
             metadata, status = pod.metadata, pod.status
             runs = status and status.phase == "Running"
             if runs and metadata and metadata.name and not metadata.deletion_timestamp:
@@ -211,7 +220,7 @@ class _Caller(threading.Thread):
         return stream(
             self._api().connect_get_namespaced_pod_exec,
             self._pod,
-            NAMESPACE,
+            self._namespace,
             container=CLIENT,
             command=["sh", "-c", script],
             stdin=False,

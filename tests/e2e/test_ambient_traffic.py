@@ -3,6 +3,7 @@
 These tests need a ztunnel: see `tests/e2e/ambient.py`. `pytest -rP` shows how many calls each has made.
 """
 
+import contextlib
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -123,10 +124,9 @@ def test_a_waypoint_stands_before_the_services_of_a_namespace(
 
     Meanwhile calls stay inside, since a waypoint cannot come to both clusters at once (docs/ambient.md).
     """
-    kept_inside = {"clusterLocal": ["*.sample.svc.cluster.local"]}
     with both_loads() as loads:
-        for step in ({"exposure": kept_inside}, {"waypoints": ["sample"]}, {"exposure": {}}):
-            configured(**step)
+        with _kept_inside(kube):
+            configured(waypoints=["sample"])
             ambient.up()
         passes(ambient)
     loads.assert_none_failed()
@@ -150,8 +150,8 @@ def test_a_waypoint_stands_before_the_services_of_a_namespace(
             feed(kube(name), "delete", policy)
     assert_answered_everywhere({name: kube(name) for name in NAMES})
     with both_loads() as loads:
-        for step in ({"exposure": kept_inside}, {"waypoints": []}, {"exposure": {}}):
-            configured(**step)
+        with _kept_inside(kube):
+            configured(waypoints=[])
             ambient.up()
         passes(ambient)
     loads.assert_none_failed()
@@ -161,21 +161,31 @@ def test_calls_stay_inside_while_the_other_gateway_is_dead_where_a_service_prefe
     ambient: Stack, kube: View
 ) -> None:
     """Without it, about half of the calls fail, for as long as istiod holds the gateway for alive."""
+    west = kube("west")
+    with _kept_inside(kube):
+        try:
+            with Load(cluster.merged_kubeconfig(), ["east"]) as load:
+                west.kubectl("scale", f"--namespace={SYSTEM}", f"deployment/{GATEWAY}", "--replicas=0")
+                count = len(load.report.calls)
+                load.wait_until(lambda report: len(report.calls) > count + 60)
+            assert not load.report.failed, str(load.report)
+        finally:
+            west.kubectl("scale", f"--namespace={SYSTEM}", f"deployment/{GATEWAY}", "--replicas=1")
+            west.kubectl("rollout", "status", f"--namespace={SYSTEM}", f"deployment/{GATEWAY}")
+    assert_answered_everywhere({name: kube(name) for name in NAMES})
+
+
+@contextlib.contextmanager
+def _kept_inside(kube: View) -> Iterator[None]:
+    """Let HelloWorld be called where the caller is, while there are pods of it."""
     annotation = "networking.istio.io/traffic-distribution"
     service = ("annotate", "--namespace=sample", "service/helloworld")
     for name in NAMES:
         kube(name).kubectl(*service, f"{annotation}=PreferClose")
-    west = kube("west")
     try:
-        eventually(lambda: set(kube("east").answers(20)) == {"east"}, kube("east").answers)
-        with Load(cluster.merged_kubeconfig(), ["east"]) as load:
-            west.kubectl("scale", f"--namespace={SYSTEM}", f"deployment/{GATEWAY}", "--replicas=0")
-            count = len(load.report.calls)
-            load.wait_until(lambda report: len(report.calls) > count + 60)
-        assert not load.report.failed, str(load.report)
+        for name in NAMES:
+            eventually(lambda name=name: set(kube(name).answers(20)) == {name}, kube(name).answers)
+        yield
     finally:
-        west.kubectl("scale", f"--namespace={SYSTEM}", f"deployment/{GATEWAY}", "--replicas=1")
-        west.kubectl("rollout", "status", f"--namespace={SYSTEM}", f"deployment/{GATEWAY}")
         for name in NAMES:
             kube(name).kubectl(*service, f"{annotation}-")
-    assert_answered_everywhere({name: kube(name) for name in NAMES})

@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 
+from mesh.config.resolved import Connection
+from mesh.live.kubernetes_api import KubernetesApi
+from mesh.live.ztunnel import read_dump
+from sandbox import cluster
 from tests.e2e.ambient import GATEWAY, NAMES, both_loads, needs_ztunnel, restart
-from tests.e2e.faults import passes
+from tests.e2e.faults import SYSTEM, passes
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.stack import Stack
 
@@ -26,11 +30,13 @@ _PROPAGATION_SECONDS = 240
 
 def test_new_intermediates_come_with_the_next_certificates(ambient: Stack, kube: View) -> None:
     """A restart of ztunnel renews all of them at once."""
+    intermediate = ambient.config()["trust"]["intermediate"]
+    following = {**intermediate, "generation": intermediate.get("generation", 1) + 1}
+    before = _intermediates()
     with both_loads() as loads:
-        _set_trust(ambient, intermediate={"key": "ecdsa-p256", "generation": 2})
+        _set_trust(ambient, intermediate=following)
         ambient.up()
-        before = _intermediates(ambient)
-        _issued(ambient, kube, lambda: _intermediates(ambient).isdisjoint(before))
+        _issued(ambient, kube, lambda: _intermediates().isdisjoint(before))
     loads.assert_none_failed()
     passes(ambient)
 
@@ -67,9 +73,16 @@ def _issued(ambient: Stack, kube: View, condition: Callable[[], bool]) -> None:
     eventually(renewed, lambda: _trust(ambient), seconds=_PROPAGATION_SECONDS)
 
 
-def _intermediates(ambient: Stack) -> set[str]:
-    """Those that signed what ztunnels have, by cluster."""
-    return {f"{ztunnel['cluster']} {ztunnel['intermediate']}" for ztunnel in _trust(ambient)["ztunnels"]}
+def _intermediates() -> set[str]:
+    """The serial numbers of those that signed what ztunnels have."""
+    found: set[str] = set()
+    for name in NAMES:
+        api = KubernetesApi.connect(Connection(context=name, path=str(cluster.merged_kubeconfig())))
+        for pod in api.list(f"/api/v1/namespaces/{SYSTEM}/pods?labelSelector=app%3Dztunnel"):
+            for held in read_dump(api, pod["metadata"]["name"])["certificates"]:
+                found.add(held["certChain"][1]["serialNumber"])
+    assert found, "ztunnel shows no certificates"
+    return found
 
 
 def _trust(ambient: Stack) -> dict[str, Any]:
