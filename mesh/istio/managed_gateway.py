@@ -1,5 +1,6 @@
 """A Gateway of the Gateway API of which istiod makes a Deployment and a Service."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,9 @@ from mesh.istio.namespace import FIELD_MANAGER
 # istiod copies the annotations of a Gateway without any for its infrastructure to all that it makes of it;
 # Pulumi's have no business there.
 _MADE_FOR = {"app.kubernetes.io/managed-by": "istio-mesh"}
+# Then its Service has an address, and all that istiod makes of it exists. `Programmed` alone would do, if an
+# istiod without ambient, which leads until it ends, did not say so of a Gateway whose class it does not know.
+_MADE = json.dumps(["condition=Programmed", "jsonpath={.status.addresses[0].value}"])
 
 
 def managed_gateway(
@@ -48,8 +52,7 @@ def managed_gateway(
             "name": name,
             "namespace": namespace,
             "labels": dict(labels),
-            # Then its Service has an address, and all that istiod makes of it exists.
-            "annotations": {"pulumi.com/waitFor": "condition=Programmed"},
+            "annotations": {"pulumi.com/waitFor": _MADE},
         },
         spec={
             "gatewayClassName": gateway_class,

@@ -1,9 +1,10 @@
 """Which Services of an ambient cluster are global: called, and answered, over networks. Pure.
 
-istiod asks the mesh configuration of the cluster that a Service is in: one that any entry makes global is so,
-and all others are the cluster's own. An entry with the scope LOCAL takes nothing away (`matchServiceScope` in
-`pilot/pkg/serviceregistry/ambient/services.go` in istio/istio). Calls leave a cluster where its own Service
-is global, and reach another where that one's is.
+istiod goes by its own mesh configuration, for the Services of other clusters too: one that any entry makes
+global is so, and all others are their cluster's own. An entry with the scope LOCAL takes nothing away
+(`matchServiceScope` in `pilot/pkg/serviceregistry/ambient/services.go` in istio/istio). Calls leave a cluster
+where its own Service and that of the other one are global for its istiod. The other's gateway takes them
+where they are so for the istiod there.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

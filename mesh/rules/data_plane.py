@@ -13,7 +13,7 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import DataPlane, ServiceType
 from mesh.istio.defects import NO_OTHER_TRUST_DOMAIN, NO_WAY_FROM_WAYPOINTS
 from mesh.istio.hosts import cluster_domain, covers
-from mesh.istio.names import GATEWAY_PORT, HBONE_PORT, NAMESPACE
+from mesh.istio.names import GATEWAY_PORT, GLOBAL_LABEL, HBONE_PORT, NAMESPACE
 from mesh.istio.scopes import namespace_of, own_scopes, selected, service_scopes
 from mesh.istio.values import service_type
 from mesh.mappings import as_map
@@ -21,6 +21,7 @@ from mesh.plan import callable_from, has_gateway, has_hbone_gateway
 
 _LIMITS = "docs/ambient.md#limits"
 _EXPOSURE = "docs/ambient.md#exposure"
+_MOVING = "docs/runbooks/sidecar-to-ambient.md"
 _FOR_AMBIENT = ("istio.values.cni", "istio.values.ztunnel")
 _DEFINITIONS = "gatewayApi"
 _USUAL_TRUST_DOMAIN = "cluster.local"
@@ -235,24 +236,24 @@ def _mixed(config: StackConfig) -> Iterator[Problem]:
         yield Problem(
             path="dataPlane",
             message=f"{both} may have pods of both kinds: where an ambient client calls a service whose pods "
-            "in another cluster have sidecars, calls that go there fail. While a namespace moves, keep its "
-            f"services inside their clusters with exposure.clusterLocal ({see})",
+            "in another cluster have sidecars, calls that go there fail. While namespaces move, keep calls "
+            "to them, and to those that they call, inside each cluster: with the annotation "
+            f"networking.istio.io/traffic-distribution: PreferClose on these namespaces ({_MOVING})",
         )
 
 
 def _other_exposure(config: StackConfig, ambient: list[ClusterConfig]) -> Iterator[Problem]:
-    """A service is called over networks where both clusters make it global."""
+    """An istiod goes by its own exposure for the services of all clusters; a gateway has those of its own."""
     for cluster in ambient:
         for other in ambient:
-            if other.name in callable_from(config, cluster.name) and _differ(cluster, other):
+            seen = other.name in callable_from(config, cluster.name)
+            if seen and service_scopes(cluster) != service_scopes(other):
                 yield Problem(
                     path=cluster.path("exposure"),
-                    message=f"{cluster.name} and {other.name} expose different services: ambient clients "
-                    "call another cluster only for those that their own cluster exposes too, and for all "
-                    f"others stay inside ({_EXPOSURE})",
+                    message=f"{cluster.name} and {other.name} expose different services: ambient clients of "
+                    "a cluster call other clusters for what their own exposes, and where the other one does "
+                    "not, its gateway resets these calls. Expected the same exposure for both: without one, "
+                    f"{DataPlane.BOTH} exposes all services, and {DataPlane.AMBIENT} those with the label "
+                    f"{GLOBAL_LABEL} ({_EXPOSURE})",
                 )
                 return
-
-
-def _differ(one: ClusterConfig, other: ClusterConfig) -> bool:
-    return one.data_plane == other.data_plane and service_scopes(one) != service_scopes(other)

@@ -65,7 +65,9 @@ class HelloWorld(pulumi.ComponentResource):
         namespace = istio_namespace(
             f"{name}-namespace",
             NAMESPACE,
-            {} if ambient else {"istio-injection": "enabled"},
+            # In ambient clusters too, whose pods refuse it: an update would drop what users annotated with
+            # kubectl (`fixCSAFieldManagers` in pulumi/pulumi-kubernetes), such as what keeps calls inside.
+            {"istio-injection": "enabled"},
             kept=f"{name}-namespace" in kept,
             opts=child,
         )
