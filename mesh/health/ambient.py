@@ -1,6 +1,7 @@
 """What can be wrong with what ambient workloads need: ztunnel, its plugin, their gateway. Pure."""
 
-from mesh.health.finding import PUT_BACK, Finding, Reason, put_back_release
+from mesh.health.finding import PUT_BACK, Finding, Reason, put_back_release, replace_release
+from mesh.health.gateways import load_balancer_hint
 from mesh.istio.names import (
     CNI,
     CNI_DAEMON_SET,
@@ -43,7 +44,7 @@ def cni_not_ready(cluster: ClusterFacts) -> Finding | None:
         cluster=cluster.name,
         message=f"the CNI plugin {CNI_DAEMON_SET} of {cluster.name} {wrong}: ambient pods there do not "
         "start, or stay out of the mesh",
-        hint=_daemon_hint(cluster.name, CNI, f"k8s-app={CNI_DAEMON_SET}"),
+        hint=_daemon_hint(cluster.name, cluster.ambient.cni, CNI, f"k8s-app={CNI_DAEMON_SET}"),
     )
 
 
@@ -89,7 +90,7 @@ def ztunnel_not_ready(cluster: ClusterFacts) -> Finding | None:
         reason=Reason.ZTUNNEL_NOT_READY,
         cluster=cluster.name,
         message=f"ztunnel of {cluster.name} {wrong}: enrolled pods there have no DNS and no network",
-        hint=_daemon_hint(cluster.name, ZTUNNEL, ZTUNNEL_PODS),
+        hint=_daemon_hint(cluster.name, ztunnel and ztunnel.daemon, ZTUNNEL, ZTUNNEL_PODS),
     )
 
 
@@ -172,9 +173,8 @@ def hbone_gateway_without_address(cluster: ClusterFacts) -> Finding | None:
         reason=Reason.HBONE_GATEWAY_WITHOUT_ADDRESS,
         cluster=cluster.name,
         message=f"the Gateway {NAMESPACE}/{HBONE_GATEWAY} of {cluster.name} is not ready for peers: {why}",
-        hint=f"check that {cluster.name} has a load balancer for Services; in {cluster.name}, run `kubectl "
-        f"-n {NAMESPACE} describe service {HBONE_GATEWAY}` and `kubectl -n {NAMESPACE} describe "
-        f"gateways.gateway.networking.k8s.io {HBONE_GATEWAY}`",
+        hint=f"{load_balancer_hint(cluster.name, HBONE_GATEWAY, gateway.requested)}; `kubectl -n {NAMESPACE} "
+        f"describe gateways.gateway.networking.k8s.io {HBONE_GATEWAY}` has what istiod says",
     )
 
 
@@ -210,8 +210,9 @@ def _missing(daemon: Daemon | None) -> str | None:
     return None
 
 
-def _daemon_hint(cluster: str, release: str, pods: str) -> str:
+def _daemon_hint(cluster: str, daemon: Daemon | None, release: str, pods: str) -> str:
+    again = replace_release(cluster, release) if daemon else put_back_release(cluster, release)
     return (
-        f"{put_back_release(cluster, release)}; if its pods are not ready, run `kubectl -n {NAMESPACE} "
+        f"{again}; if its pods are not ready, run `kubectl -n {NAMESPACE} "
         f"describe pods -l {pods}`, and look at their logs"
     )

@@ -92,7 +92,11 @@ _AMBIENT_WAYS: tuple[tuple[Check, ...], ...] = (
         _of_target(ambient.hbone_gateway_without_address),
         ambient.addresses_not_told,
     ),
-    (enrolment.sample_not_global, enrolment.sample_waypoints_differ),
+    (
+        enrolment.sample_not_global,
+        enrolment.sample_waypoints_differ,
+        _of_both(enrolment.sample_waypoint_down),
+    ),
 )
 
 _EXPLANATIONS: tuple[tuple[Check, ...], ...] = (

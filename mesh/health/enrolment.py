@@ -1,6 +1,6 @@
 """What can be wrong with ambient workloads: enrolment, global Services, waypoints, policies. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mesh.health.finding import PUT_BACK, Finding, Reason, Severity
 from mesh.health.scope import is_global
@@ -70,19 +70,17 @@ def sample_waypoints_differ(facts: PairFacts) -> Finding | None:
     """A waypoint of HelloWorld in one cluster only: calls from the other are refused."""
     if facts.caller.name == facts.target.name:
         return None
-    used = {
-        cluster.name: cluster.sample.labels.get("istio.io/use-waypoint")
-        or cluster.sample.namespace_labels.get("istio.io/use-waypoint")
-        for cluster in (facts.caller, facts.target)
-    }
-    with_one = [name for name, waypoint in used.items() if waypoint not in (None, "none")]
-    if len(with_one) != 1:
+    here, there = facts.caller, facts.target
+    if (here.sample.waypoint is None) == (there.sample.waypoint is None):
         return None
-    return _one_sided(
-        f"{sample.NAMESPACE}/{sample.SERVICE}",
-        with_one[0],
-        next(name for name in used if name != with_one[0]),
-    )
+    sides = (here.name, there.name) if here.sample.waypoint else (there.name, here.name)
+    return _one_sided(f"{sample.NAMESPACE}/{sample.SERVICE}", *sides)
+
+
+def sample_waypoint_down(cluster: ClusterFacts) -> Finding | None:
+    """A waypoint of HelloWorld without a ready pod."""
+    waypoint, pods = cluster.sample.waypoint, cluster.sample.waypoint_pods
+    return _down(cluster.name, [waypoint]) if waypoint and not pods.ready else None
 
 
 def pods_missed(cluster: ClusterInspection) -> Finding | None:
@@ -133,15 +131,16 @@ def _counts(facts: ClusterFacts, service: AmbientService) -> bool:
 def waypoint_down(cluster: ClusterInspection) -> Finding | None:
     """A waypoint without a ready pod: what is called through it does not answer."""
     down = [name for name, ready in cluster.ambient.waypoints.items() if not ready]
-    if not down:
-        return None
-    namespace, _, name = down[0].partition("/")
+    return _down(cluster.facts.name, down) if down else None
+
+
+def _down(cluster: str, waypoints: Sequence[str]) -> Finding:
+    namespace, _, name = waypoints[0].partition("/")
     return Finding(
         reason=Reason.WAYPOINT_DOWN,
-        cluster=cluster.facts.name,
-        message=f"waypoints in {cluster.facts.name} have no ready pod, and calls through them fail: "
-        f"{_some(down)}",
-        hint=f"in {cluster.facts.name}, run `kubectl -n {namespace} describe pods -l "
+        cluster=cluster,
+        message=f"waypoints in {cluster} have no ready pod, and calls through them fail: {_some(waypoints)}",
+        hint=f"in {cluster}, run `kubectl -n {namespace} describe pods -l "
         f"gateway.networking.k8s.io/gateway-name={name}`; if there is none, `kubectl -n {namespace} scale "
         f"deployment {name} --replicas=1`",
     )
@@ -180,8 +179,8 @@ def global_on_one_side(link: LinkInspection) -> Finding | None:
     return Finding(
         reason=Reason.SERVICE_NOT_GLOBAL,
         severity=Severity.WARNING,
-        cluster=here.name,
-        peer=there.name,
+        cluster=local,
+        peer=here.name if local == there.name else there.name,
         message=f"Services are global in one of {here.name} and {there.name} only, so that all calls stay "
         f"inside: {_some(found)}; {name} is not in {local}",
         hint=f"in {local}, run `kubectl -n {namespace} label --overwrite service {service} "
@@ -248,9 +247,9 @@ def _one_sided(service: str, having: str, lacking: str) -> Finding:
         peer=having,
         message=f"{service} has a waypoint in {having} and none in {lacking}: ztunnel refuses calls from "
         f"{lacking} that the waypoint takes in {having}",
-        hint=f"add {namespace} to `waypoints`, and run `pulumi up`, which gives every ambient cluster the "
-        f"same; if it is not the stack's, in {having}, take the label istio.io/use-waypoint off the "
-        f"namespace {namespace} and the Service {name}",
+        hint=f"{PUT_BACK}, which gives every ambient cluster the same, if {namespace} is one of waypoints in "
+        f"the stack file, or add it there first; else, in {having}, take the label istio.io/use-waypoint off "
+        f"the namespace {namespace} and the Service {name}",
     )
 
 

@@ -33,6 +33,15 @@ def put_back_release(cluster: str, release: str, *, pods: int = 1) -> str:
     return f"{hint}; if there is no pod then, `kubectl {namespace} scale deployment {release} --replicas=1`"
 
 
+def replace_release(cluster: str, release: str) -> str:
+    """The same for a DaemonSet: applying leaves what somebody else has added, such as a node selector."""
+    namespace = f"-n {NAMESPACE}"
+    return (
+        f"in {cluster}, run `helm {namespace} get manifest {release} | kubectl {namespace} replace -f -`, by "
+        "which all of it is again as the chart has it, and nothing else"
+    )
+
+
 class Severity(StrEnum):
     """How bad a finding is: an error fails the check, a warning does not."""
 

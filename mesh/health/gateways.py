@@ -63,14 +63,19 @@ def _address_hint(target: str, kind: str | None, requested: str | None) -> str:
             f"peers of a Service of type NodePort use the addresses of type ExternalIP of {target}'s nodes: "
             "`kubectl get nodes -o wide`"
         )
-    service = f"`kubectl -n {NAMESPACE} describe service {GATEWAY}`"
+    return load_balancer_hint(target, GATEWAY, requested)
+
+
+def load_balancer_hint(target: str, service: str, requested: str | None) -> str:
+    """What to do about a Service that a load balancer gives no address, or not the requested one."""
+    look = f"`kubectl -n {NAMESPACE} describe service {service}`"
     if requested is None:
-        return f"check that {target} has a load balancer for Services; in {target}, run {service}"
+        return f"check that {target} has a load balancer for Services; in {target}, run {look}"
     patch = '[{"op": "remove", "path": "/spec/loadBalancerIP"}]'
     return (
         f"the Service asks for {requested}, so check in {target} whether the load balancer can give it: "
-        f"{service}; if istio.values.gateway does not ask for it, somebody else has set it: `kubectl -n "
-        f"{NAMESPACE} patch service {GATEWAY} --type=json --patch='{patch}'`"
+        f"{look}; if the stack file does not ask for it, somebody else has set it: `kubectl -n "
+        f"{NAMESPACE} patch service {service} --type=json --patch='{patch}'`"
     )
 
 

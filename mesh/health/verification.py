@@ -117,18 +117,7 @@ def _apart(config: StackConfig, caller: str, target: str) -> bool:
 def _answering(config: StackConfig, caller: str) -> frozenset[str]:
     if keeps_inside(config, caller):
         return frozenset((caller,))
-    # What a control plane with ztunnel is told of another cluster is what is not kept inside there.
-    by_ztunnel = config.clusters[caller].data_plane.has_ztunnel
-    return frozenset(
-        (
-            caller,
-            *(
-                name
-                for name in callable_from(config, caller)
-                if not (by_ztunnel and name in config.clusters and keeps_inside(config, name))
-            ),
-        )
-    )
+    return frozenset((caller, *callable_from(config, caller)))
 
 
 def keeps_inside(config: StackConfig, caller: str) -> bool:

@@ -109,6 +109,7 @@ def _gateway(api: KubernetesApi, cluster: ClusterConfig, document: Json) -> Hbon
         problem=next(iter(wrong), None if programmed else "istiod has not said anything of it"),
         addresses=given or found,
         given=bool(given),
+        requested=at(api.find(f"{SYSTEM}/services/{HBONE_GATEWAY}"), "spec", "loadBalancerIP"),
         workload=workload(read_hbone_gateway_pods(api)),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mesh.istio.names import NAMESPACE, WAYPOINT_CLASS
+from mesh.istio.names import NAMESPACE, USE_WAYPOINT_LABEL, WAYPOINT_CLASS
 from mesh.live.ambient import GATEWAY_NAME_LABEL, GATEWAYS
 from mesh.live.inspected import AmbientInspection, AmbientService, Policy
 from mesh.live.kubernetes_api import KubernetesApi
@@ -14,7 +14,6 @@ _POLICIES = (
     ("RequestAuthentication", "/apis/security.istio.io/v1/requestauthentications"),
 )
 _ACCEPTED = ("WaypointAccepted", "ZtunnelAccepted")
-_USE_WAYPOINT = "istio.io/use-waypoint"
 # The plugin leaves the first alone (`excludeNamespaces` of its chart), and Istio's own are none of it.
 _NOT_ENROLLED = ("kube-system", NAMESPACE)
 
@@ -51,6 +50,20 @@ def read_enrolment(api: KubernetesApi, pods: Sequence[Json], services: Iterable[
     )
 
 
+def used_waypoint(service: Json, namespace: Mapping[str, str]) -> str | None:
+    """The waypoint through which ambient clients call a service, as `namespace/name`. Pure.
+
+    Args:
+        service: its own label counts first.
+        namespace: the labels of its namespace.
+    """
+    labels = _labels(service)
+    by = labels if USE_WAYPOINT_LABEL in labels else namespace
+    name = by.get(USE_WAYPOINT_LABEL)
+    where = by.get(f"{USE_WAYPOINT_LABEL}-namespace") or _namespace(service)
+    return f"{where}/{name}" if name and name != "none" else None
+
+
 def _service(service: Json, pods: Iterable[Json], namespace: Mapping[str, str]) -> AmbientService:
     selector = as_map(at(service, "spec", "selector")) or {}
     behind = [
@@ -58,17 +71,13 @@ def _service(service: Json, pods: Iterable[Json], namespace: Mapping[str, str]) 
         for pod in pods
         if _namespace(pod) == _namespace(service) and selector.items() <= _labels(pod).items() and runs(pod)
     ]
-    labels = _labels(service)
-    name = labels.get(_USE_WAYPOINT) or namespace.get(_USE_WAYPOINT)
-    by = labels if _USE_WAYPOINT in labels else namespace
-    where = by.get(f"{_USE_WAYPOINT}-namespace") or _namespace(service)
     return AmbientService(
-        labels=labels,
+        labels=_labels(service),
         namespace_labels=namespace,
         pods=len(behind),
         enrolled=sum(map(is_enrolled, behind)),
         injected=sum(map(has_proxy, behind)),
-        waypoint=f"{where}/{name}" if name and name != "none" else None,
+        waypoint=used_waypoint(service, namespace),
     )
 
 

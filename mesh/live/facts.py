@@ -51,8 +51,8 @@ class HboneGateway:
 
     `network` is its label, `listens` whether it has the listener by which istiod takes it for a gateway of
     its network. `programmed` is what istiod says, `problem` why it is not. `addresses` are those that peers
-    use as the stack has it, `given` whether the stack gives them. `workload` are its pods, of which
-    `programmed` says nothing.
+    use as the stack has it, `given` whether the stack gives them, and `requested` the one that its Service
+    asks a load balancer for. `workload` are its pods, of which `programmed` says nothing.
     """
 
     network: str | None = None
@@ -61,6 +61,7 @@ class HboneGateway:
     problem: str | None = None
     addresses: tuple[PeerAddress, ...] = ()
     given: bool = False
+    requested: str | None = None
     workload: Workload = Workload()
 
 
@@ -348,12 +349,15 @@ class Sample:
 
     `client_node` is the node of the pod that calls. `addresses` are those of the servers' pods, each with its
     port. `labels` are those of the Service, and
-    `namespace_labels` those of its namespace.
+    `namespace_labels` those of its namespace; `waypoint` is the one through which ambient clients call it, as
+    `namespace/name`, and `waypoint_pods` are its pods.
     """
 
     service: bool = False
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
     namespace_labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    waypoint: str | None = None
+    waypoint_pods: Workload = Workload()
     server: Workload = Workload()
     addresses: tuple[str, ...] = ()
     client: Workload = Workload()

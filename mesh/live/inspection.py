@@ -48,8 +48,10 @@ _LOG_BYTES = 200_000
 _HANDSHAKES = 3
 """So many services behind a gateway are tried: one of them may close what is not its protocol."""
 _SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", NAMESPACE)
-# Controllers say this of what they try again, mostly while istiod starts.
-_AGAIN = re.compile(r"retry|the object has been modified")
+# Controllers say this of what they try again, mostly while istiod starts; the last of a Service of another
+# network that was deleted, before they hear that its workloads are without it
+# (`pilot/pkg/serviceregistry/ambient/multicluster.go` of istio/istio).
+_AGAIN = re.compile(r"retry|the object has been modified|to coalesce workloads")
 _ERROR = re.compile(r"\terror\t|\tfatal\t|ACK ERROR|config for \S+ rejected")
 _REMOTE_GATEWAYS = "/apis/gateway.networking.k8s.io/v1/gateways"
 _REMOTE_CLASS = "istio-remote"

@@ -310,7 +310,9 @@ class KubernetesApi:
             try:
                 connection.sock = forwarded.socket(port)
                 connection.sock.settimeout(timeout)
-                connection.request("GET", path, headers={"Connection": "close"})
+                # Kept until the answer is read: when the other side ends it, the client of the WebSocket
+                # drops what it has not passed on yet.
+                connection.request("GET", path)
                 answer = connection.getresponse()
                 document = json_object(answer.read())
             finally:

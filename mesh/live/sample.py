@@ -2,11 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mesh.istio.names import PROXY_CONTAINER
+from mesh.live.ambient import GATEWAY_NAME_LABEL
 from mesh.live.answers import RefusedError, UnreachableError
-from mesh.live.facts import Answers, PathFacts, Sample
+from mesh.live.enrolment import used_waypoint
+from mesh.live.facts import Answers, PathFacts, Sample, Workload
 from mesh.live.kubernetes_api import ExecError, KubernetesApi
 from mesh.live.pods import address, environment, runs, with_port, workload
 from mesh.live.proxies import read_path
@@ -35,17 +37,20 @@ _VERSION = re.compile(r"Hello version: ([^,]+),")
 
 
 def read_sample(api: KubernetesApi, *, ambient: bool = False) -> Sample:
-    """The sample's Service and pods, and where it is `ambient` the labels of its namespace."""
+    """The sample's Service and pods, and where it is `ambient` what ambient clients need."""
     namespace = _labels(api.find(_SAMPLE)) if ambient else {}
     service = api.find(f"{_SAMPLE}/services/{SERVICE}")
     clients = api.list(f"{_SAMPLE}/pods", labelSelector=f"app={CLIENT}")
     running = [pod for pod in clients if runs(pod)]
     servers = api.list(f"{_SAMPLE}/pods", labelSelector=f"app={SERVICE}")
+    waypoint = used_waypoint(service, namespace) if service and ambient else None
     captured = [environment(pod, PROXY_CONTAINER).get("ISTIO_META_DNS_CAPTURE") == "true" for pod in running]
     return Sample(
         service=service is not None,
         labels=_labels(service),
         namespace_labels=namespace,
+        waypoint=waypoint,
+        waypoint_pods=workload(_waypoint_pods(api, waypoint)) if waypoint else Workload(),
         server=workload(servers, namespace),
         addresses=tuple(with_port(ip, PORT) for pod in servers if runs(pod) and (ip := address(pod))),
         client=workload(clients, namespace),
@@ -53,6 +58,11 @@ def read_sample(api: KubernetesApi, *, ambient: bool = False) -> Sample:
         client_node=at(running[0], "spec", "nodeName") if running else None,
         dns_capture=bool(captured and captured[0]),
     )
+
+
+def _waypoint_pods(api: KubernetesApi, waypoint: str) -> Sequence[Json]:
+    namespace, _, name = waypoint.partition("/")
+    return api.list(f"/api/v1/namespaces/{namespace}/pods", labelSelector=f"{GATEWAY_NAME_LABEL}={name}")
 
 
 def _labels(document: Json | None) -> dict[str, str]:
