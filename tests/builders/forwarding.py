@@ -17,7 +17,7 @@ _DATA, _ERRORS = b"\0", b"\1"
 class ForwardingServer(socketserver.ThreadingTCPServer):
     """Gives the bytes of `answer` to whoever asks, or says `error`; `status` is not 101 where it refuses.
 
-    Without an answer it waits until the client goes.
+    It ends the connection when it has answered, if it was asked to, and else waits until the client goes.
 
     `asked` has what was asked of the API server and of the pod.
     """
@@ -63,11 +63,12 @@ class _Handler(socketserver.StreamRequestHandler):
             received += self._receive()[1:]
         self.server.asked.append(received.decode().splitlines()[0])
         answer = self.server.answer
-        if not answer:
-            self.rfile.read()  # until the client goes
         half = len(answer) // 2
         for part in (answer[:half], answer[half:]):
-            self._send(_DATA + part)
+            if part:
+                self._send(_DATA + part)
+        if b"connection: close" not in received.lower():
+            self.rfile.read()  # until the client goes
 
     def _request(self) -> tuple[str, dict[str, str]]:
         lines = []

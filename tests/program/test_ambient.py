@@ -90,7 +90,7 @@ def test_a_remote_secret_waits_for_the_pods_of_the_gateway_behind_it() -> None:
     assert f"east-{_HBONE}" in _before(recording, pods)
     assert pods.inputs["metadata"]["name"] == _HBONE
     waits = recording.one(_GATEWAY, f"east-{_HBONE}").inputs["metadata"]["annotations"]["pulumi.com/waitFor"]
-    assert waits == "condition=Programmed"
+    assert json.loads(waits) == ["condition=Programmed", "jsonpath={.status.addresses[0].value}"]
 
 
 def test_the_gateway_comes_up_without_a_ztunnel() -> None:
@@ -227,14 +227,16 @@ def test_hello_world_is_ambient_where_there_are_no_sidecars() -> None:
         "sidecar.istio.io/inject": "false",
     }
     assert _template(recording, "west") == {"app": "helloworld", "version": "west"}
-    namespaces = {
-        name: recording.one("kubernetes:core/v1:Namespace", f"{name}-hello-world-namespace").inputs[
-            "metadata"
-        ]
+
+
+def test_the_namespace_of_hello_world_stays_as_it_is_when_a_cluster_changes_sides() -> None:
+    """An update of it would drop the annotations that kubectl made, by which calls are kept inside."""
+    recording = _example("ambient-migration")
+    made = [
+        recording.one("kubernetes:core/v1:Namespace", f"{name}-hello-world-namespace").inputs
         for name in ("east", "west")
-    }
-    assert not namespaces["east"].get("labels")
-    assert namespaces["west"]["labels"] == {"istio-injection": "enabled"}
+    ]
+    assert made[0] == made[1]
 
 
 def test_hello_world_keeps_its_selector_when_it_changes_sides() -> None:

@@ -51,13 +51,15 @@ _LINK = LinkFacts(secrets=(_SECRET,), token=TokenCheck())
 _NAT = PeerAddress(address="198.51.100.7", port=25008)
 
 
+_OF_SAMPLE = {"server", "client", "service", "labels", "waypoint", "waypoint_pods"}
+
+
 def _facts(name: str, **changes: Any) -> ClusterFacts:
     """A cluster in which everything is right; `changes` of what is ambient there, or of its sample."""
     facts = ambient_facts(name, _TRUST)
     inner = {field.name for field in dataclasses.fields(Ambient)}
     of_ambient = {key: changes.pop(key) for key in inner & changes.keys()}
-    of_sample = {key: changes.pop(key) for key in ("server", "client", "service", "labels") if key in changes}
-    namespace = {"namespace_labels": changes.pop("namespace")} if "namespace" in changes else {}
+    of_sample = {key: changes.pop(key) for key in _OF_SAMPLE & changes.keys()}
     assert facts.ambient
     if "gateway" in of_ambient and isinstance(of_ambient["gateway"], dict):
         assert facts.ambient.gateway
@@ -65,7 +67,7 @@ def _facts(name: str, **changes: Any) -> ClusterFacts:
     return dataclasses.replace(
         facts,
         ambient=dataclasses.replace(facts.ambient, **of_ambient),
-        sample=dataclasses.replace(facts.sample, **of_sample, **namespace),
+        sample=dataclasses.replace(facts.sample, **of_sample),
         **changes,
     )
 
@@ -90,6 +92,11 @@ def _ztunnel(name: str, **changes: Any) -> dict[str, Any]:
 
 
 _GIVEN = {"gateway": {"network": None, "given": True, "addresses": (_NAT,)}}
+
+_WAYPOINT: dict[str, Any] = {
+    "waypoint": "sample/waypoint",
+    "waypoint_pods": Workload(pods=1, ready=1, injected=1),
+}
 
 PAIR_FAULTS: dict[str, tuple[PairFacts, tuple[str, str]]] = {
     "no CNI plugin": (_pair(west={"cni": None}), ("cni-not-ready", "west")),
@@ -156,8 +163,12 @@ PAIR_FAULTS: dict[str, tuple[PairFacts, tuple[str, str]]] = {
     "global here alone": (_pair(west={"labels": {}}), ("service-not-global", "west")),
     "global nowhere": (_pair({"labels": {}}, {"labels": {}}), ("service-not-global", "east")),
     "waypoint there alone": (
-        _pair(west={"namespace": {"istio.io/use-waypoint": "waypoint"}}),
+        _pair(west=_WAYPOINT),
         ("waypoint-on-one-side", "east"),
+    ),
+    "waypoint without pods": (
+        _pair({**_WAYPOINT, "waypoint_pods": Workload(pods=1)}, _WAYPOINT),
+        ("waypoint-down", "east"),
     ),
     "istiod": (_pair(west={"istiod": Workload()}), ("istiod-down", "west")),
     "no remote secret": (_pair(link=LinkFacts()), ("remote-secret-missing", "east")),
@@ -183,6 +194,7 @@ PAIR_EXPLANATIONS: dict[str, tuple[PairFacts, tuple[str, str]]] = {
 def test_nothing_is_found_where_everything_is_right() -> None:
     """Neither sidecars, nor a gateway for them, nor anything that it exposes is missed."""
     assert _reasons(_pair(), answered=True) == []
+    assert _reasons(_pair(_WAYPOINT, _WAYPOINT), answered=True) == []
     assert _reasons(_pair({"told": {"net-west": (_NAT,)}}, _GIVEN), answered=True) == []
 
 
@@ -235,6 +247,24 @@ def test_every_finding_says_what_to_do() -> None:
         for finding in diagnose(facts, answered=False, now=_NOW):
             assert finding.message
             assert finding.hint
+
+
+def test_what_a_release_has_is_put_back_without_what_others_have_added() -> None:
+    """Applying would leave a node selector; and what is gone cannot be replaced."""
+    for ztunnel, command in (
+        (_ztunnel("east", daemon=Daemon()), "get manifest ztunnel | kubectl -n istio-system replace -f -`"),
+        ({"ztunnel": None}, "get manifest ztunnel | kubectl -n istio-system apply -f -`"),
+    ):
+        (finding,) = diagnose(_pair(ztunnel), answered=True, now=_NOW)
+        assert command in finding.hint
+
+
+def test_an_address_that_a_load_balancer_cannot_give_is_named() -> None:
+    """With how to take it back, where somebody else has asked for it."""
+    west = {"gateway": {"programmed": False, "requested": "192.0.2.9"}}
+    (finding,) = diagnose(_pair(west=west), answered=True, now=_NOW)
+    assert "asks for 192.0.2.9" in finding.hint
+    assert "patch service istio-eastwestgateway-ambient --type=json" in finding.hint
 
 
 _DENY = {"AuthorizationPolicy shop/deny": Policy(spec={"action": "DENY"}, waypoint=True)}
@@ -350,6 +380,11 @@ FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
         _mesh(_cluster("east", services=_service(labels={}))),
         Reason.SERVICE_NOT_GLOBAL,
         "east",
+    ),
+    "Service global on the other side": (
+        _mesh(west=_cluster("west", services=_service(labels={}))),
+        Reason.SERVICE_NOT_GLOBAL,
+        "west",
     ),
     "waypoint on one side": (
         _mesh(west=_cluster("west", services=_service(waypoint=None))),
@@ -473,9 +508,10 @@ def test_nothing_is_expected_between_ambient_and_sidecars() -> None:
     assert _pairs(a=both, b=sidecar, c=both) == (every, set())
 
 
-def test_what_stays_inside_an_ambient_cluster_is_not_called_from_others() -> None:
-    """Its Service is not global then, and so its clients and all others stay where they are."""
+def test_what_stays_inside_one_ambient_cluster_alone_is_called_from_others() -> None:
+    """Which go by their own settings; that the cluster's gateway resets these calls, `verify` says."""
     inside = {"dataPlane": "ambient", "exposure": {"clusterLocal": ["*.sample.svc.cluster.local"]}}
     expected, unwanted = _pairs(a=inside, b={"dataPlane": "ambient"})
-    assert expected == {"a-a", "b-b"}
-    assert unwanted == {"a-b", "b-a"}
+    assert expected == {"a-a", "b-a", "b-b"}
+    assert unwanted == {"a-b"}
+    assert _pairs(a=inside, b=inside) == ({"a-a", "b-b"}, {"a-b", "b-a"})

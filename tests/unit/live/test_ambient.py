@@ -78,6 +78,7 @@ def _objects(**changes: Any) -> dict[str, Any]:
         f"{_SYSTEM}/pods?app=ztunnel": [ready_pod("ztunnel-a"), ready_pod("ztunnel-b")],
         _OWN: _gateway(),
         f"{_API}/gateways": [_gateway(), _remote("net-west"), _remote("net-north", "default")],
+        f"{_SYSTEM}/services/istio-eastwestgateway-ambient": {"spec": {"loadBalancerIP": "203.0.113.8"}},
         _GATEWAY_PODS: [with_proxy(ready_pod("gateway-1"), "proxy", "waypoint")],
     }
     return {key: value for key, value in {**found, **changes}.items() if value is not None}
@@ -105,6 +106,7 @@ def test_all_of_it_is_read() -> None:
             listens=True,
             programmed=True,
             addresses=(PeerAddress(address="203.0.113.8", port=15008),),
+            requested="203.0.113.8",
             workload=Workload(pods=1, ready=1, injected=1),
         ),
         told={"net-west": (PeerAddress(address="198.51.100.7", port=25008),)},
@@ -214,19 +216,25 @@ def test_enrolled_is_what_the_plugin_has_said_so_of() -> None:
 
 
 def test_the_sample_of_an_ambient_cluster_has_labels_of_its_namespace() -> None:
-    """And the node of its client, whose ztunnel is asked."""
+    """And the waypoint that they name; and the node of its client, whose ztunnel is asked."""
     sample = "/api/v1/namespaces/sample"
-    label = {"istio.io/dataplane-mode": "ambient"}
+    label = {"istio.io/dataplane-mode": "ambient", "istio.io/use-waypoint": "waypoint"}
+    service = {"namespace": "sample", "labels": {"istio.io/global": "true"}}
     objects = {
         sample: {"metadata": {"name": "sample", "labels": label}},
-        f"{sample}/services/helloworld": {"metadata": {"labels": {"istio.io/global": "true"}}},
+        f"{sample}/services/helloworld": {"metadata": service},
         f"{sample}/pods?app=client": [ready_pod("client-1", **_ENROLLED)],
         f"{sample}/pods?app=helloworld": [],
+        f"{sample}/pods?gateway.networking.k8s.io/gateway-name=waypoint": [
+            with_proxy(ready_pod("w"), "proxy", "waypoint")
+        ],
     }
     found = read_sample(AnsweringApi(objects, {}), ambient=True)
     assert (found.namespace_labels, found.labels) == (label, {"istio.io/global": "true"})
     assert found.client == Workload(pods=1, ready=1, labelled=1, enrolled=1)
     assert found.client_node == "n"
+    assert found.waypoint == "sample/waypoint"
+    assert found.waypoint_pods == Workload(pods=1, ready=1, injected=1)
 
 
 def _service(name: str, labels: dict[str, str] | None = None, *, namespace: str = "shop") -> dict[str, Any]:

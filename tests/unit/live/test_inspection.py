@@ -24,6 +24,7 @@ _SYSTEM = "/api/v1/namespaces/istio-system"
 _READY = [{"type": "Ready", "status": "True"}]
 _LOG = """2026-11-30T03:10:49Z\terror\tcontrollers\tretrying (retry count: 5): webhook is not ready
 2026-11-30T03:10:57Z\terror\tcontrollers\tfail to update webhook: the object has been modified
+2026-11-30T03:10:58Z\terror\tambient\tFailed to find service a/b.a.svc.cluster.local to coalesce workloads
 2026-11-30T03:11:02Z\tinfo\tads\tADS: new connection
 2026-11-30T03:12:00Z\twarn\tads\tADS:CDS: ACK ERROR istio-eastwestgateway-1 Internal:Proto constraint
 """

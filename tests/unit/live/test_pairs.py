@@ -237,6 +237,7 @@ def _make_ambient(recording: Recording) -> None:
         }
         recording.add(name, f"{api}/namespaces/istio-system/gateways/istio-eastwestgateway-ambient", gateway)
         recording.add(name, f"{api}/gateways", {"items": [gateway]})
+        recording.add(name, f"{SYSTEM}/services/istio-eastwestgateway-ambient", {"spec": {}})
         recording.add(name, SAMPLE, {"metadata": {"labels": {"a": "b"}}})
         client = recording.items(name, f"{SAMPLE}/pods", labelSelector="app=client")[0]
         client["spec"]["nodeName"] = "n"

@@ -31,11 +31,11 @@ def test_clusters_of_two_kinds_are_told_that_no_call_crosses() -> None:
 
 
 def test_pods_of_two_kinds_in_a_cluster_are_told_which_calls_fail() -> None:
-    """And how to keep them inside meanwhile."""
+    """And how to keep calls inside meanwhile."""
     ((path, message),) = _warnings({"a": {"dataPlane": "both"}, "b": {}})
     assert path == "dataPlane"
     assert message.startswith("a may have pods of both kinds: where an ambient client calls")
-    assert "exposure.clusterLocal" in message
+    assert "networking.istio.io/traffic-distribution: PreferClose" in message
 
 
 def test_clusters_that_expose_different_services_are_told_once() -> None:
@@ -44,7 +44,15 @@ def test_clusters_that_expose_different_services_are_told_once() -> None:
         {"a": {}, "b": {"exposure": {"namespaces": ["shop"]}}, "c": {}}, dataPlane="ambient"
     )
     assert path == "exposure"
-    assert message.startswith("a and b expose different services: ambient clients call another cluster only")
+    assert message.startswith("a and b expose different services: ambient clients of a cluster call")
+    assert "its gateway resets these calls" in message
+
+
+def test_on_the_way_to_ambient_what_is_exposed_by_default_differs() -> None:
+    """Between the clusters that are there, and those that are not yet; a setting makes it one."""
+    planes = {"a": {"dataPlane": "both"}, "b": _AMBIENT}
+    assert [path for path, _ in _warnings(planes)] == ["dataPlane", "exposure"]
+    assert [path for path, _ in _warnings(planes, exposure={"hosts": ["*"]})] == ["dataPlane"]
 
 
 def test_clusters_that_do_not_see_each_other_may_expose_what_they_like() -> None:
