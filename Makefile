@@ -75,9 +75,9 @@ unit: .venv/installed ## Run the tests that need no cluster.
 test: lint unit setup ## Run all tests, on real clusters too.
 	$(call step,Prometheus$(comma) for its tests,$(PY) -m sandbox.tools prometheus promtool)
 	$(call step,Tests of the sandbox$(comma) and of the stand-ins beside them,$(call beside,standins,$(PYTEST) tests/standins,$(PYTEST) tests/sandbox))
-	$(call step,Tests of the mesh$(comma) and of clusters that reach and see each other in different ways beside them,$(call beside,reach,$(SECOND) $(PYTEST) tests/e2e -m reach && $(SECOND) $(PYTEST) tests/e2e -m sight,$(PYTEST) tests/e2e -m mesh))
-	$(call step,Tests that break the mesh$(comma) and of trust and several stacks beside them,$(call beside,trust,$(SECOND) $(PYTEST) tests/e2e -m trust,$(PYTEST) tests/e2e -m breaking))
-	$(call step,Istio's own tests of several clusters$(comma) and of ambient clusters beside them,$(call beside,ambient,$(SECOND) $(PYTEST) tests/e2e -m ambient,$(PYTEST) tests/istio -m multicluster))
+	$(call step,Tests of the mesh,$(PYTEST) tests/e2e -m mesh)
+	$(call step,Tests that break the mesh$(comma) and of clusters that reach and see each other in different ways beside them,$(call beside,reach,$(SECOND) $(PYTEST) tests/e2e -m reach && $(SECOND) $(PYTEST) tests/e2e -m sight,$(PYTEST) tests/e2e -m breaking))
+	$(call step,Tests of trust and of several stacks$(comma) and Istio's own of several clusters and those of ambient clusters beside them,$(call beside,istio,$(SECOND) $(PYTEST) tests/istio -m multicluster && $(SECOND) $(PYTEST) tests/e2e -m ambient,$(PYTEST) tests/e2e -m trust))
 
 .PHONY: istio-tests
 istio-tests: setup ## Run all of Istio's own integration tests that can run here (docs/istio-tests.md has times).

@@ -18,6 +18,7 @@ from mesh.istio.gateway_api import definitions
 from mesh.istio.hbone_gateway import HboneGateway, remote_gateway
 from mesh.istio.names import CONTROL_PLANE_ANNOTATION, NAMESPACE, NETWORK_LABEL
 from mesh.istio.namespace import namespace
+from mesh.istio.stub import stub_service
 from mesh.istio.values import Ways
 from mesh.istio.waypoint import Waypoint
 from mesh.mappings import Json
@@ -200,6 +201,10 @@ class Cluster(pulumi.ComponentResource):
                 opts=child,
             )
             hello_world.append(made)
+        for stub in self._config.stubs:
+            # HelloWorld may make the namespace.
+            after = pulumi.ResourceOptions(depends_on=hello_world)
+            stub_service(self.name, stub, pulumi.ResourceOptions.merge(child, after))
         for place in plan.waypoints:
             Waypoint(
                 f"{self.name}-waypoint-{place}",

@@ -459,6 +459,7 @@ def _cluster(
         intermediate=overridden(sections.trust.intermediate, section.trust.intermediate),
         gateway=overridden(sections.gateway, section.gateway),
         exposure=section.exposure.over(sections.exposure) if section.exposure else sections.exposure,
+        stubs=section.stubs,
         reader=overridden(sections.reader, section.reader),
         hello_world=overridden(sections.hello_world, section.hello_world),
         observability=overridden(sections.observability, section.observability),

@@ -21,7 +21,7 @@ _EXPECTED = {
     "model_attributes_type": "a map",
     "string_type": "a text",
     "string_too_short": "a text that is not empty",
-    "too_short": "a list with at least one entry",
+    "too_short": "at least one entry",
     "tuple_type": "a list",
 }
 _LONGEST_ECHO = 60

@@ -14,6 +14,7 @@ from mesh.config.schema import (
     MeshSection,
     ObservabilitySection,
     ReaderSection,
+    StubSection,
     TrustSection,
 )
 from mesh.config.secrets import Path, Secrets
@@ -109,6 +110,7 @@ class ClusterConfig:
     intermediate: IntermediateSection
     gateway: GatewaySection
     exposure: ExposureSection
+    stubs: tuple[StubSection, ...] = ()
     reader: ReaderSection
     hello_world: HelloWorldSection
     observability: ObservabilitySection

@@ -588,6 +588,16 @@ class ApiServerSection(ApiServerAddressSection):
     )
 
 
+class StubSection(Section):
+    """A service that ambient workloads of a cluster call, and that other clusters have."""
+
+    namespace: DnsLabel = Field(description="Its namespace, which must exist.", examples=["shop"])
+    name: DnsLabel = Field(description="Its name.", examples=["cart"])
+    ports: Annotated[dict[DnsLabel, Port], Field(min_length=1)] = Field(
+        description="Its ports, by name.", examples=["{http: 80}"]
+    )
+
+
 class PeerSection(Section):
     """A cluster of the same mesh that another stack looks after."""
 
@@ -671,6 +681,12 @@ class ClusterSection(Section):
     )
     gateway: GatewaySection | None = Field(
         default=None, description="Overrides `gateway`.", examples=["{service: {type: NodePort}}"]
+    )
+    stubs: tuple[StubSection, ...] = Field(
+        default=(),
+        description="Services that other clusters have and this one does not, for its ambient workloads to "
+        "call. See [Ambient](ambient.md#exposure).",
+        examples=["[{namespace: shop, name: cart, ports: {http: 80}}]"],
     )
     exposure: ExposureSection | None = Field(
         default=None, description="Overrides `exposure`.", examples=['{hosts: ["*.shop.svc.cluster.local"]}']

@@ -34,6 +34,7 @@ from mesh.istio.names import (
     remote_secret_name,
     token_name,
 )
+from mesh.istio.stub import logical_name
 from mesh.live.facts import ObjectAddress
 from mesh.observability import names as observability
 from mesh.observability.scrape import MONITORS_API, monitors
@@ -153,6 +154,9 @@ def _own(cluster: ClusterConfig, plan: ClusterPlan) -> Iterator[Declared]:
     yield from _reader(cluster)
     if cluster.hello_world.enabled:
         yield from _hello_world(name, remote=remote, shared_ways=plan.shared_ways)
+    for stub in cluster.stubs:
+        service = _object("v1", "services", stub.name, stub.namespace)
+        yield _declared("kubernetes:core/v1:Service", logical_name(name, stub), service)
     if cluster.observability.enabled:
         yield from _monitoring(name)
 

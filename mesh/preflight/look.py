@@ -21,10 +21,10 @@ from mesh.preflight import (
     gateway_api,
     identity,
     inventory,
+    namespaces,
     nodes,
     ownership,
     transitions,
-    waypoints,
 )
 from mesh.stacks.state import RecordedState
 
@@ -101,10 +101,10 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
         ),
         recorded,
     )
-    namespaces = for_each(
-        [name for name in config.online if name in answering and waypoints.addresses(config, name)],
+    of_users = for_each(
+        [name for name in config.online if name in answering and namespaces.addresses(config, name)],
         lambda name: objects.find_objects(
-            config.clusters[name].connection, waypoints.addresses(config, name)
+            config.clusters[name].connection, namespaces.addresses(config, name)
         ),
     )
     pods = for_each(
@@ -148,7 +148,7 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
             *definitions.problems(config, operators),
             *nodes.problems(config, known),
             *gateway_apis.problems,
-            *waypoints.problems(config, namespaces),
+            *namespaces.problems(config, of_users),
             *data_plane.problems(config, pods),
             *identity.problems(config, members),
             *transitions.problems(config, members, recorded, datetime.now(UTC), holders),

@@ -18,6 +18,7 @@ from mesh.istio.scopes import namespace_of, own_scopes, selected, service_scopes
 from mesh.istio.values import service_type
 from mesh.mappings import as_map
 from mesh.plan import callable_from, has_gateway, has_hbone_gateway
+from mesh.samples import names as sample
 
 _LIMITS = "docs/ambient.md#limits"
 _EXPOSURE = "docs/ambient.md#exposure"
@@ -30,6 +31,7 @@ _USUAL_TRUST_DOMAIN = "cluster.local"
 def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
     """A problem for each ambient cluster that could not work, and for each setting without effect."""
     for cluster in config.online.values():
+        yield from _stubs(cluster)
         if not cluster.data_plane.has_ztunnel:
             yield from _unused(cluster)
             continue
@@ -200,6 +202,22 @@ def _waypoints(config: StackConfig) -> Iterator[Problem]:
                 message=f"{namespace} is Istio's own namespace; expected namespaces with your services, for "
                 "example shop",
             )
+
+
+def _stubs(cluster: ClusterConfig) -> Iterator[Problem]:
+    own = [(stub.namespace, stub.name) for stub in cluster.stubs]
+    for index, (namespace, name) in enumerate(own):
+        path = f"clusters.{cluster.name}.stubs.{index}"
+        if not cluster.data_plane.has_ztunnel:
+            yield Problem(
+                path=path,
+                message=f"is for ambient workloads, and {cluster.name} has none; sidecars find services of "
+                "other clusters without it: leave it out",
+            )
+        elif (namespace, name) in own[:index]:
+            yield Problem(path=path, message=f"{namespace}/{name} is there twice; expected it once")
+        elif (namespace, name) == (sample.NAMESPACE, sample.SERVICE) and cluster.hello_world.enabled:
+            yield Problem(path=path, message=f"{namespace}/{name} is HelloWorld, which {cluster.name} has")
 
 
 def warnings(config: StackConfig) -> Iterator[Problem]:

@@ -21,6 +21,8 @@ from tests.e2e.stack import Stack
 pytestmark = [pytest.mark.ambient, needs_ztunnel]
 
 View = Callable[[str], Kube]
+_MOST_REFUSED = 4
+"""A call or two of each client, until it connects anew."""
 _DENIED = {"RBAC: access denied"}
 _NATED = Surroundings(nat="25008:15008")
 
@@ -154,7 +156,11 @@ def test_a_waypoint_stands_before_the_services_of_a_namespace(
             configured(waypoints=[])
             ambient.up()
         passes(ambient)
-    loads.assert_none_failed()
+    assert not loads.short.report.failed, str(loads.short.report)
+    # A connection that is kept through a waypoint stays there, and a waypoint that goes refuses its calls.
+    kept = loads.kept.report
+    assert all(call.reason.startswith("HTTP 503") for call in kept.failed), str(kept)
+    assert len(kept.failed) <= _MOST_REFUSED, str(kept)
 
 
 def test_calls_stay_inside_while_the_other_gateway_is_dead_where_a_service_prefers_what_is_close(

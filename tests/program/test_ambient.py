@@ -254,6 +254,31 @@ def test_hello_world_is_called_over_networks_where_it_is_of_one_kind() -> None:
     assert "istio.io/global" not in _sample_labels(sidecars, "east")
 
 
+# Services that other clusters have
+
+
+def test_a_stub_is_a_service_without_pods() -> None:
+    """It is global, and nothing waits for its pods."""
+    recording = _example("ambient-stubs")
+    (name,) = [name for name in _names(recording, "kubernetes:core/v1:Service") if name.endswith("-stub")]
+    assert name == "west-sample-cart-stub"
+    stub = recording.one("kubernetes:core/v1:Service", name).inputs
+    assert (stub["metadata"]["namespace"], stub["metadata"]["name"]) == ("sample", "cart")
+    assert stub["metadata"]["labels"] == {"istio.io/global": "true"}
+    assert stub["metadata"]["annotations"]["pulumi.com/skipAwait"] == "true"
+    assert stub["spec"]["ports"] == [{"name": "http", "port": 80}]
+    assert stub["spec"]["selector"]["app.kubernetes.io/component"] == "stub"
+
+
+def test_a_namespace_for_a_stub_must_be_there() -> None:
+    """In the cluster that has the stub."""
+    stub = {"namespace": "shop", "name": "cart", "ports": {"http": 80}}
+    clusters = {"east": {"context": "east"}, "west": {"context": "west", "stubs": [stub]}}
+    with pytest.raises(pulumi.RunError, match="west has no namespace shop; expected it in this") as refused:
+        _run("ambient", clusters=clusters)
+    assert "istio-mesh:clusters.west.stubs.0.namespace" in str(refused.value)
+
+
 # Waypoints
 
 

@@ -72,7 +72,7 @@ CASES = (
             "clusters.west.netwrk: unknown key; did you mean network? Expected one of: apiServer, context, "
             "controlPlane, controlPlaneAddress, dataPlane, exposure, gateway, helloWorld, istio, kubeconfig, "
             "kubeconfigContents, labels, network, observability, offline, reader, sees, skipUnreachable, "
-            "trust"
+            "stubs, trust"
         ),
     ),
     Case(
@@ -846,7 +846,7 @@ CASES = (
     Case(
         mistake="no hosts",
         written="exposure: {hosts: []}",
-        message='exposure.hosts: expected a list with at least one entry, for example ["*.local"]',
+        message='exposure.hosts: expected at least one entry, for example ["*.local"]',
     ),
     Case(
         mistake="a host that is none",
@@ -872,7 +872,7 @@ CASES = (
     Case(
         mistake="no token",
         written="reader: {tokenGenerations: []}",
-        message="reader.tokenGenerations: expected a list with at least one entry, for example [1]",
+        message="reader.tokenGenerations: expected at least one entry, for example [1]",
     ),
     Case(
         mistake="a token twice",
@@ -1238,6 +1238,35 @@ CASES = (
             "waypoints.0: istio-system is Istio's own namespace; expected namespaces with your "
             "services, for example shop"
         ),
+    ),
+    Case(
+        mistake="a stub for sidecars",
+        written="clusters: {west: {stubs: [{namespace: shop, name: cart, ports: {http: 80}}]}}",
+        message=(
+            "clusters.west.stubs.0: is for ambient workloads, and west has none; sidecars find services of "
+            "other clusters without it: leave it out"
+        ),
+    ),
+    Case(
+        mistake="a stub twice",
+        written=(
+            "dataPlane: ambient\nclusters: {west: {stubs: [{namespace: shop, name: cart, ports: {http: 80}}, "
+            "{namespace: shop, name: cart, ports: {http: 81}}]}}"
+        ),
+        message="clusters.west.stubs.1: shop/cart is there twice; expected it once",
+    ),
+    Case(
+        mistake="a stub for HelloWorld",
+        written=(
+            "dataPlane: ambient\nhelloWorld: {enabled: true}\n"
+            "clusters: {west: {stubs: [{namespace: sample, name: helloworld, ports: {http: 5000}}]}}"
+        ),
+        message="clusters.west.stubs.0: sample/helloworld is HelloWorld, which west has",
+    ),
+    Case(
+        mistake="a stub without ports",
+        written="dataPlane: ambient\nclusters: {west: {stubs: [{namespace: shop, name: cart, ports: {}}]}}",
+        message="clusters.west.stubs.0.ports: expected at least one entry, for example {http: 80}",
     ),
     Case(
         mistake="values for ztunnel in a mesh of sidecars",

@@ -46,7 +46,7 @@ def test_a_cluster_is_in_one_wave(first: list[str], second: list[str], where: in
 def test_a_wave_is_not_empty() -> None:
     """It would be a pause of no length."""
     (problem,) = _problems([], ["eu"])
-    assert problem.startswith("rollout.waves.0: expected a list with at least one entry")
+    assert problem.startswith("rollout.waves.0: expected at least one entry")
 
 
 def test_clusters_in_no_wave_go_with_the_last_one() -> None:

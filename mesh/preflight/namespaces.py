@@ -1,4 +1,4 @@
-"""Whether the namespaces that are to have a waypoint are there. Pure."""
+"""Whether the namespaces of users are there in which the stack makes something. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,9 +11,19 @@ from mesh.samples import names as sample
 
 def addresses(config: StackConfig, cluster: str) -> dict[ObjectAddress, str]:
     """Where the namespaces are that must be in a cluster before the stack, and their names."""
-    made = {sample.NAMESPACE} if config.clusters[cluster].hello_world.enabled else set[str]()
-    needed = (name for name in cluster_plan(config, cluster).waypoints if name not in made)
-    return {ObjectAddress(path=f"/api/v1/namespaces/{name}"): name for name in needed}
+    return {ObjectAddress(path=f"/api/v1/namespaces/{name}"): name for name in _needed(config, cluster)}
+
+
+def _needed(config: StackConfig, cluster: str) -> dict[str, str]:
+    """The namespaces, and where the stack file names each of them first."""
+    own = config.clusters[cluster]
+    found = {
+        **{s.namespace: f"clusters.{cluster}.stubs.{i}.namespace" for i, s in enumerate(own.stubs)},
+        **{n: f"waypoints.{config.waypoints.index(n)}" for n in cluster_plan(config, cluster).waypoints},
+    }
+    if own.hello_world.enabled:
+        found.pop(sample.NAMESPACE, None)
+    return found
 
 
 def problems(config: StackConfig, found: Mapping[str, FoundObjects]) -> Iterator[Problem]:
@@ -24,16 +34,19 @@ def problems(config: StackConfig, found: Mapping[str, FoundObjects]) -> Iterator
         found: which of its `addresses` each cluster has, by the cluster's name.
     """
     for cluster, objects in found.items():
+        needed = _needed(config, cluster)
         if objects.unknown:
             yield Problem(
-                path="waypoints", message=f"cannot look for the namespaces in {cluster}: {objects.unknown}"
+                path=next(iter(needed.values())),
+                message=f"cannot look for the namespaces in {cluster}: {objects.unknown}",
             )
             continue
         for address, name in addresses(config, cluster).items():
             if address not in objects.by_address:
                 context = config.clusters[cluster].connection.context
+                where = "every ambient cluster" if needed[name].startswith("waypoints") else "this cluster"
                 yield Problem(
-                    path=f"waypoints.{config.waypoints.index(name)}",
-                    message=f"{cluster} has no namespace {name}; expected it in every ambient cluster: "
+                    path=needed[name],
+                    message=f"{cluster} has no namespace {name}; expected it in {where}: "
                     f"`kubectl --context {context} create namespace {name}`",
                 )

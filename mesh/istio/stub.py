@@ -1,0 +1,37 @@
+"""Services that exist in other clusters only."""
+
+import pulumi
+import pulumi_kubernetes as kubernetes
+from pulumi_kubernetes.core.v1 import ServicePortArgs, ServiceSpecArgs
+
+from mesh.config.schema import StubSection
+from mesh.istio.names import GLOBAL_LABEL
+
+_NO_POD = {"app.kubernetes.io/managed-by": "istio-mesh", "app.kubernetes.io/component": "stub"}
+
+
+def logical_name(cluster: str, stub: StubSection) -> str:
+    """The logical name of a stub in a cluster."""
+    return f"{cluster}-{stub.namespace}-{stub.name}-stub"
+
+
+def stub_service(cluster: str, stub: StubSection, opts: pulumi.ResourceOptions) -> kubernetes.core.v1.Service:
+    """A Service without pods: it gives a name to pods that are elsewhere.
+
+    ztunnel answers names, and takes calls, for Services of its own cluster alone.
+    """
+    return kubernetes.core.v1.Service(
+        logical_name(cluster, stub),
+        metadata={
+            "name": stub.name,
+            "namespace": stub.namespace,
+            "labels": {GLOBAL_LABEL: "true"},
+            # Else the provider waits for pods, which are not to come.
+            "annotations": {"pulumi.com/skipAwait": "true"},
+        },
+        spec=ServiceSpecArgs(
+            selector=_NO_POD,
+            ports=[ServicePortArgs(name=name, port=port) for name, port in stub.ports.items()],
+        ),
+        opts=opts,
+    )
