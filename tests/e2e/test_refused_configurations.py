@@ -213,7 +213,11 @@ def test_every_setting_can_be_set_by_its_path(stack: Stack, place: dict[str, str
     stack.pulumi("config", "set", "--path", "clusters.north.network", "net-2")
     stack.pulumi("config", "set", "--path", "mesh.id", "1")
     shown = json.loads(stack.pulumi("config", "--json", "--show-secrets").stdout)
-    raw = {key.removeprefix("istio-mesh:"): json.loads(entry["value"]) for key, entry in shown.items()}
+    # Maps and lists are shown as JSON, and texts as they are.
+    raw = {
+        key.removeprefix("istio-mesh:"): entry.get("objectValue", entry["value"])
+        for key, entry in shown.items()
+    }
     sections = StackSections.model_validate(raw)
     expected = {**settings, "clusters.north.network": "net-2"}
     assert sections.mesh.id == "1"
