@@ -170,7 +170,7 @@ class Cluster(pulumi.ComponentResource):
             exposed_istiod(config, self.namespace, self.control_plane, child) if plan.serves else ()
         )
         hello_world = self._workloads(plan, kept)
-        # The gateway of ambient workloads resets calls as soon as a pod is told to end.
+        # The gateway of ambient workloads resets calls as soon as a pod begins to end.
         self._before_peers = hello_world if self.hbone_gateway else []
         if config.observability.enabled:
             Monitoring(f"{name}-monitoring", config, plan, namespace=self.namespace, opts=child)

@@ -59,7 +59,7 @@ def ztunnel_cluster(cluster: ClusterFacts) -> Finding | None:
     return Finding(
         reason=Reason.ZTUNNEL_CLUSTER,
         cluster=cluster.name,
-        message=f"ztunnel of {cluster.name} is told that it is in the cluster {found.cluster_id!r}; expected "
+        message=f"ztunnel of {cluster.name} says that it is in the cluster {found.cluster_id!r}; expected "
         f"{cluster.name!r}: istiod refuses it certificates, and new pods of it are never ready",
         hint=f"run `pulumi up`; if that changes nothing, {put_back_release(cluster.name, ZTUNNEL)}",
     )
@@ -73,7 +73,7 @@ def ztunnel_network(cluster: ClusterFacts) -> Finding | None:
     return Finding(
         reason=Reason.ZTUNNEL_NETWORK,
         cluster=cluster.name,
-        message=f"ztunnel of {cluster.name} is told the network {found.network or '(none)'!r}; expected "
+        message=f"ztunnel of {cluster.name} has the network {found.network or '(none)'!r}; expected "
         f"{cluster.network!r}: calls are reset or leave the mesh, and none goes to another network",
         hint=f"run `pulumi up`; if that changes nothing, {put_back_release(cluster.name, ZTUNNEL)}",
     )

@@ -105,6 +105,11 @@ def is_remote_secret_name(name: str) -> bool:
     return name.startswith(_REMOTE_SECRET_PREFIX)
 
 
+def stub_name(cluster: str, namespace: str, name: str) -> str:
+    """Logical name of the stub in a cluster for a service of others."""
+    return f"{cluster}-{namespace}-{name}-stub"
+
+
 def token_name(generation: int) -> str:
     """Name of the Secret with the reader's token of that generation."""
     return f"istio-reader-token-g{generation}"

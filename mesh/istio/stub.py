@@ -5,14 +5,9 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import ServicePortArgs, ServiceSpecArgs
 
 from mesh.config.schema import StubSection
-from mesh.istio.names import GLOBAL_LABEL
+from mesh.istio.names import GLOBAL_LABEL, stub_name
 
 _NO_POD = {"app.kubernetes.io/managed-by": "istio-mesh", "app.kubernetes.io/component": "stub"}
-
-
-def logical_name(cluster: str, stub: StubSection) -> str:
-    """The logical name of a stub in a cluster."""
-    return f"{cluster}-{stub.namespace}-{stub.name}-stub"
 
 
 def stub_service(cluster: str, stub: StubSection, opts: pulumi.ResourceOptions) -> kubernetes.core.v1.Service:
@@ -21,7 +16,7 @@ def stub_service(cluster: str, stub: StubSection, opts: pulumi.ResourceOptions) 
     ztunnel answers names, and takes calls, for Services of its own cluster alone.
     """
     return kubernetes.core.v1.Service(
-        logical_name(cluster, stub),
+        stub_name(cluster, stub.namespace, stub.name),
         metadata={
             "name": stub.name,
             "namespace": stub.namespace,

@@ -32,9 +32,9 @@ from mesh.istio.names import (
     ZTUNNEL,
     remote_gateway_name,
     remote_secret_name,
+    stub_name,
     token_name,
 )
-from mesh.istio.stub import logical_name
 from mesh.live.facts import ObjectAddress
 from mesh.observability import names as observability
 from mesh.observability.scrape import MONITORS_API, monitors
@@ -156,7 +156,7 @@ def _own(cluster: ClusterConfig, plan: ClusterPlan) -> Iterator[Declared]:
         yield from _hello_world(name, remote=remote, shared_ways=plan.shared_ways)
     for stub in cluster.stubs:
         service = _object("v1", "services", stub.name, stub.namespace)
-        yield _declared("kubernetes:core/v1:Service", logical_name(name, stub), service)
+        yield _declared("kubernetes:core/v1:Service", stub_name(name, stub.namespace, stub.name), service)
     if cluster.observability.enabled:
         yield from _monitoring(name)
 

@@ -63,6 +63,18 @@ class Recording:
         (found,) = [r for r in self.resources if r.type == type_ and r.name == name]
         return found
 
+    def before(self, registration: "Registration") -> set[str]:
+        """The names of all that a resource waits for, at any remove."""
+        by_urn = {found.urn: found for found in self.resources}
+        names: set[str] = set()
+        todo = [registration]
+        while todo:
+            for urn in todo.pop().dependencies:
+                if urn in by_urn and by_urn[urn].name not in names:
+                    names.add(by_urn[urn].name)
+                    todo.append(by_urn[urn])
+        return names
+
     def of_type(self, type_: str) -> list[Registration]:
         """All resources of a type, in the order of their names."""
         return sorted((r for r in self.resources if r.type == type_), key=lambda r: r.name)

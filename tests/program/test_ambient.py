@@ -53,19 +53,6 @@ def _names(recording: Recording, type_: str) -> list[str]:
     return [found.name for found in recording.of_type(type_)]
 
 
-def _before(recording: Recording, registration: Registration) -> set[str]:
-    """The names of all that a resource waits for, at any remove."""
-    by_urn = {found.urn: found for found in recording.resources}
-    found: set[str] = set()
-    todo = [registration]
-    while todo:
-        for urn in todo.pop().dependencies:
-            if urn in by_urn and by_urn[urn].name not in found:
-                found.add(by_urn[urn].name)
-                todo.append(by_urn[urn])
-    return found
-
-
 # Order
 
 
@@ -74,20 +61,20 @@ def test_each_part_of_an_ambient_cluster_waits_for_the_one_before() -> None:
     recording = _example("ambient")
     istiod = recording.one(_RELEASE, "east-istiod")
     definitions = {f"east-gateway-api-{kind}.{manifests.GROUP}" for kind in ("gateways", "gatewayclasses")}
-    assert definitions <= _before(recording, istiod)
-    assert "east-istiod" in _before(recording, recording.one(_RELEASE, "east-istio-cni"))
-    assert "east-istio-cni" in _before(recording, recording.one(_RELEASE, "east-ztunnel"))
+    assert definitions <= recording.before(istiod)
+    assert "east-istiod" in recording.before(recording.one(_RELEASE, "east-istio-cni"))
+    assert "east-istio-cni" in recording.before(recording.one(_RELEASE, "east-ztunnel"))
     server = recording.one(_DEPLOYMENT, "east-hello-world-server-deployment")
-    assert "east-ztunnel" in _before(recording, server)
+    assert "east-ztunnel" in recording.before(server)
 
 
 def test_a_remote_secret_waits_for_the_pods_of_the_gateway_behind_it() -> None:
     """`Programmed` says nothing of them; calls to a dead gateway fail."""
     recording = _example("ambient")
     secret = recording.one(_SECRET, "west-sees-east-remote-secret")
-    assert f"east-{_HBONE}-pods" in _before(recording, secret)
+    assert f"east-{_HBONE}-pods" in recording.before(secret)
     pods = recording.one(_PODS, f"east-{_HBONE}-pods")
-    assert f"east-{_HBONE}" in _before(recording, pods)
+    assert f"east-{_HBONE}" in recording.before(pods)
     assert pods.inputs["metadata"]["name"] == _HBONE
     waits = recording.one(_GATEWAY, f"east-{_HBONE}").inputs["metadata"]["annotations"]["pulumi.com/waitFor"]
     assert json.loads(waits) == ["condition=Programmed", "jsonpath={.status.addresses[0].value}"]
@@ -97,14 +84,14 @@ def test_the_gateway_comes_up_without_a_ztunnel() -> None:
     """It passes connections on."""
     recording = _example("ambient")
     pods = recording.one(_PODS, f"east-{_HBONE}-pods")
-    assert not {"east-ztunnel", "east-istio-cni"} & _before(recording, pods)
+    assert not {"east-ztunnel", "east-istio-cni"} & recording.before(pods)
 
 
 def test_the_sample_of_a_cluster_goes_after_what_others_know_of_it() -> None:
     """The gateway resets calls to a pod that was told to end, as long as they are sent there."""
     recording = _example("ambient")
     secret = recording.one(_SECRET, "west-sees-east-remote-secret")
-    assert "east-hello-world-server-deployment" in _before(recording, secret)
+    assert "east-hello-world-server-deployment" in recording.before(secret)
 
 
 # The gateway
@@ -159,7 +146,7 @@ def test_settings_of_the_gateway_are_patches_that_istiod_merges() -> None:
     gateway = recording.one(_GATEWAY, f"west-{_HBONE}")
     reference = gateway.inputs["spec"]["infrastructure"]["parametersRef"]
     assert reference == {"group": "", "kind": "ConfigMap", "name": found.inputs["metadata"]["name"]}
-    assert found.name in _before(recording, gateway)
+    assert found.name in recording.before(gateway)
     service = json.loads(found.inputs["data"]["service"])
     assert service["spec"] == {"type": "NodePort", "ports": [{"port": 15008, "nodePort": 31508}]}
     east = recording.one("kubernetes:core/v1:ConfigMap", "east-hbone-gateway-settings").inputs["data"]
@@ -291,8 +278,8 @@ def test_calls_go_through_a_waypoint_once_its_pods_are_ready() -> None:
     assert waypoint["spec"]["infrastructure"]["labels"] == {"istio.io/global": "true"}
     label = recording.one("kubernetes:core/v1:NamespacePatch", "east-sample-use-waypoint")
     assert label.inputs["metadata"]["labels"] == {"istio.io/use-waypoint": "waypoint"}
-    assert "east-sample-waypoint-pods" in _before(recording, label)
-    assert "east-hello-world-namespace" in _before(recording, recording.one(_GATEWAY, "east-sample-waypoint"))
+    assert "east-sample-waypoint-pods" in recording.before(label)
+    assert "east-hello-world-namespace" in recording.before(recording.one(_GATEWAY, "east-sample-waypoint"))
 
 
 def test_two_patches_of_one_namespace_have_managers_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

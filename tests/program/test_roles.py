@@ -11,7 +11,7 @@ import yaml
 from mesh.preflight import definitions
 from tests.program import recording as recording_module
 from tests.program.conftest import write_kubeconfigs
-from tests.program.recording import PROJECT, Recording, Registration, run, run_config
+from tests.program.recording import PROJECT, Recording, run, run_config
 
 _RELEASE = "kubernetes:helm.sh/v3:Release"
 _SECRET = "kubernetes:core/v1:Secret"
@@ -33,27 +33,14 @@ def _release(recording: Recording, name: str) -> Any:
     return recording.one(_RELEASE, name).inputs["values"]
 
 
-def _before(recording: Recording, registration: Registration) -> set[str]:
-    """The names of all that a resource waits for, at any remove."""
-    by_urn = {r.urn: r for r in recording.resources}
-    found: set[str] = set()
-    todo = [registration]
-    while todo:
-        for urn in todo.pop().dependencies:
-            if urn in by_urn and by_urn[urn].name not in found:
-                found.add(by_urn[urn].name)
-                todo.append(by_urn[urn])
-    return found
-
-
 def test_on_one_network_there_is_no_gateway() -> None:
     """And a remote secret waits for none."""
     recording = _run("single-network")
     assert [name for name in _names(recording, _RELEASE) if "gateway" in name] == []
     assert _names(recording, _GATEWAY) == []
     assert recording.outputs["clusters"]["blue"]["gatewayAddresses"] == []
-    assert "green-reader-token-g1" in _before(
-        recording, recording.one(_SECRET, "blue-sees-green-remote-secret")
+    assert "green-reader-token-g1" in recording.before(
+        recording.one(_SECRET, "blue-sees-green-remote-secret")
     )
 
 
@@ -109,13 +96,13 @@ def test_pods_of_a_remote_wait_until_its_primary_sees_it() -> None:
         "worker-istiod",
     }
     for name in ("worker-istio-eastwestgateway", "worker-istio-base"):
-        before = _before(recording, recording.one(_RELEASE, name))
+        before = recording.before(recording.one(_RELEASE, name))
         assert needed <= before or name == "worker-istio-base", needed - before
     server = recording.one("kubernetes:apps/v1:Deployment", "worker-hello-world-server-deployment")
-    assert needed <= _before(recording, server)
+    assert needed <= recording.before(server)
     for registration in recording.resources:
         if registration.name.startswith("hub-") and "-sees-" not in registration.name:
-            assert not any(n.startswith("worker") for n in _before(recording, registration))
+            assert not any(n.startswith("worker") for n in recording.before(registration))
 
 
 def test_every_primary_sees_every_remote_and_a_remote_sees_nothing_by_itself() -> None:
