@@ -13,9 +13,9 @@ import pulumi
 
 from mesh.config.problems import Problem, summary
 from mesh.config.resolved import StackConfig
-from mesh.istio import gateway_api
+from mesh.istio import gateway_api_manifest
 from mesh.istio.addresses import Node
-from mesh.istio.gateway_api import ManifestError
+from mesh.istio.gateway_api_manifest import ManifestError
 from mesh.mappings import Json
 from mesh.pki.certificates import join, parse_readable
 from mesh.preflight import charts, encryption
@@ -102,7 +102,7 @@ def _definitions(config: StackConfig, clusters: Set[str]) -> tuple[Sequence[Json
     if not clusters:
         return (), ()
     try:
-        return gateway_api.read_manifest(config.gateway_api.manifest), ()
+        return gateway_api_manifest.read_manifest(config.gateway_api.manifest), ()
     except ManifestError as error:
         return (), [Problem(path="gatewayApi.manifest", message=str(error))]
 

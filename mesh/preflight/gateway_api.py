@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import StackConfig
-from mesh.istio.gateway_api import DEFINITION, GROUP, logical_name
+from mesh.istio.gateway_api_manifest import DEFINITION, GROUP, logical_name
 from mesh.live.facts import FoundGatewayApi
 from mesh.stacks.state import RecordedState
 

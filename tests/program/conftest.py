@@ -8,7 +8,7 @@ import pytest
 
 from mesh.config.resolved import Connection, StackConfig
 from mesh.helm import plugin
-from mesh.istio import gateway_api
+from mesh.istio import gateway_api_manifest
 from mesh.live import gateway_api as live_gateway_api
 from mesh.live import gateways, istio_system, objects, peers, services
 from mesh.live.facts import FoundGatewayApi, FoundObjects, LabelledServices, ObjectAddress, ObservedCluster
@@ -67,7 +67,7 @@ def manifest_of_the_gateway_api(monkeypatch: pytest.MonkeyPatch) -> None:
         }
         for kind in ("gatewayclasses", "gateways")
     ]
-    monkeypatch.setattr(gateway_api, "read_manifest", lambda _place: definitions)
+    monkeypatch.setattr(gateway_api_manifest, "read_manifest", lambda _place: definitions)
 
 
 @pytest.fixture(autouse=True)

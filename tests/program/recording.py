@@ -16,6 +16,7 @@ from pulumi.runtime import mocks, rpc
 from pulumi.runtime.settings import ROOT
 from pulumi.runtime.stack import Stack
 
+from mesh.stacks import state
 from tests.builders.certificates import authority
 from tests.builders.stack_files import decrypted, secrets
 
@@ -78,6 +79,21 @@ class Recording:
     def of_type(self, type_: str) -> list[Registration]:
         """All resources of a type, in the order of their names."""
         return sorted((r for r in self.resources if r.type == type_), key=lambda r: r.name)
+
+
+def as_recorded(found: Registration) -> dict[str, Any]:
+    """A resource as a state has it; the kubeconfigs of providers are gone, and gateways have an address."""
+    outputs = {"gatewayAddresses": ["203.0.113.9"]} if found.type == "mesh:index:Cluster" else {}
+    return {
+        "urn": found.urn,
+        "type": found.type,
+        "parent": found.parent,
+        "custom": ":index:" not in found.type or found.type.startswith(("tls:", "random:")),
+        "external": found.read,
+        "provider": f"{found.provider}::id" if found.provider else "",
+        "inputs": {"kubeconfig": "/gone"} if found.type == state.PROVIDER else {},
+        "outputs": {"kubeconfig": "/gone"} if found.type == state.PROVIDER else outputs,
+    }
 
 
 class _Engine(mocks.Mocks):

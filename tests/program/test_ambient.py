@@ -10,12 +10,12 @@ import pytest
 import yaml
 
 from mesh.config.resolved import Connection
-from mesh.istio import gateway_api as manifests
+from mesh.istio import gateway_api_manifest as manifests
 from mesh.live import gateway_api, objects
 from mesh.live.facts import FoundGatewayApi, FoundObject, FoundObjects, GatewayDefinition, ObjectAddress
 from mesh.stacks import state
 from tests.program.conftest import write_kubeconfigs
-from tests.program.recording import PROJECT, Recording, Registration, run, run_config
+from tests.program.recording import PROJECT, Recording, as_recorded, run, run_config
 
 _RELEASE = "kubernetes:helm.sh/v3:Release"
 _SECRET = "kubernetes:core/v1:Secret"
@@ -432,23 +432,10 @@ def test_ambient_clusters_forget_one_that_is_away(monkeypatch: pytest.MonkeyPatc
     clusters: dict[str, dict[str, Any]] = {name: {"context": name} for name in ("east", "west", "north")}
     before = _run("ambient", clusters=clusters)
     assert "west-sees-east-remote-secret" in _names(before, _SECRET)
-    resources = [_recorded(found) for found in before.resources]
+    resources = [as_recorded(found) for found in before.resources]
     monkeypatch.setattr(state, "export", lambda *_: {"deployment": {"resources": resources}})
     clusters["east"]["offline"] = True
     after = _names(_run("ambient", clusters=clusters), _SECRET)
     assert [name for name in after if name.endswith("-sees-east-remote-secret")] == []
     assert "east-sees-west-remote-secret" in after
     assert "west-sees-north-remote-secret" in after
-
-
-def _recorded(found: Registration) -> dict[str, Any]:
-    return {
-        "urn": found.urn,
-        "type": found.type,
-        "parent": found.parent,
-        "custom": ":index:" not in found.type or found.type.startswith(("tls:", "random:")),
-        "external": found.read,
-        "provider": f"{found.provider}::id" if found.provider else "",
-        "inputs": {"kubeconfig": "~/.kube/config"} if found.type == state.PROVIDER else {},
-        "outputs": {},
-    }

@@ -9,7 +9,7 @@ import pulumi
 import pytest
 
 from mesh.config.resolved import Connection
-from mesh.istio import gateway_api
+from mesh.istio import gateway_api_manifest
 from mesh.live import objects
 from mesh.live.facts import FoundObject, FoundObjects, ObjectAddress
 from mesh.load import load_values
@@ -23,7 +23,7 @@ _EXAMPLES = sorted((PROJECT / "examples").glob("*.yaml"))
 _TWO = PROJECT / "examples" / "two-clusters.yaml"
 _MINIMAL = {"istio-mesh:reader": {"role": "minimal"}, "istio-mesh:istio": {"version": "1.31.1"}}
 _MONITORED = {"istio-mesh:observability": {"enabled": True}, "istio-mesh:kiali": {"cluster": "east"}}
-_NOT_LISTED = ("kubernetes:apps/v1:DeploymentPatch", state.NAMESPACE_PATCH, gateway_api.DEFINITION)
+_NOT_LISTED = ("kubernetes:apps/v1:DeploymentPatch", state.NAMESPACE_PATCH, gateway_api_manifest.DEFINITION)
 _NAMESPACES = ("east-istio-system", "east-hello-world-namespace")
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from mesh.stacks import state
 from tests.program.conftest import write_kubeconfigs
-from tests.program.recording import PROJECT, TOKEN, Recording, Registration, run_config
+from tests.program.recording import PROJECT, TOKEN, Recording, Registration, as_recorded, run_config
 
 _THREE = PROJECT / "examples" / "three-clusters.yaml"
 
@@ -22,20 +22,6 @@ def _config(away: str = "", sections: Mapping[str, Any] | None = None) -> dict[s
     if away:
         clusters[away] = {"context": "gone", "kubeconfig": "/gone", "offline": True}
     return {key: json.dumps(value) for key, value in values.items()}
-
-
-def _resource(found: Registration) -> dict[str, Any]:
-    outputs = {"gatewayAddresses": ["203.0.113.9"]} if found.type == "mesh:index:Cluster" else {}
-    return {
-        "urn": found.urn,
-        "type": found.type,
-        "parent": found.parent,
-        "custom": ":index:" not in found.type or found.type.startswith(("tls:", "random:")),
-        "external": found.read,
-        "provider": f"{found.provider}::id" if found.provider else "",
-        "inputs": {"kubeconfig": "/gone"} if found.type == state.PROVIDER else {},
-        "outputs": {"kubeconfig": "/gone"} if found.type == state.PROVIDER else outputs,
-    }
 
 
 def _of(recording: Recording, cluster: str) -> dict[str, Registration]:
@@ -54,7 +40,7 @@ def names() -> list[str]:
 
 
 def _recorded(monkeypatch: pytest.MonkeyPatch, recording: Recording) -> None:
-    resources = [_resource(found) for found in recording.resources]
+    resources = [as_recorded(found) for found in recording.resources]
     monkeypatch.setattr(state, "export", lambda *_: {"deployment": {"resources": resources}})
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mesh.istio.gateway_api import ManifestError, parse_manifest, read_manifest
+from mesh.istio.gateway_api_manifest import ManifestError, parse_manifest, read_manifest
 
 _KINDS = ("gatewayclasses", "gateways")
 
