@@ -72,11 +72,24 @@ unit: .venv/installed ## Run the tests that need no cluster.
 	$(call step,Unit and program tests,$(PYTEST) tests/unit tests/program)
 
 .PHONY: test
-test: lint unit setup ## Run all tests, on real clusters too.
+test: lint unit setup ## Run all tests, on real clusters too; a group that fails does not keep the others from running.
+	@$(MAKE) --no-print-directory --keep-going test-sandbox test-mesh test-breaking test-trust
+
+.PHONY: test-sandbox
+test-sandbox: setup
 	$(call step,Prometheus$(comma) for its tests,$(PY) -m sandbox.tools prometheus promtool)
 	$(call step,Tests of the sandbox$(comma) and of the stand-ins beside them,$(call beside,standins,$(PYTEST) tests/standins,$(PYTEST) tests/sandbox))
+
+.PHONY: test-mesh
+test-mesh: setup
 	$(call step,Tests of the mesh,$(PYTEST) tests/e2e -m mesh)
+
+.PHONY: test-breaking
+test-breaking: setup
 	$(call step,Tests that break the mesh$(comma) and of clusters that reach and see each other in different ways beside them,$(call beside,reach,$(SECOND) $(PYTEST) tests/e2e -m reach && $(SECOND) $(PYTEST) tests/e2e -m sight,$(PYTEST) tests/e2e -m breaking))
+
+.PHONY: test-trust
+test-trust: setup
 	$(call step,Tests of trust and of several stacks$(comma) and Istio's own of several clusters and those of ambient clusters beside them,$(call beside,istio,$(SECOND) $(PYTEST) tests/istio -m multicluster && $(SECOND) $(PYTEST) tests/e2e -m ambient,$(PYTEST) tests/e2e -m trust))
 
 .PHONY: istio-tests
