@@ -39,8 +39,8 @@ def page(stack: type[BaseModel] = StackSections) -> str:
     """The page in Markdown.
 
     Args:
-        stack: the model of a whole stack file; each field is a section, a map of sections by name, or a
-            setting.
+        stack: the model of a whole stack file; each field is a section, a map of sections by name, a
+            list of sections, or a setting.
 
     Raises:
         TypeError: a field has a type that the page has no words for; the message names its key.
@@ -53,6 +53,9 @@ def page(stack: type[BaseModel] = StackSections) -> str:
             rows = _rows(model, path, documented)
         elif (model := _named_section(field.annotation)) is not None:
             path = f"{key}.<name>"
+            rows = _rows(model, path, documented)
+        elif (model := _entries(field.annotation)) is not None:
+            path = f"{key}[]"
             rows = _rows(model, path, documented)
         else:
             rows = iter([_row(key, field, documented)])

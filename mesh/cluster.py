@@ -13,6 +13,7 @@ from mesh.istio.addresses import Node, PeerAddress
 from mesh.istio.control_plane import ControlPlane
 from mesh.istio.data_plane import DataPlane
 from mesh.istio.exposure import cross_network_gateway, exposed_istiod
+from mesh.istio.failover import Failover
 from mesh.istio.gateway import EastWestGateway
 from mesh.istio.gateway_api import definitions
 from mesh.istio.hbone_gateway import HboneGateway, remote_gateway
@@ -169,6 +170,17 @@ class Cluster(pulumi.ComponentResource):
         self.serving = (
             exposed_istiod(config, self.namespace, self.control_plane, child) if plan.serves else ()
         )
+        for failover in plan.failover:
+            for host in failover.hosts:
+                Failover(
+                    f"{name}-failover-{host}",
+                    failover,
+                    host=host,
+                    istio_version=config.istio.version,
+                    namespace=self.namespace,
+                    control_plane=self.control_plane,
+                    opts=child,
+                )
         hello_world = self._workloads(plan, kept)
         # The gateway of ambient workloads resets calls as soon as a pod begins to end.
         self._before_peers = hello_world if self.hbone_gateway else []

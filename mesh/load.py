@@ -180,6 +180,7 @@ def load(
         kiali=sections.kiali,
         gateway_api=sections.gateway_api,
         waypoints=sections.waypoints,
+        failover=sections.failover,
         clusters=clusters,
         peers={name: peer.stack for name, peer in sections.peers.items()},
         waves=sections.rollout.waves,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mesh.config.resolved import ClusterConfig, SecretEntry, StackConfig
+from mesh.config.schema import FailoverSection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,7 @@ class ClusterPlan:
     `shared_ways` is whether some of the calls that its control plane leads go through a gateway of several
     clusters. `gateway` is for workloads with sidecars, `hbone_gateway` for ambient ones.
     `waypoints` are the namespaces that have one there.
+    `failover` has the services that outlive a cluster, where its control plane leads sidecars that call them.
     `sample_scope` is whether HelloWorld is called over networks, as its Service says where ztunnels read it.
     """
 
@@ -44,6 +46,7 @@ class ClusterPlan:
     shared_ways: bool
     hbone_gateway: bool
     waypoints: tuple[str, ...]
+    failover: tuple[FailoverSection, ...]
     sample_scope: bool | None
 
 
@@ -64,6 +67,7 @@ def cluster_plan(config: StackConfig, cluster: str) -> ClusterPlan:
         ),
         hbone_gateway=has_hbone_gateway(config, cluster),
         waypoints=config.waypoints if config.clusters[cluster].data_plane.has_ztunnel else (),
+        failover=config.failover if leads_sidecars(config, cluster) else (),
         sample_scope=sample_scope(config),
     )
 
@@ -201,6 +205,29 @@ def has_sidecars(config: StackConfig) -> bool:
     unless that cluster has a gateway for sidecars, too.
     """
     return any(cluster.data_plane.has_sidecars for cluster in config.clusters.values())
+
+
+def leads_sidecars(config: StackConfig, cluster: str) -> bool:
+    """Whether the control plane of a cluster is its own and leads sidecars, there or in remotes.
+
+    istiod reads what is configured in its own cluster, also for its remotes.
+    """
+    own = config.clusters[cluster]
+    return own.control_plane is None and (own.data_plane.has_sidecars or bool(own.serves))
+
+
+def outliving(config: StackConfig) -> dict[str, dict[str, object]]:
+    """What is promised of each service that outlives a cluster, and to the clients of which clusters."""
+    clients = [
+        name
+        for name, cluster in config.clusters.items()
+        if cluster.data_plane.has_sidecars and leads_sidecars(config, primary(config, name))
+    ]
+    return {
+        host: {"withinSeconds": failover.within_seconds, "prefer": failover.prefer.value, "clients": clients}
+        for failover in config.failover
+        for host in failover.hosts
+    }
 
 
 def sample_scope(config: StackConfig) -> bool | None:

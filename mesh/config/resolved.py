@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from mesh.config.schema import (
     ExposureSection,
+    FailoverSection,
     GatewayApiSection,
     GatewaySection,
     HelloWorldSection,
@@ -165,6 +166,7 @@ class StackConfig:
     kiali: KialiSection
     gateway_api: GatewayApiSection = field(default_factory=GatewayApiSection)
     waypoints: tuple[str, ...] = ()
+    failover: tuple[FailoverSection, ...] = ()
     clusters: Mapping[str, ClusterConfig]
     peers: Mapping[str, str]
     waves: tuple[tuple[str, ...], ...] = ()

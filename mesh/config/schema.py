@@ -22,6 +22,7 @@ from mesh.config.types import (
     DnsLabel,
     DnsName,
     ExposedHost,
+    FailoverSeconds,
     GatewayAddress,
     Generation,
     Hours,
@@ -36,11 +37,13 @@ from mesh.config.types import (
     NodePort,
     Phase,
     Port,
+    Preference,
     PrivateKeyPem,
     ProxyUrl,
     ReaderRole,
     Replicas,
     SecretKey,
+    ServiceHost,
     ServiceType,
     StackName,
 )
@@ -720,6 +723,32 @@ class RolloutSection(Section):
     )
 
 
+class FailoverSection(Section):
+    """Services whose calls do without a cluster that fails."""
+
+    hosts: Annotated[tuple[ServiceHost, ...], Field(min_length=1)] = Field(
+        description="The services, by their full hosts.",
+        examples=["[checkout.shop.svc.cluster.local]"],
+    )
+    within_seconds: FailoverSeconds = Field(
+        description="From so many seconds after a cluster has died, no call fails because of it. An answer "
+        "must begin within a quarter of this time.",
+        examples=[10],
+    )
+    prefer: Preference = Field(
+        default=Preference.NETWORK,
+        description="Which endpoints are called first: those of the own cluster, then of its `network`, then "
+        "all others; with `region`, of the others those of the own region first; with `none`, all alike.",
+        examples=["region"],
+    )
+    idempotent: bool = Field(
+        default=False,
+        description="Whether calls may be made twice. Then those are repeated, too, that a cluster may have "
+        "handled when it failed.",
+        examples=["true"],
+    )
+
+
 class StackSections(Section):
     """All keys of the project's configuration."""
 
@@ -762,6 +791,11 @@ class StackSections(Section):
         default=ExposureSection(),
         description="What each cluster exposes to the others.",
         examples=['{hosts: ["*.local"]}'],
+    )
+    failover: tuple[FailoverSection, ...] = Field(
+        default=(),
+        description="Services that outlive a cluster. See [Failover](failover.md).",
+        examples=["[{hosts: [checkout.shop.svc.cluster.local], withinSeconds: 10}]"],
     )
     reader: ReaderSection = Field(
         default=ReaderSection(),

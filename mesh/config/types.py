@@ -20,6 +20,8 @@ _STACK = re.compile(r"[\w.-]+/[\w.-]+/[\w.-]+")
 # Istio's webhook refuses a Gateway with a short name as a host (`pkg/config/validation` in istio/istio).
 _HOST = re.compile(rf"(\*|\*\.{_DNS_NAME.pattern}|{_DNS_LABEL.pattern}\.{_DNS_NAME.pattern})")
 
+_SERVICE = re.compile(rf"{_DNS_LABEL.pattern}\.{_DNS_LABEL.pattern}\.svc\.{_DNS_NAME.pattern}")
+
 _LABEL_VALUE = r"[A-Za-z0-9]([-A-Za-z0-9_./]{0,251}[A-Za-z0-9])?"
 _CLUSTERS = re.compile(rf"{_DNS_LABEL.pattern}|{_LABEL_VALUE}={_LABEL_VALUE}")
 
@@ -74,6 +76,14 @@ class DataPlane(StrEnum):
     def has_ztunnel(self) -> bool:
         """Whether the nodes have a proxy for workloads without one of their own."""
         return self != DataPlane.SIDECAR
+
+
+class Preference(StrEnum):
+    """Which endpoints of a service are called first."""
+
+    NETWORK = "network"
+    REGION = "region"
+    NONE = "none"
 
 
 class ServiceType(StrEnum):
@@ -196,6 +206,10 @@ _NAME = "a DNS name: labels with dots between them, for example cluster.local"
 DnsName = Annotated[str, AfterValidator(_matching(_DNS_NAME, _NAME)), _shown(_DNS_NAME.pattern, _NAME)]
 _EXPOSED = "a host with dots in it, or a wildcard, for example *.local"
 ExposedHost = Annotated[str, AfterValidator(_matching(_HOST, _EXPOSED)), _shown(_HOST.pattern, _EXPOSED)]
+_SERVICE_HOST = "the full host of one service, for example checkout.shop.svc.cluster.local"
+ServiceHost = Annotated[
+    str, AfterValidator(_matching(_SERVICE, _SERVICE_HOST)), _shown(_SERVICE.pattern, _SERVICE_HOST)
+]
 _ADDRESS = "an IP address or a host name, for example 198.51.100.7"
 GatewayAddress = Annotated[
     str,
@@ -206,6 +220,8 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 NodePort = Annotated[int, Field(ge=30000, le=32767)]
 """In the range that an API server gives ports from by default."""
 Replicas = Annotated[int, Field(ge=1)]
+FailoverSeconds = Annotated[int, Field(ge=5, le=600)]
+"""Below, a fifth of it would be too short to connect to another continent."""
 _RANGE = "a range of addresses without bits after its prefix, for example 198.51.100.0/24"
 Cidr = Annotated[str, AfterValidator(_cidr), _shown(r"[0-9a-fA-F:.]+(/\d{1,3})?", _RANGE)]
 _SELECTOR = "a cluster's name, or a label as region=eu"

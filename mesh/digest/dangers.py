@@ -9,6 +9,7 @@ from typing import TypeAlias, TypeVar
 from mesh.digest.authorities import trust_changes
 from mesh.digest.data_planes import without_network
 from mesh.digest.differences import difference, without_noise
+from mesh.digest.failover import cut_short
 from mesh.digest.gateways import other_ways_in
 from mesh.digest.releases import ReleaseChange, RenderedChange, restarts
 from mesh.digest.report import Danger, DangerKind
@@ -39,6 +40,7 @@ def dangers(preview: Preview, releases: Releases) -> tuple[Danger, ...]:
         *_out_of_sight(preview, staying),
         *_no_longer_exposed(staying),
         *other_ways_in(kept),
+        *cut_short(staying),
         *without_network(staying, kept),
         *_replaced(staying),
         *_deleted(staying, kept),

@@ -65,6 +65,9 @@ REDIRECTION_ANNOTATION = "ambient.istio.io/redirection"
 """Of a pod: `enabled` once its traffic goes through ztunnel."""
 
 NETWORK_LABEL = "topology.istio.io/network"
+CLUSTER_LABEL = "topology.istio.io/cluster"
+REGION_LABEL = "topology.kubernetes.io/region"
+"""Of a node."""
 CONTROL_PLANE_ANNOTATION = "topology.istio.io/controlPlaneClusters"
 """On istio-system: the clusters whose control planes serve this one."""
 ISTIOD_PORT = 15012
@@ -108,6 +111,11 @@ def is_remote_secret_name(name: str) -> bool:
 def stub_name(cluster: str, namespace: str, name: str) -> str:
     """Logical name of the stub in a cluster for a service of others."""
     return f"{cluster}-{namespace}-{name}-stub"
+
+
+def failover_name(host: str) -> str:
+    """Name of the DestinationRule and the VirtualService by which a service outlives a cluster."""
+    return f"failover-{host}"
 
 
 def token_name(generation: int) -> str:

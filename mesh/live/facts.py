@@ -262,6 +262,28 @@ class LabelledServices:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrafficRule:
+    """A DestinationRule or a VirtualService, with its hosts as they are written: short, or with wildcards."""
+
+    kind: str
+    namespace: str
+    name: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrafficRules:
+    """By what proxies of a cluster's workloads call services.
+
+    `unreachable` is no answer, and `refused` why they may not be read.
+    """
+
+    rules: tuple[TrafficRule, ...] = ()
+    unreachable: str | None = None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProxiedPods:
     """How many of the users' running pods have their traffic carried by what, by namespace.
 

@@ -20,7 +20,7 @@ from mesh.mappings import Json
 from mesh.pki.certificates import join, parse_readable
 from mesh.preflight import charts, encryption
 from mesh.preflight.look import look
-from mesh.rules import data_plane, expiry, versions
+from mesh.rules import data_plane, expiry, failover, versions
 from mesh.stack_file import settings, stack_file
 from mesh.stacks import state
 from mesh.stacks.state import RecordedResource
@@ -71,6 +71,7 @@ def preflight(config: StackConfig) -> Observed:
         *filter(None, [unavailable]),
         *(str(problem) for problem in _prefixed(prefix, list(versions.warnings(config)))),
         *(str(problem) for problem in _prefixed(prefix, list(data_plane.warnings(config)))),
+        *(str(problem) for problem in _prefixed(prefix, list(failover.warnings(config)))),
         *(str(problem) for problem in _prefixed(prefix, list(expiry.warnings(config, datetime.now(UTC))))),
         *found.warnings,
     )

@@ -30,6 +30,7 @@ from mesh.istio.names import (
     READER_ROLE,
     WAYPOINT,
     ZTUNNEL,
+    failover_name,
     remote_gateway_name,
     remote_secret_name,
     stub_name,
@@ -151,6 +152,7 @@ def _own(cluster: ClusterConfig, plan: ClusterPlan) -> Iterator[Declared]:
         kept = KubernetesObject(address=address, words=release)
         yield Declared(type=state.RELEASE, name=f"{name}-{release}", object=kept, parts=tuple(parts))
     yield from _exposure(name, plan)
+    yield from _failover(name, plan)
     yield from _reader(cluster)
     if cluster.hello_world.enabled:
         yield from _hello_world(name, remote=remote, shared_ways=plan.shared_ways)
@@ -199,6 +201,15 @@ def _exposure(name: str, plan: ClusterPlan) -> Iterator[Declared]:
             found = _object("networking.istio.io/v1", f"{kind.lower()}s", ISTIOD_GATEWAY, NAMESPACE)
             yield _declared(
                 f"kubernetes:networking.istio.io/v1:{kind}", f"{name}-{ISTIOD_GATEWAY}{suffix}", found
+            )
+
+
+def _failover(name: str, plan: ClusterPlan) -> Iterator[Declared]:
+    for host in (host for failover in plan.failover for host in failover.hosts):
+        for kind, suffix in (("DestinationRule", "destination-rule"), ("VirtualService", "virtual-service")):
+            found = _object("networking.istio.io/v1", f"{kind.lower()}s", failover_name(host), NAMESPACE)
+            yield _declared(
+                f"kubernetes:networking.istio.io/v1:{kind}", f"{name}-failover-{host}-{suffix}", found
             )
 
 

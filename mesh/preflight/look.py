@@ -8,7 +8,16 @@ from mesh.config.problems import Problem
 from mesh.config.resolved import StackConfig
 from mesh.istio.addresses import Node
 from mesh.live import gateway_api as live_gateway_api
-from mesh.live import gateways, istio_system, objects, peers, proxied_pods, services, ztunnel
+from mesh.live import (
+    gateways,
+    istio_system,
+    objects,
+    peers,
+    proxied_pods,
+    services,
+    traffic_rules,
+    ztunnel,
+)
 from mesh.live.concurrent import for_each
 from mesh.live.facts import ObservedCluster, PeerAccess, Way
 from mesh.plan import read_by_others
@@ -18,6 +27,7 @@ from mesh.preflight import (
     data_plane,
     definitions,
     exposure,
+    failover,
     gateway_api,
     identity,
     inventory,
@@ -90,7 +100,11 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
         lambda name: objects.find_objects(config.clusters[name].connection, definitions.ADDRESSES),
     )
     read = for_each(
-        [name for name in nodes.used(config) if name in open_to_us and not open_to_us[name].unreachable],
+        [
+            name
+            for name in dict.fromkeys((*nodes.used(config), *failover.by_region(config)))
+            if name in answering
+        ],
         lambda name: gateways.read_nodes_of(config.clusters[name].connection),
     )
     gateway_apis = gateway_api.ownership(
@@ -113,6 +127,10 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
             config.clusters[name].connection if name in config.clusters else recorded.connections[name]
         ),
     )
+    rules = for_each(
+        [name for name in failover.used(config) if name in answering],
+        lambda name: traffic_rules.read_traffic_rules(config.clusters[name].connection),
+    )
     known = {name: found for name, found in read.items() if found is not None}
     holders = for_each(
         [
@@ -131,7 +149,7 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
         recorded=recorded,
         labelled=exposure.hosts(config, labelled, recorded),
         kept=recorded.kept.union(*(ownership.adopted(missing[name], there[name]) for name in there)),
-        nodes=known,
+        nodes={name: known[name] for name in nodes.used(config) if name in known},
         gateway_api=gateway_apis.own,
         problems=(
             *access.problems(clusters),
@@ -146,7 +164,8 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
                 for p in ownership.foreign(config.clusters[name], missing[name], there[name])
             ),
             *definitions.problems(config, operators),
-            *nodes.problems(config, known),
+            *nodes.problems(config, {n: known[n] for n in nodes.used(config) if n in known}),
+            *failover.problems(config, rules),
             *gateway_apis.problems,
             *namespaces.problems(config, of_users),
             *data_plane.problems(config, pods),
@@ -157,5 +176,6 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
             *access.unchecked(by_peers),
             *away.warnings(config, clusters),
             *data_plane.warnings(config, pods, recorded),
+            *failover.warnings(config, known),
         ),
     )

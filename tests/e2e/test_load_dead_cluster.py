@@ -1,6 +1,7 @@
 """While one cluster is dead, calls in the other go on, and `pulumi up` does what is documented."""
 
 import copy
+import itertools
 import subprocess
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mesh.samples.names import NAMESPACE, SERVICE
+from mesh.samples.names import NAMESPACE, PORT, SERVICE
 from sandbox import cluster
 from tests.e2e.faults import SYSTEM, dead, feed, passes, verify
 from tests.e2e.kube import Kube, eventually
@@ -18,11 +19,11 @@ from tests.e2e.stack import Stack
 pytestmark = pytest.mark.breaking
 
 View = Callable[[str], Kube]
-_HOST = f"{SERVICE}.{NAMESPACE}.svc.cluster.local"
-_WINDOW = timedelta(seconds=10)
-"""After this, outlier detection has seen enough to leave the dead cluster out."""
-_MOST_FAILED = 4
-"""As many as are under way when the cluster dies: retries save those after them."""
+_WITHIN = 5
+_SPREAD, _NEAR = "spread", "near"
+"""Services of HelloWorld's pods: one whose calls go to all clusters, one whose calls stay while they can."""
+_MOST_FAILED = 6
+"""As many as are under way when the cluster dies, or find a connection to it that was made before."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -36,54 +37,66 @@ def _as_before(mesh: Stack, used_after: bool) -> Iterator[None]:
         passes(mesh)
 
 
-@pytest.fixture
-def _resilient(mesh: Stack, kube: View) -> Iterator[None]:
-    """What a service needs that must outlive a cluster: docs/verify.md says why."""
-    spec = {
-        "host": _HOST,
-        "trafficPolicy": {
-            "connectionPool": {"tcp": {"connectTimeout": "1s"}},
-            "outlierDetection": {
-                "consecutive5xxErrors": 2,
-                "interval": "1s",
-                "baseEjectionTime": "5s",
-                "maxEjectionPercent": 100,
-            },
-        },
-    }
-    retries = {"attempts": 3, "perTryTimeout": "1s", "retryOn": "connect-failure,refused-stream,reset,5xx"}
-    route = {"route": [{"destination": {"host": _HOST}}], "retries": retries}
-    documents = [
-        _object("DestinationRule", spec),
-        _object("VirtualService", {"hosts": [_HOST], "http": [route]}),
+@pytest.fixture(scope="module")
+def _failover(mesh: Stack, kube: View) -> Iterator[None]:
+    """Two services that outlive a cluster."""
+    views = [kube("east"), kube("west")]
+    for view, name in itertools.product(views, (_SPREAD, _NEAR)):
+        feed(view, "create", _service(name))
+    entries = [
+        {"hosts": [f"{name}.{NAMESPACE}.svc.cluster.local"], "withinSeconds": _WITHIN, "prefer": prefer}
+        for name, prefer in ((_SPREAD, "none"), (_NEAR, "network"))
     ]
-    for document in documents:
-        feed(kube("east"), "create", document)
+    mesh.configure({**mesh.config(), "failover": entries})
+    mesh.up()
     yield
-    for document in documents:
-        feed(kube("east"), "delete", document)
+    for view in views:
+        view.kubectl("delete", f"--namespace={NAMESPACE}", "service", _SPREAD, _NEAR)
 
 
-@pytest.mark.usefixtures("_resilient")
-def test_calls_go_on_while_the_other_cluster_is_dead(mesh: Stack, start_clusters: Callable[..., Any]) -> None:
-    """They fail at most within the window of outlier detection; when it returns, both answer again."""
+@pytest.mark.usefixtures("_failover")
+def test_calls_do_without_a_dead_cluster_within_the_promised_time(
+    mesh: Stack, start_clusters: Callable[..., Any]
+) -> None:
+    """Those that stay near do without it at once. When it returns, it is called again."""
     west = start_clusters("east", "west")["west"]
-    with Load(cluster.merged_kubeconfig(), ["east"]) as load:
-        load.wait_until(lambda report: report.answered("east")["west"] > 5)
+    with _load(_SPREAD) as spread, _load(_NEAR) as near:
+        spread.wait_until(lambda report: report.answered("east")["west"] > 5)
         with dead(west):
             died = datetime.now(UTC)
-            late = died + _WINDOW
-            load.wait_until(lambda report: report.answered("east", after=late)["east"] > 40)
-            without = load.report.answered("east", after=late)
+            late = died + timedelta(seconds=_WITHIN)
+            # Long enough for the cluster to be tried again, twice.
+            spread.wait_until(lambda report: report.answered("east", after=late)["east"] > 60)
+            without = spread.report.answered("east", after=late)
             verdict = verify(mesh, timeout=1)
             assert verdict.reasons("east", "west")[:1] == ["api-server-unreachable"], verdict
             assert verdict.reasons("east", "east") == [], verdict
         back = datetime.now(UTC)
-        load.wait_until(lambda report: report.answered("east", after=back)["west"] > 5)
-    assert set(without) == {"east"}, load.report
-    outside = [call for call in load.report.failed if not died <= call.ended <= late]
-    assert not outside, load.report
-    assert len(load.report.failed) <= _MOST_FAILED, str(load.report)
+        spread.wait_until(lambda report: report.answered("east", after=back)["west"] > 5)
+    assert set(without) == {"east"}, spread.report
+    outside = [call for call in spread.report.failed if not died <= call.ended <= late]
+    assert not outside, spread.report
+    assert len(spread.report.failed) <= _MOST_FAILED, str(spread.report)
+    assert not near.report.failed, near.report
+    assert set(near.report.answered("east", after=died)) == {"east"}, near.report
+
+
+@pytest.mark.usefixtures("_failover")
+def test_calls_that_stay_near_leave_when_nothing_is_left_there(kube: View) -> None:
+    """And come back with the pods; none fails on the way."""
+    server = f"deployment/{SERVICE}-east"
+
+    def scale(replicas: int) -> datetime:
+        kube("east").kubectl("scale", f"--namespace={NAMESPACE}", server, f"--replicas={replicas}")
+        return datetime.now(UTC)
+
+    with _load(_NEAR) as near:
+        gone = scale(0)
+        near.wait_until(lambda report: report.answered("east", after=gone)["west"] > 5)
+        back = scale(1)
+        kube("east").kubectl("rollout", "status", f"--namespace={NAMESPACE}", server, "--timeout=110s")
+        near.wait_until(lambda report: report.answered("east", after=back)["east"] > 5)
+    assert not near.report.failed, near.report
 
 
 def test_a_marked_cluster_that_does_not_answer_catches_up_later(
@@ -115,10 +128,14 @@ def _exposed(kube: Kube) -> list[str]:
     return gateway["spec"]["servers"][0]["hosts"]
 
 
-def _object(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+def _load(service: str) -> Load:
+    return Load(cluster.merged_kubeconfig(), ["east"], url=f"http://{service}.{NAMESPACE}:{PORT}/hello")
+
+
+def _service(name: str) -> dict[str, Any]:
     return {
-        "apiVersion": "networking.istio.io/v1",
-        "kind": kind,
-        "metadata": {"name": "outlives-a-cluster", "namespace": NAMESPACE},
-        "spec": spec,
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": {"selector": {"app": SERVICE}, "ports": [{"name": "http", "port": PORT}]},
     }

@@ -10,8 +10,15 @@ from mesh.config.resolved import Connection, StackConfig
 from mesh.helm import plugin
 from mesh.istio import gateway_api_manifest
 from mesh.live import gateway_api as live_gateway_api
-from mesh.live import gateways, istio_system, objects, peers, services
-from mesh.live.facts import FoundGatewayApi, FoundObjects, LabelledServices, ObjectAddress, ObservedCluster
+from mesh.live import gateways, istio_system, objects, peers, services, traffic_rules
+from mesh.live.facts import (
+    FoundGatewayApi,
+    FoundObjects,
+    LabelledServices,
+    ObjectAddress,
+    ObservedCluster,
+    TrafficRules,
+)
 from mesh.stacks import state
 from tests.builders.kubeconfigs import kubeconfig
 
@@ -52,6 +59,7 @@ def clusters_with_nothing_in_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(objects, "find_objects", find_objects)
     monkeypatch.setattr(services, "read_labelled", lambda *_: LabelledServices())
     monkeypatch.setattr(gateways, "read_nodes_of", lambda _connection: None)
+    monkeypatch.setattr(traffic_rules, "read_traffic_rules", lambda _connection: TrafficRules())
     monkeypatch.setattr(live_gateway_api, "read_gateway_api", lambda _connection: FoundGatewayApi())
 
 

@@ -37,6 +37,11 @@ def test_a_key_in_a_map_of_sections_has_a_place_for_the_name(key: str) -> None:
     assert f"| `{key}` |" in page(), f"{key} must be on the page as users write it"
 
 
+def test_a_key_in_a_list_of_sections_has_a_place_for_the_number() -> None:
+    """In the words of `stubs`, which is another such list."""
+    assert "| `failover[].withinSeconds` | number | required |" in page()
+
+
 @pytest.mark.parametrize("key", ["istio", "exposure", "reader", "helloWorld"])
 def test_an_override_links_to_the_section_that_it_overrides(key: str) -> None:
     """By the key as users write it, in camelCase."""

@@ -56,8 +56,8 @@ CASES = (
         written="clusterz: {}",
         message=(
             "clusterz: unknown key; did you mean clusters? Expected one of: clusters, dataPlane, exposure, "
-            "gateway, gatewayApi, helloWorld, istio, kiali, mesh, observability, peers, reader, rollout, "
-            "sees, trust, waypoints"
+            "failover, gateway, gatewayApi, helloWorld, istio, kiali, mesh, observability, peers, reader, "
+            "rollout, sees, trust, waypoints"
         ),
     ),
     Case(
@@ -1208,6 +1208,114 @@ CASES = (
             "clusters.west.gateway.enabled: west has no gateway, and east calls it from another "
             "network; expected a gateway in a cluster of the network 'net-west' "
             "(docs/networks-and-roles.md)"
+        ),
+    ),
+    Case(
+        mistake="failover for a host with a wildcard",
+        written='failover: [{hosts: ["*.shop.svc.cluster.local"], withinSeconds: 10}]',
+        message=(
+            "failover.0.hosts.0: '*.shop.svc.cluster.local' is invalid: expected the full host of one "
+            "service, for example checkout.shop.svc.cluster.local"
+        ),
+    ),
+    Case(
+        mistake="failover in no time",
+        written="failover: [{hosts: [checkout.shop.svc.cluster.local], withinSeconds: 1}]",
+        message=("failover.0.withinSeconds: 1 is invalid: expected a number of at least 5, for example 10"),
+    ),
+    Case(
+        mistake="failover at some time",
+        written="failover: [{hosts: [checkout.shop.svc.cluster.local]}]",
+        message="failover.0.withinSeconds: is required, for example 10",
+    ),
+    Case(
+        mistake="an order of failover that there is not",
+        written="failover: [{hosts: [checkout.shop.svc.cluster.local], withinSeconds: 9, prefer: zone}]",
+        message=(
+            "failover.0.prefer: 'zone' is invalid: expected one of 'network', 'region' or 'none', for "
+            "example region"
+        ),
+    ),
+    Case(
+        mistake="calls that are sometimes idempotent",
+        written="failover: [{hosts: [checkout.shop.svc.cluster.local], withinSeconds: 9, idempotent: GET}]",
+        message=("failover.0.idempotent: 'GET' is invalid: expected true or false, for example true"),
+    ),
+    Case(
+        mistake="failover twice for a host",
+        written="""
+        failover:
+          - {hosts: [checkout.shop.svc.cluster.local], withinSeconds: 9}
+          - {hosts: [cart.shop.svc.cluster.local, checkout.shop.svc.cluster.local], withinSeconds: 5}
+        """,
+        message="failover.1.hosts.1: checkout.shop.svc.cluster.local is there twice; expected each host once",
+    ),
+    Case(
+        mistake="failover for a host of another domain",
+        written="failover: [{hosts: [checkout.shop.svc.example.org], withinSeconds: 10}]",
+        message=(
+            "failover.0.hosts.0: checkout.shop.svc.example.org: east has no such service; expected "
+            "checkout.shop.svc.cluster.local"
+        ),
+    ),
+    Case(
+        mistake="failover of calls that stay inside",
+        written="""
+        failover: [{hosts: [checkout.shop.svc.cluster.local], withinSeconds: 10}]
+        clusters: {west: {exposure: {clusterLocal: ["*.shop.svc.cluster.local"]}}}
+        """,
+        message=(
+            "failover.0.hosts.0: checkout.shop.svc.cluster.local: exposure.clusterLocal of west has "
+            "*.shop.svc.cluster.local, by which no call to it leaves the cluster; expected it in one of the "
+            "two"
+        ),
+    ),
+    Case(
+        mistake="failover without sidecars",
+        written="""
+        dataPlane: ambient
+        failover: [{hosts: [checkout.shop.svc.cluster.local], withinSeconds: 10}]
+        """,
+        message=(
+            "failover: is for clients with sidecars, and the stack has none: ztunnel takes no endpoint out; "
+            "leave it out (docs/failover.md#ambient)"
+        ),
+    ),
+    Case(
+        mistake="failover where nothing in istio-system holds for all",
+        written="""
+        failover: [{hosts: [checkout.shop.svc.cluster.local], withinSeconds: 10}]
+        clusters: {west: {istio: {values: {istiod: {meshConfig: {rootNamespace: istio-config}}}}}}
+        """,
+        message=(
+            "clusters.west.istio.values.istiod.meshConfig.rootNamespace: is 'istio-config', and failover is "
+            "configured in istio-system, where it would hold for no client; expected istio-system, or no "
+            "failover"
+        ),
+    ),
+    Case(
+        mistake="failover by which the sample would answer from near only",
+        written="""
+        helloWorld: true
+        failover: [{hosts: [helloworld.sample.svc.cluster.local], withinSeconds: 10}]
+        """,
+        message=(
+            "failover.0.hosts.0: helloworld.sample.svc.cluster.local is HelloWorld, of which `python -m mesh "
+            "verify` expects answers from all clusters; expected `prefer: none`, or a service of yours"
+        ),
+    ),
+    Case(
+        mistake="failover of the sample behind a gateway of several clusters",
+        written="""
+        helloWorld: true
+        failover: [{hosts: [helloworld.sample.svc.cluster.local], withinSeconds: 10, prefer: none}]
+        clusters:
+          west: {network: two}
+          third: {context: third, kubeconfig: third, network: two, gateway: {enabled: false}}
+        """,
+        message=(
+            "failover.0.hosts.0: helloworld.sample.svc.cluster.local is HelloWorld, which has a "
+            "DestinationRule of its own in east; expected a service of yours"
         ),
     ),
     Case(

@@ -22,6 +22,13 @@ _SCHEMA = schema()
 _SECRET = {"secure": "v1:AAABAO6"}
 # Of the values of others: a kubeconfig, another setting, what a chart takes.
 _NOT_KNOWN_TO_A_SCHEMA = {
+    "failover twice for a host",
+    "failover for a host of another domain",
+    "failover of calls that stay inside",
+    "failover without sidecars",
+    "failover where nothing in istio-system holds for all",
+    "failover by which the sample would answer from near only",
+    "failover of the sample behind a gateway of several clusters",
     "a kubeconfig for peers from two places",
     "a kubeconfig for peers that a stack has, without the output",
     "an output of no stack",
