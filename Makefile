@@ -96,6 +96,10 @@ test-trust: setup
 istio-tests: setup ## Run all of Istio's own integration tests that can run here (docs/istio-tests.md has times).
 	$(call step,Istio's own tests,$(PYTEST) tests/istio)
 
+.PHONY: adoption-tests
+adoption-tests: setup ## Take over meshes that Helm and istioctl have built (six minutes).
+	$(call step,Meshes of others,$(PYTEST) tests/e2e -m adoption)
+
 .venv/bench: .venv/installed requirements-bench.lock
 	$(call step,Packages of the benchmarks,$(PIP_INSTALL) -r requirements-bench.lock)
 	@touch $@

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 
 import typer
 
@@ -11,6 +12,7 @@ from mesh.cli.output import CommandError
 # Not 1, which means that a command ran and found something.
 _CANNOT_RUN = 2
 _COMMANDS = (
+    "import",
     "validate",
     "check",
     "preview",
@@ -22,7 +24,7 @@ _COMMANDS = (
     "rollout",
     "observability",
 )
-"""Each is the function of its name in the module of its name below `mesh.cli`."""
+"""Each is the function of its name in the module of its name below `mesh.cli`, with _ after a keyword."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,7 +52,8 @@ def _app(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(_nothing)  # else an app with one command takes no command's name
     for name in [name for name in _COMMANDS if name in arguments[:1]] or _COMMANDS:
-        app.command()(getattr(import_module(f"mesh.cli.{name}"), name))
+        identifier = f"{name}_" if iskeyword(name) else name
+        app.command(name)(getattr(import_module(f"mesh.cli.{identifier}"), identifier))
     return app
 
 

@@ -37,6 +37,7 @@ from mesh.kubeconfig.read import (
     choose_file,
     default_files,
     endpoint,
+    minified,
     relative_paths,
 )
 from mesh.mappings import as_map, leaves
@@ -120,14 +121,20 @@ def _decoded(value: str) -> object:
         return value
 
 
-def _read(path: str) -> str:
+def read_file(path: str) -> str:
+    """The text of a file, whose path may begin with `~`.
+
+    Raises:
+        OSError: it cannot be read.
+        UnicodeDecodeError: it is not a text.
+    """
     return Path(os.path.expanduser(path)).read_text(encoding="utf-8")  # noqa: PTH111 - `~other` too
 
 
 def load(
     raw: Mapping[str, object],
     *,
-    read: Callable[[str], str] = _read,
+    read: Callable[[str], str] = read_file,
     kubeconfigs: Sequence[str] = (DEFAULT_FILE,),
     secret: Set[str] = frozenset(),
     written: Mapping[str, object] | None = None,
@@ -292,7 +299,7 @@ def _connection(
         if contents is not None:
             path, text = DEFAULT_FILE, contents
         else:
-            path, text = _kubeconfig(section, read, kubeconfigs)
+            path, text = find_kubeconfig(section.context, section.kubeconfig, read, kubeconfigs)
         found = endpoint(text, section.context)
         _refuse_relative_paths(text, section.context, path if contents is None else None)
         addresses: dict[str, ApiServerAddressSection] = {
@@ -379,7 +386,8 @@ def _peers_kubeconfig(
     if given.secret is not None:
         return PeersKubeconfig(secret=SecretEntry(name=given.secret, key=given.key or _RELAY_KEY))
     try:
-        return PeersKubeconfig(text=_contents(given, read, environment))
+        text = _contents(given, read, environment)
+        return PeersKubeconfig(text=text if given.context is None else minified(text, given.context))
     except ValueError as error:
         problems.append(Problem(path=f"clusters.{name}.reader.kubeconfig", message=str(error)))
         return PeersKubeconfig(text="")
@@ -407,27 +415,27 @@ def _contents(
         ) from error
 
 
-def _kubeconfig(
-    section: ClusterSection, read: Callable[[str], str], kubeconfigs: Sequence[str]
+def find_kubeconfig(
+    context: str, path: str | None, read: Callable[[str], str], kubeconfigs: Sequence[str]
 ) -> tuple[str, str]:
-    """Path and text of the kubeconfig that has a cluster's context.
+    """Path and text of the kubeconfig at `path`, or else of that of `kubeconfigs` which has a context.
 
     Raises:
         ValueError: it cannot be read, or no file has the context.
     """
-    paths = kubeconfigs if section.kubeconfig is None else (section.kubeconfig,)
+    paths = kubeconfigs if path is None else (path,)
     texts: dict[str, str] = {}
-    for path in paths:
+    for file in paths:
         try:
-            texts[path] = read(path)
+            texts[file] = read(file)
         except OSError as error:
             if isinstance(error, FileNotFoundError) and len(paths) > 1:
                 continue  # as kubectl does with the files in KUBECONFIG
             raise ValueError(
-                f"cannot read {path}: {error.strerror}; expected a kubeconfig's path, "
+                f"cannot read {file}: {error.strerror}; expected a kubeconfig's path, "
                 f"for example {DEFAULT_FILE}"
             ) from error
-    chosen = choose_file(texts, section.context) if len(paths) > 1 else paths[0]
+    chosen = choose_file(texts, context) if len(paths) > 1 else paths[0]
     return chosen, texts[chosen]
 
 

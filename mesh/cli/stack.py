@@ -17,6 +17,7 @@ from mesh.digest.steps import errors
 from mesh.load import Loaded, load_values
 from mesh.mappings import Json, as_map
 from mesh.plan import remotes
+from mesh.stack_file import settings
 from mesh.stacks.state import StateError, export
 
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -32,6 +33,11 @@ def workspace() -> automation.LocalWorkspace:
         return automation.LocalWorkspace(work_dir=str(_PROJECT))
     except (OSError, subprocess.CalledProcessError, RuntimeError) as error:
         raise CommandError(f"cannot use the Pulumi CLI: {error}; expected `pulumi` on the path") from error
+
+
+def project() -> str:
+    """The name of this checkout's project, which needs no Pulumi CLI."""
+    return str(settings(_PROJECT / "Pulumi.yaml")["name"])
 
 
 def selected(work: automation.LocalWorkspace, name: str | None) -> str:

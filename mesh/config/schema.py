@@ -426,6 +426,12 @@ class PeersKubeconfigSection(Section):
     environment: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, description="Environment variable that has it.", examples=["WEST_KUBECONFIG"]
     )
+    context: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="Context in contents, file or environment to use; what belongs to others is left out. "
+        "Default: its current-context, and then istiod must accept all that is in it.",
+        examples=["west"],
+    )
     stack: StackName | None = Field(
         default=None,
         description="Full name of a stack that has it as an output.",
@@ -458,6 +464,10 @@ class PeersKubeconfigSection(Section):
                 raise ValueError(f"has {name} without {of}; expected both")
         if self.stack is not None and self.output is None:
             raise ValueError("has stack without output; expected both")
+        if self.context is not None and (self.stack or self.secret):
+            raise ValueError(
+                "has context with stack or secret; expected contents, file or environment with it"
+            )
         return self
 
 

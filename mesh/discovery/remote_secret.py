@@ -52,6 +52,7 @@ class RemoteSecret(pulumi.ComponentResource):
                 "annotations": {REMOTE_SECRET_ANNOTATION: remote.name},
             },
             string_data=remote.kubeconfigs,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=remote.ready),
+            # One that was imported says `Opaque`, as the default is: the provider would replace it for that.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=remote.ready, ignore_changes=["type"]),
         )
         self.register_outputs({})

@@ -115,6 +115,15 @@ def narrowed(text: str, context: str) -> dict[str, Any]:
     return {**document, **{key: [dict(entry)] if entry else [] for key, entry in kept.items()}}
 
 
+def minified(text: str, context: str) -> str:
+    """The text of the kubeconfig with `context` alone as its current one, as kubectl's `--minify` has it.
+
+    Raises:
+        ValueError: as for `endpoint`.
+    """
+    return yaml.safe_dump({**narrowed(text, context), "current-context": context}, sort_keys=False)
+
+
 def default_files(environment: Mapping[str, str]) -> tuple[str, ...]:
     """The kubeconfigs that kubectl uses where none is named: those in `KUBECONFIG`, else the user's own."""
     named = [path for path in environment.get("KUBECONFIG", "").split(os.pathsep) if path]

@@ -551,3 +551,61 @@ class HelmRevision:
     number: int
     status: str
     secret: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HelmRelease:
+    """A Helm release in istio-system as it is deployed, with the values that its user gave."""
+
+    name: str
+    chart: str
+    version: str
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayInstalled:
+    """The east-west gateway as somebody has installed it.
+
+    `type`, `annotations` and `source_ranges` are those of its Service, and `selector` is by which its
+    Deployment finds its pods, which no update can change.
+    """
+
+    type: str
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+    source_ranges: tuple[str, ...] = ()
+    selector: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstalledMesh:
+    """What makes a cluster a member of a mesh, whoever has made it one.
+
+    `unreachable` is no answer; `refused` is no way in, or an answer that refuses. `identity`, `network`,
+    `trust` (without the private key) and `control_plane` are as in `ObservedCluster`. `version` is that of
+    istiod, `revisions` are those of all istiods. `values` are those that the chart of istiod was rendered
+    with, by Helm or by istioctl, as its user gave them; None where the cluster does not have them.
+    `environment` are the variables of istiod with a plain value.
+    `gateway` is the one of the usual name, and `other_gateways` has others with the label of a network, as
+    namespace and name of the Service. `exposing` has the hosts of Istio Gateways that pass TLS through, by
+    namespace and name. `ambient` is whether there is a ztunnel.
+    """
+
+    unreachable: str | None = None
+    refused: str | None = None
+    identity: str | None = None
+    network: str | None = None
+    trust: ObservedTrust = ObservedTrust()
+    control_plane: ObservedControlPlane | None = None
+    version: str | None = None
+    revisions: tuple[str, ...] = ()
+    values: Mapping[str, Any] | None = field(default=None, repr=False)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    releases: tuple[HelmRelease, ...] = ()
+    remote_secrets: tuple[RemoteSecret, ...] = ()
+    gateway: GatewayInstalled | None = None
+    other_gateways: tuple[tuple[str, str], ...] = ()
+    exposing: Mapping[tuple[str, str], tuple[str, ...]] = field(
+        default_factory=dict[tuple[str, str], tuple[str, ...]]
+    )
+    ambient: bool = False

@@ -76,7 +76,7 @@ def read_cluster(connection: Connection) -> ObservedCluster:
     try:
         api = KubernetesApi.connect(connection)
         api.get("/version")  # what answers "not found" to everything is not an empty cluster
-        identity = _identity(api)
+        identity = read_identity(api)
         namespace = api.find(SYSTEM)
         if namespace is None:
             return ObservedCluster(identity=identity)
@@ -88,7 +88,7 @@ def read_cluster(connection: Connection) -> ObservedCluster:
             namespace_uid=at(namespace, "metadata", "uid"),
             network=network_label(namespace),
             trust=read_trust(api, private_key=True),
-            control_plane=_control_plane(api),
+            control_plane=read_control_plane(api),
             token_secrets=token_secrets(read_remote_secrets(api)),
         )
     except UnreachableError as error:
@@ -97,7 +97,8 @@ def read_cluster(connection: Connection) -> ObservedCluster:
         return ObservedCluster(refused=str(error))
 
 
-def _identity(api: KubernetesApi) -> str | None:
+def read_identity(api: KubernetesApi) -> str | None:
+    """The UID of kube-system, which no other cluster has; None where it may not be read."""
     try:
         return at(api.find("/api/v1/namespaces/kube-system"), "metadata", "uid")
     except ApiError as error:
@@ -267,11 +268,12 @@ def check_token(kubeconfig: str, *, ambient: bool = False) -> TokenCheck:
         return TokenCheck(problem=str(error))
 
 
-def _control_plane(api: KubernetesApi) -> ObservedControlPlane | None:
+def read_control_plane(api: KubernetesApi) -> ObservedControlPlane | None:
+    """The settings of istiod; None where it does not exist."""
     deployment = api.find(_DEPLOYMENT)
     if deployment is None:
         return None
-    environment = _environment(deployment)
+    environment = istiod_environment(deployment)
     mesh_config = _mesh_config(api.find(f"{SYSTEM}/configmaps/{MESH_CONFIG}"))
     defaults = as_map(mesh_config.get("defaultConfig")) or {}
     metadata = as_map(defaults.get("proxyMetadata")) or {}
@@ -286,7 +288,8 @@ def _control_plane(api: KubernetesApi) -> ObservedControlPlane | None:
     )
 
 
-def _environment(deployment: Json) -> dict[str, str]:
+def istiod_environment(deployment: Json) -> dict[str, str]:
+    """The variables of a Deployment's containers, empty where the value comes from elsewhere. Pure."""
     containers: Sequence[Json] = at(deployment, "spec", "template", "spec", "containers") or []
     variables = [variable for container in containers for variable in container.get("env") or ()]
     return {str(variable["name"]): str(variable.get("value", "")) for variable in variables}

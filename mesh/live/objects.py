@@ -37,5 +37,5 @@ def _facts(document: Json) -> FoundObject:
     )
     return FoundObject(
         maker=str(fields[0].get("manager")) if fields else None,
-        release=f"{namespace}/{name}" if by_helm else None,
+        release=f"{namespace}/{name}" if by_helm and name else None,
     )

@@ -1,8 +1,8 @@
 """What the program will make in a cluster under fixed names, and where the cluster would have it. Pure.
 
 `tests/program/test_inventory.py` compares it with what the components register. What the charts make is
-listed as far as every installation of Istio has it (istio/istio, `manifests/charts/`). What the program
-patches is not listed, nor the Gateway API, of which `mesh.preflight.gateway_api` knows whose it is.
+listed as far as installations of Istio have it by default (istio/istio, `manifests/charts/`). What the
+program patches is not listed, nor the Gateway API, of which `mesh.preflight.gateway_api` knows whose it is.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,6 +47,12 @@ from mesh.stacks.state import RecordedState
 _SYSTEM = f"/api/v1/namespaces/{NAMESPACE}"
 _RBAC = "rbac.authorization.k8s.io/v1"
 _ADMISSION = "admissionregistration.k8s.io/v1"
+_AUTOSCALING = "autoscaling/v2"
+# Unless values leave them out: Helm does not look at those that it does not make.
+_BY_DEFAULT_FOR_ISTIOD = (
+    (_AUTOSCALING, "horizontalpodautoscalers", ISTIOD),
+    ("policy/v1", "poddisruptionbudgets", ISTIOD),
+)
 _DEFINITIONS: Mapping[str, Iterable[str]] = {
     "extensions.istio.io": ("wasmplugins",),
     "networking.istio.io": (
@@ -321,12 +327,18 @@ def _istiod_parts(*, reader: bool, remote: bool) -> Iterator[KubernetesObject]:
         ("v1", "configmaps", "values"),
         (_RBAC, "roles", ISTIOD),
         (_RBAC, "rolebindings", ISTIOD),
+        *_BY_DEFAULT_FOR_ISTIOD,
     ):
         yield _object(api, plural, name, NAMESPACE)
 
 
 def _gateway_parts() -> Iterator[KubernetesObject]:
-    for api, plural in (("apps/v1", "deployments"), ("v1", "services"), ("v1", "serviceaccounts")):
+    for api, plural in (
+        ("apps/v1", "deployments"),
+        ("v1", "services"),
+        ("v1", "serviceaccounts"),
+        (_AUTOSCALING, "horizontalpodautoscalers"),
+    ):
         yield _object(api, plural, GATEWAY, NAMESPACE)
 
 

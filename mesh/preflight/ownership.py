@@ -249,13 +249,28 @@ def _taken_parts(
     kubectl = _kubectl(cluster)
     label = "app.kubernetes.io/managed-by=Helm"
     annotations = f"meta.helm.sh/release-name={release} meta.helm.sh/release-namespace={NAMESPACE}"
+    commands = [
+        f"`{kubectl} label --overwrite {words} {label}`",
+        f"`{kubectl} annotate --overwrite {words} {annotations}`",
+        *(
+            f"`kubectl --context {cluster.connection.context} --namespace {namespace} delete secret "
+            f"--selector {release_selector(name)}`"
+            for namespace, name in _owners(parts, found)
+        ),
+    ]
     return _taken(
         cluster,
         f"has what the Helm release {release} would make already{_makers(parts, found)}, and Helm refuses to "
-        "take it; expected none of it. To hand it over to this stack, say that it belongs to that release: "
-        f"`{kubectl} label --overwrite {words} {label}`, `{kubectl} annotate --overwrite {words} "
-        f"{annotations}`",
+        "take it; expected none of it. To hand it over to this stack, say that it belongs to that release, "
+        f"and let Helm forget any other that it belonged to: {', '.join(commands)}",
     )
+
+
+def _owners(parts: Iterable[KubernetesObject], found: Found) -> list[tuple[str, str]]:
+    """Namespace and name of the Helm releases that have some objects now: removed, they would delete them."""
+    releases = (found[part.address].release for part in parts)
+    owners = (release.partition("/") for release in dict.fromkeys(releases) if release)
+    return [(namespace, name) for namespace, _, name in owners]
 
 
 def _taken_cacerts(cluster: ClusterConfig) -> Problem:

@@ -76,7 +76,10 @@ class IntermediateCA(pulumi.ComponentResource):
             signing_ca,
             root,
             # A cluster that gets its `cacerts` from elsewhere from now on goes on with this one until then.
-            pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(retain_on_delete=retain)),
+            # One that was imported says `Opaque`, as the default is: the provider would replace it for that.
+            pulumi.ResourceOptions.merge(
+                child, pulumi.ResourceOptions(retain_on_delete=retain, ignore_changes=["type"])
+            ),
         )
         self.register_outputs({"certificatePem": signing_ca.certificate_pem, "expires": signing_ca.expires})
 

@@ -939,6 +939,23 @@ CASES = (
         message="clusters.west.reader.kubeconfig: has key without secret; expected both",
     ),
     Case(
+        mistake="a context of a kubeconfig that a stack has",
+        written="clusters: {west: {reader: {kubeconfig: {stack: o/p/s, output: k, context: west}}}}",
+        message=(
+            "clusters.west.reader.kubeconfig: has context with stack or secret; expected contents, file or "
+            "environment with it"
+        ),
+    ),
+    Case(
+        mistake="a context that a kubeconfig for peers lacks",
+        written="clusters: {west: {reader: {kubeconfig: {file: third, context: west}}}}",
+        message=(
+            "clusters.west.reader.kubeconfig: the kubeconfig has no context 'west'; expected one of: third. "
+            "If "
+            "the cluster is away or gone: docs/offline.md"
+        ),
+    ),
+    Case(
         mistake="a kubeconfig for peers in a file that is not there",
         written="clusters: {west: {reader: {kubeconfig: {file: gone}}}}",
         message=(

@@ -33,6 +33,8 @@ _NOT_KNOWN_TO_A_SCHEMA = {
     "a kubeconfig for peers that a stack has, without the output",
     "an output of no stack",
     "a key of no Secret",
+    "a context of a kubeconfig that a stack has",
+    "a context that a kubeconfig for peers lacks",
     "a kubeconfig for peers in a file that is not there",
     "a kubeconfig for the peers of all clusters",
     "a way in for a cluster that is not there",

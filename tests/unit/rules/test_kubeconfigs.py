@@ -10,6 +10,7 @@ import pytest
 
 from mesh.config.problems import ConfigurationError
 from mesh.config.resolved import StackConfig
+from mesh.kubeconfig.accepted import accepted
 from mesh.load import load
 from mesh.rules.expiry import warnings
 from tests.builders.certificates import Authority, authority
@@ -89,6 +90,25 @@ def test_a_kubeconfig_is_read_where_the_stack_file_says() -> None:
         found = _load(_given(**given)).clusters["west"].kubeconfig
         assert found is not None
         assert found.text is None
+
+
+def test_of_a_kubeconfig_with_a_context_only_that_context_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its context, istiod would have to accept what the others have, and peers would be given it."""
+    servers = {"relay": "https://relay.example.com", "other": "http://other.example.com"}
+    many = kubeconfig(servers, current="other")
+    monkeypatch.setitem(_FILES, "many.yaml", many)
+    assert "a server without https" in _problems(_given(file="many.yaml"))[0]
+    given = (
+        ({"file": "many.yaml"}, {}),
+        ({"environment": "RELAY"}, {"RELAY": many}),
+        ({"contents": many}, {}),
+    )
+    for place, environment in given:
+        found = _load(_given(**place, context="relay"), None, environment).clusters["west"].kubeconfig
+        assert found is not None
+        assert found.text is not None
+        assert accepted(found.text)["clusters"][0]["cluster"]["server"] == "https://relay.example.com"
+        assert "other" not in found.text
 
 
 def test_what_is_not_there_is_refused_before_anything_is_changed() -> None:

@@ -1,0 +1,138 @@
+"""What to know, and to do, when a mesh that something else has built is taken over. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from mesh.importing.imported import Remark
+from mesh.importing.member import DEFAULT_MESH, Member, kubeconfigs, mesh_ids, other_selector
+from mesh.istio.names import (
+    BASE,
+    CROSS_NETWORK_GATEWAY,
+    GATEWAY,
+    ISTIOD,
+    NAMESPACE,
+    READER_ACCOUNT,
+    remote_secret_name,
+)
+from mesh.kubeconfig.credentials import claims
+from mesh.mappings import as_map, at
+
+_RELEASES = (BASE, ISTIOD, GATEWAY)
+_ISTIOCTLS_TOKEN = "istio-reader-service-account-istio-remote-secret-token"  # noqa: S105 - a Secret's name
+
+
+def remarks(members: Sequence[Member], *, signs: bool) -> Iterator[Remark]:
+    """All that the stack file does not say; `signs` is whether the stack makes the intermediates."""
+    if not mesh_ids(members):
+        yield Remark(
+            about="mesh.id",
+            message=f"istiod has none; {DEFAULT_MESH!r} is written, which metrics will show. Another one is "
+            "as good",
+        )
+    for member in members:
+        yield from _remarks_of(member, members)
+    if not signs:
+        yield Remark(
+            about="trust",
+            message="`cacerts` stays yours, and the root's key where it is. With --root-key the stack would "
+            "make the intermediates from now on, and renew them",
+        )
+
+
+def before_the_first_preview(members: Sequence[Member]) -> Iterator[Remark]:
+    """What Helm could not take over: the first update makes it."""
+    for member in filter(other_selector, members):
+        yield Remark(
+            about=member.cluster_id,
+            message=f"the Deployment {GATEWAY} finds its pods by labels that cannot be changed. Let its pods "
+            f"go on without it: `kubectl --context {member.context} --namespace {NAMESPACE} delete "
+            f"deployment {GATEWAY} --cascade=orphan`. `pulumi up` makes a Deployment that takes them over",
+            step=True,
+        )
+
+
+def _remarks_of(member: Member, members: Sequence[Member]) -> Iterator[Remark]:
+    about = member.cluster_id
+    names = [m.cluster_id for m in members]
+    kubectl = f"kubectl --context {member.context}"
+    yield from _added(member)
+    for release in member.found.releases:
+        if release.name in _RELEASES and release.version != member.found.version:
+            yield Remark(
+                about=about,
+                message=f"the Helm release {release.name} has version {release.version}; the first update "
+                f"makes it that of istiod, {member.found.version}",
+            )
+    for remote, text in kubeconfigs(member).items():
+        if remote not in names:
+            yield Remark(
+                about=about,
+                message=f"it reads the services of {remote}, which is not among the given contexts; its "
+                "remote secret stays as it is. Add its context, if it is a member",
+                step=True,
+            )
+        elif not _is_readers(text):
+            yield Remark(
+                about=f"clusters.{remote}.reader.kubeconfig",
+                message=f"{about} reads {remote} without a token of {READER_ACCOUNT}, as through a relay, "
+                "and the first update gives it one; to keep its kubeconfig, put that here, with `--secret`",
+                step=True,
+            )
+    for secret in member.found.remote_secrets:
+        strange = [r for r in secret.kubeconfigs if r in names and secret.name != remote_secret_name(r)]
+        if secret.labelled and strange:
+            yield Remark(
+                about=about,
+                message=f"the remote secret {secret.name} has the clusters {', '.join(strange)}, and the "
+                "stack makes one for each, which istiod ignores as long as this one is there. After the "
+                f"first update: `{kubectl} --namespace {NAMESPACE} delete secret {secret.name}`, and restart "
+                "istiod",
+            )
+    yield from _remarks_of_gateway(member, kubectl)
+
+
+def _is_readers(kubeconfig: str) -> bool:
+    return claims(kubeconfig).get("kubernetes.io/serviceaccount/service-account.name") == READER_ACCOUNT
+
+
+def _remarks_of_gateway(member: Member, kubectl: str) -> Iterator[Remark]:
+    about = member.cluster_id
+    for namespace, service in member.found.other_gateways:
+        yield Remark(
+            about=about,
+            message=f"the Service {namespace}/{service} is a gateway of the network, too. The stack has "
+            f"{NAMESPACE}/{GATEWAY} beside it. Once `python -m mesh verify` passes, remove the other one",
+        )
+    for namespace, gateway in member.found.exposing:
+        if (namespace, gateway) != (NAMESPACE, CROSS_NETWORK_GATEWAY):
+            yield Remark(
+                about=about,
+                message=f"the Gateway {namespace}/{gateway} exposes services, too: `exposure` says nothing "
+                f"of those. If {CROSS_NETWORK_GATEWAY} exposes the same, after the first update: `{kubectl} "
+                f"--namespace {namespace} delete gateways.networking.istio.io {gateway}`",
+            )
+
+
+def _added(member: Member) -> Iterator[Remark]:
+    """What the first update changes in a cluster."""
+    running = member.found.control_plane
+    metadata = as_map(at(running.mesh_config if running else {}, "defaultConfig", "proxyMetadata")) or {}
+    missing = [
+        *(["ISTIO_MULTIROOT_MESH"] if running and not running.multi_root else []),
+        *(n for n in ("ISTIO_META_DNS_CAPTURE", "PROXY_CONFIG_XDS_AGENT") if n not in metadata),
+    ]
+    if missing:
+        yield Remark(
+            about=member.cluster_id,
+            message=f"the first update sets {', '.join(missing)} and restarts istiod: services of other "
+            "clusters get names, and roots can be rotated. Pods have it once they are restarted",
+        )
+    tokens = {
+        str(claims(text).get("kubernetes.io/serviceaccount/secret.name"))
+        for text in kubeconfigs(member).values()
+    }
+    if _ISTIOCTLS_TOKEN in tokens:
+        yield Remark(
+            about=member.cluster_id,
+            message="its remote secrets get tokens of the stack's. After that, in each cluster that it "
+            f"reads: `kubectl --namespace {NAMESPACE} delete secret {_ISTIOCTLS_TOKEN}`",
+        )

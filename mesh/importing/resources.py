@@ -1,0 +1,97 @@
+"""What is in the clusters already, as `pulumi import --file` takes it. Pure.
+
+Format: `pkg/cmd/pulumi/operations/import.go` in pulumi/pulumi. The import makes components, and before them
+the providers: one among `resources` could not have a component as its parent. So they are named by URN in
+`nameTable`, with their inputs in `providerInputs`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mesh.istio.names import GATEWAY
+
+_MESH = "mesh"
+_COMPONENTS = "mesh:index:"
+_PROVIDER = "pulumi:providers:kubernetes"
+_RELEASE = "kubernetes:helm.sh/v3:Release"
+_REMOTE_SECRET = "-remote-secret"  # noqa: S105 - the end of a name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Existing:
+    """An object in a cluster that is to become a resource of a type and a logical name.
+
+    `id` is what the provider finds it by: its namespace and name, with a slash between.
+    """
+
+    cluster: str
+    type: str
+    name: str
+    id: str
+
+
+def import_file(
+    existing: Iterable[Existing],
+    providers: Mapping[str, Mapping[str, Any]],
+    *,
+    stack: str,
+    project: str,
+    version: str,
+) -> dict[str, Any]:
+    """The document for `pulumi import --file`.
+
+    Args:
+        existing: what is to be imported.
+        providers: the inputs of each cluster's provider, by the cluster's name.
+        stack: the name of the stack, without those of organization and project.
+        project: the name of the project.
+        version: of the provider's plugin.
+    """
+    used: dict[str, str] = {}
+    resources: dict[str, dict[str, Any]] = {}
+
+    def component(kind: str, name: str, parent: str | None) -> str:
+        key = f"{kind} {name}"
+        found = {"type": f"{_COMPONENTS}{kind}", "name": key, "logicalName": name, "component": True}
+        resources.setdefault(key, found | ({"parent": parent} if parent else {}))
+        return key
+
+    mesh = component("Mesh", _MESH, None)
+    for one in existing:
+        provider = f"provider {one.cluster}"
+        used[provider] = one.cluster
+        parent = mesh
+        for kind, name in _components(one):
+            parent = component(kind, name, parent)
+        resources[one.name] = {
+            "type": one.type,
+            "name": one.name,
+            "id": one.id,
+            "parent": parent,
+            "provider": provider,
+            "version": version,
+        }
+    urn = f"urn:pulumi:{stack}::{project}::{_COMPONENTS}Mesh${_PROVIDER}"
+    return {
+        "nameTable": {provider: f"{urn}::{cluster}" for provider, cluster in used.items()},
+        "providerInputs": {provider: dict(providers[cluster]) for provider, cluster in used.items()},
+        "resources": list(resources.values()),
+    }
+
+
+def _components(one: Existing) -> tuple[tuple[str, str], ...]:
+    """The components of the program that an object is in, from the outermost one, as kind and name."""
+    cluster = one.cluster
+    if one.name.endswith(_REMOTE_SECRET):
+        return (("RemoteSecret", one.name.removesuffix(_REMOTE_SECRET)),)
+    of_cluster = ("Cluster", cluster)
+    if one.type == _RELEASE and one.name == f"{cluster}-{GATEWAY}":
+        return of_cluster, ("EastWestGateway", f"{cluster}-east-west-gateway")
+    if one.type == _RELEASE:
+        return of_cluster, ("ControlPlane", f"{cluster}-control-plane")
+    if one.name == f"{cluster}-cacerts":
+        return of_cluster, ("IntermediateCA", f"{cluster}-intermediate")
+    if one.name.startswith(f"{cluster}-reader-"):
+        return of_cluster, ("Reader", f"{cluster}-reader")
+    return (of_cluster,)

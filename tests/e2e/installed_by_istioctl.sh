@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# installed_by_istioctl.sh CLUSTER...: a mesh as Istio's guide "multi-primary on different networks" builds it with
+# istioctl. Beside what benchmarks/documented/steps.sh wants:
+#
+# MANIFESTS     `manifests` of istio/istio
+# SAMPLES       its `samples`
+# FOLDER        has <cluster>/operator.yaml, an IstioOperator
+source "$(dirname "$0")/../../benchmarks/documented/steps.sh"
+
+root_ca
+for cluster in "$@"; do
+  intermediate_ca "$cluster"
+  namespace "$cluster"
+  cacerts "$cluster"
+  istioctl install --context="$cluster" --manifests="$MANIFESTS" --skip-confirmation --filename="$FOLDER/$cluster/operator.yaml"
+  "$SAMPLES/multicluster/gen-eastwest-gateway.sh" --network "net-$cluster" |
+    istioctl install --context="$cluster" --manifests="$MANIFESTS" --skip-confirmation --filename=-
+  expose "$cluster"
+done
+for target in "$@"; do
+  for reader in "$@"; do
+    [[ $target == "$reader" ]] || remote_secret "$target" | kubectl --context="$reader" apply --filename=-
+  done
+done
+for cluster in "$@"; do
+  sample "$cluster"
+  sample_ready "$cluster"
+done
