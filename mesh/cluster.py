@@ -220,7 +220,7 @@ class Cluster(pulumi.ComponentResource):
         for place in plan.waypoints:
             Waypoint(
                 f"{self.name}-waypoint-{place}",
-                cluster=self.name,
+                cluster=self._config,
                 namespace=place,
                 control_plane=self.control_plane,
                 sample=hello_world if place == sample.NAMESPACE else [],

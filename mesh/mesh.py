@@ -14,6 +14,7 @@ from mesh.discovery.remote_secret import RemoteCluster, RemoteSecret
 from mesh.field_conflicts import take_back
 from mesh.istio.addresses import Node, PeerGateway, hbone_ways, ways, without_port
 from mesh.istio.names import NAMESPACE
+from mesh.istio.revisions import serving
 from mesh.istio.values import Ways
 from mesh.mappings import Json
 from mesh.observability.kiali import KialiReader, kiali_secret
@@ -280,7 +281,7 @@ class Mesh(pulumi.ComponentResource):
             }
         return {
             **common,
-            "istioVersion": cluster.istio.version,
+            "istioVersion": serving(cluster).version,
             "gatewayAddresses": self.clusters[cluster.name].gateway_addresses,
         }
 

@@ -11,6 +11,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mesh.config.resolved import StackConfig
+from mesh.istio.names import BASE, CNI, GATEWAY, ISTIOD, ZTUNNEL, revisioned
+from mesh.istio.revisions import revisions
 from mesh.live.facts import HelmRevision
 from mesh.mappings import Json, at
 from mesh.stacks.state import PROVIDER, RELEASE
@@ -18,6 +21,16 @@ from mesh.stacks.state import PROVIDER, RELEASE
 _KUBERNETES = "kubernetes:"
 _CREATING = "creating"
 _DELETING = "deleting"
+
+
+def release_names(config: StackConfig, state: Json) -> frozenset[str]:
+    """Names of the stack's releases, those of control planes that come or go among them."""
+    configured = (revision.name for c in config.online.values() for revision in revisions(c))
+    resources: Sequence[Json] = at(state, "deployment", "resources") or ()
+    there = (str(at(resource, "inputs", "name")) for resource in resources if resource["type"] == RELEASE)
+    return frozenset(
+        (BASE, GATEWAY, CNI, ZTUNNEL, *(revisioned(ISTIOD, name) for name in configured), *there)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,8 +103,8 @@ class Recovery:
                 yield f"remove the interrupted creation of {name} from the state: `pulumi up` creates it"
             else:
                 yield f"remove the interrupted operation from the state: {operation.operation} {name}"
-        for cluster, revisions in self.revisions.items():
-            for one in revisions:
+        for cluster, left in self.revisions.items():
+            for one in left:
                 yield (
                     f"delete Helm's record of revision {one.number} of {one.release} in {cluster}, which is "
                     f"{one.status}: `pulumi up` installs it over what is there"

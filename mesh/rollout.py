@@ -1,7 +1,8 @@
 """A change of Istio's releases that goes through the clusters in waves. Pure.
 
-A release that exists and that an update would change waits for the wave of its cluster. Everything else goes
-with the first wave: what is new, what is removed, and what is not part of a release.
+A release that exists and that an update would change waits for the wave of its cluster, and so does what
+moves to another revision with it: the tag `default`, Gateways of the Gateway API, and HelloWorld. Everything
+else goes with the first wave: what is new, what is removed, and what is not part of a release.
 """
 
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -11,9 +12,14 @@ from mesh.config.resolved import StackConfig
 from mesh.digest.dangers import Releases
 from mesh.digest.releases import restarts
 from mesh.digest.steps import Change, Preview
+from mesh.digest.steps import Step as ResourceStep
 from mesh.health.finding import Finding, Reason, Severity
-from mesh.stacks.state import RELEASE
+from mesh.istio.names import GATEWAY_API, REVISION_ANNOTATION, REVISION_LABEL
+from mesh.mappings import at
+from mesh.stacks.state import MUTATING_WEBHOOK, RELEASE
 
+_GATEWAY = f"kubernetes:{GATEWAY_API}:Gateway"
+_DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 _SAMPLE = "mesh:index:HelloWorld"
 _OF_THE_STACK = (Reason.MESH_CONFIG_NOT_LOADED, Reason.UNSEEN_CLUSTER_ANSWERS)
 """What a cluster is found to lack until its wave: it is compared with the configuration of the stack."""
@@ -29,7 +35,7 @@ class Wave:
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingRelease:
-    """A release that is changed in the wave of its cluster.
+    """A release, or what moves with one, that is changed in the wave of its cluster.
 
     `restarts` are the workloads whose pods the change restarts; None where that is not known.
     """
@@ -108,6 +114,27 @@ def _waiting(preview: Preview, rendered: Releases) -> Iterator[WaitingRelease]:
             name=change.name,
             restarts=None if found.problem or same else restarts(found.old, found.new),
         )
+
+    for step in preview.changes:
+        if step.cluster and step.old_inputs and step.new_inputs and _moves(step):
+            known = step.type != _GATEWAY
+            yield WaitingRelease(
+                urn=step.urn,
+                cluster=step.cluster,
+                name=step.name.removeprefix(f"{step.cluster}-"),
+                restarts=restarts([step.old_inputs], [step.new_inputs]) if known else None,
+            )
+
+
+def _moves(step: ResourceStep) -> bool:
+    """Whether an object gets another revision; of a Gateway, istiod then makes other pods."""
+    if step.type == MUTATING_WEBHOOK:
+        return True
+    place = {
+        _GATEWAY: ("metadata", "labels", REVISION_LABEL),
+        _DEPLOYMENT: ("spec", "template", "metadata", "annotations", REVISION_ANNOTATION),
+    }.get(step.type)
+    return place is not None and at(step.old_inputs, *place) != at(step.new_inputs, *place)
 
 
 def waves(config: StackConfig) -> tuple[Wave, ...]:

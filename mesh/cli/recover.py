@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Annotated
 
 import psutil
@@ -11,14 +11,12 @@ import typer
 from mesh.cli import stack as stacks
 from mesh.cli.output import CommandError, Confirmed
 from mesh.config.resolved import StackConfig
-from mesh.istio.names import BASE, CNI, GATEWAY, ISTIOD, ZTUNNEL
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.facts import HelmRevision
 from mesh.live.interrupted import delete_helm_revision, exists, read_helm_revisions
 from mesh.live.kubernetes_api import KubernetesApi
-from mesh.recovery import PendingOperation, pending_operations, recovered_state, recovery
+from mesh.recovery import PendingOperation, pending_operations, recovered_state, recovery, release_names
 
-_RELEASES = (BASE, ISTIOD, GATEWAY, CNI, ZTUNNEL)
 _PLUGIN = "pulumi-resource-"
 _STARTERS = ("pulumi", "python")
 _LAST_SECONDS = 5
@@ -46,7 +44,7 @@ def recover(
     state = stacks.state(name)
     operations = pending_operations(state)
     apis = _connect(config, operations)
-    found = recovery(operations, _revisions(apis), _existing(apis, operations))
+    found = recovery(operations, _revisions(apis, release_names(config, state)), _existing(apis, operations))
     if yes:
         stacks.run(name, "cancel", "--yes")
     if not found:
@@ -57,8 +55,8 @@ def recover(
     if not yes:
         print("\nNothing was changed. To do this: python -m mesh recover --yes")
         raise typer.Exit(1)
-    for cluster, revisions in found.revisions.items():
-        for revision in revisions:
+    for cluster, left in found.revisions.items():
+        for revision in left:
             delete_helm_revision(apis[cluster], revision)
     if found.operations:
         stacks.run(name, "stack", "import", given=json.dumps(recovered_state(state, found)))
@@ -117,8 +115,8 @@ def _connect(config: StackConfig, operations: Sequence[PendingOperation]) -> Map
     return apis
 
 
-def _revisions(apis: Mapping[str, KubernetesApi]) -> dict[str, tuple[HelmRevision, ...]]:
-    return {name: read_helm_revisions(api, _RELEASES) for name, api in apis.items()}
+def _revisions(apis: Mapping[str, KubernetesApi], releases: Set[str]) -> dict[str, tuple[HelmRevision, ...]]:
+    return {name: read_helm_revisions(api, releases) for name, api in apis.items()}
 
 
 def _existing(apis: Mapping[str, KubernetesApi], operations: Sequence[PendingOperation]) -> list[str]:

@@ -35,6 +35,7 @@ from mesh.config.types import (
     LabelValue,
     LoadBalancerPreset,
     NodePort,
+    OptionalRevision,
     Phase,
     Port,
     Preference,
@@ -42,10 +43,12 @@ from mesh.config.types import (
     ProxyUrl,
     ReaderRole,
     Replicas,
+    RevisionName,
     SecretKey,
     ServiceHost,
     ServiceType,
     StackName,
+    UpgradePhase,
 )
 from mesh.mappings import as_map, deep_merge
 
@@ -115,11 +118,46 @@ class ChartValues(Section):
     )
 
 
+class NextSection(Section):
+    """The control plane that a cluster moves to."""
+
+    version: IstioVersion = Field(
+        description="Version of the next control plane, newer or older.", examples=[versions.ISTIO]
+    )
+    revision: RevisionName | None = Field(
+        default=None,
+        description="Revision of the next control plane. Default: its version with dashes.",
+        examples=["1-31-0"],
+    )
+    phase: UpgradePhase = Field(
+        default=UpgradePhase.BESIDE,
+        description="How far the upgrade is: `beside`, where the next control plane serves only what names "
+        "its revision, then `moved`, where it serves the gateways and all that starts.",
+        examples=["moved"],
+    )
+
+    @property
+    def name(self) -> str:
+        """The revision."""
+        return self.revision or self.version.replace(".", "-").lower()
+
+
 class IstioSection(Section):
     """Istio's charts: where they come from and the values they get."""
 
     version: IstioVersion = Field(
         default=versions.ISTIO, description="Version of Istio and its charts.", examples=[versions.ISTIO]
+    )
+    revision: OptionalRevision = Field(
+        default="",
+        description="Revision of the control plane. Default: none. It changes by `next` alone.",
+        examples=["1-31-0"],
+    )
+    next: NextSection | None = Field(
+        default=None,
+        description="The next control plane, during an upgrade by revision. See "
+        "[Upgrade by revision](runbooks/upgrade-by-revision.md).",
+        examples=["{version: 1.31.0}"],
     )
     chart_repository: ChartRepository = Field(
         default=versions.CHART_REPOSITORY,

@@ -15,6 +15,7 @@ from mesh import versions
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _DNS_NAME = re.compile(rf"{_DNS_LABEL.pattern}(\.{_DNS_LABEL.pattern})*")
 _VERSION = re.compile(r"(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?")
+_REVISION = re.compile(r"(?!default$)[a-z0-9]([-a-z0-9]{0,54}[a-z0-9])?")
 _IMAGE = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]*(:[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})")
 _STACK = re.compile(r"[\w.-]+/[\w.-]+/[\w.-]+")
 # Istio's webhook refuses a Gateway with a short name as a host (`pkg/config/validation` in istio/istio).
@@ -51,6 +52,13 @@ class Phase(StrEnum):
     TRUST_BOTH = "trust-both"
     SIGN_WITH_NEW = "sign-with-new"
     DROP_OLD = "drop-old"
+
+
+class UpgradePhase(StrEnum):
+    """How far a cluster is on its way to its next control plane."""
+
+    BESIDE = "beside"
+    MOVED = "moved"
 
 
 class ReaderRole(StrEnum):
@@ -247,6 +255,19 @@ IstioVersion = Annotated[
     str,
     AfterValidator(_supported),
     _shown(_VERSION.pattern, f"a full version, for example {versions.ISTIO}"),
+]
+_REVISIONS_NAME = (
+    "a revision other than default: lower-case letters, digits and -, at most 56, for example 1-31-0"
+)
+# A Service has it in its name, after `istiod-`.
+RevisionName = Annotated[
+    str, AfterValidator(_matching(_REVISION, _REVISIONS_NAME)), _shown(_REVISION.pattern, _REVISIONS_NAME)
+]
+_OPTIONAL_REVISION = rf"({_REVISION.pattern})?"
+OptionalRevision = Annotated[
+    str,
+    AfterValidator(_matching(re.compile(_OPTIONAL_REVISION), _REVISIONS_NAME)),
+    _shown(_OPTIONAL_REVISION, _REVISIONS_NAME),
 ]
 _TAGGED = f"an image with a tag or digest, for example {versions.HELLO_WORLD_IMAGE}"
 ImageReference = Annotated[str, AfterValidator(_matching(_IMAGE, _TAGGED)), _shown(_IMAGE.pattern, _TAGGED)]

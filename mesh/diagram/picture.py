@@ -10,6 +10,7 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import ServiceType
 from mesh.istio.addresses import PeerAddress, given, given_hbone
 from mesh.istio.names import GATEWAY_PORT, HBONE_PORT
+from mesh.istio.revisions import revisions
 from mesh.istio.values import service_type
 from mesh.plan import callable_from
 
@@ -183,7 +184,7 @@ def _on_one_network(config: StackConfig, one: str, other: str) -> bool:
 
 
 def _control_plane(cluster: ClusterConfig) -> Iterator[str]:
-    yield f"Istio {cluster.istio.version}"
+    yield f"Istio {' and '.join(revision.version for revision in revisions(cluster))}"
     if cluster.data_plane.has_ztunnel:
         yield "sidecars and ambient" if cluster.data_plane.has_sidecars else "ambient"
     if cluster.control_plane is not None:

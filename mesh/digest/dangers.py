@@ -13,6 +13,7 @@ from mesh.digest.failover import cut_short
 from mesh.digest.gateways import other_ways_in
 from mesh.digest.releases import ReleaseChange, RenderedChange, restarts
 from mesh.digest.report import Danger, DangerKind
+from mesh.digest.revisions import in_place_of, leaving, moved
 from mesh.digest.steps import Change, Preview, Step
 from mesh.digest.words import each, listed, number, title
 from mesh.istio.hosts import covers, gateway_hosts
@@ -44,6 +45,7 @@ def dangers(preview: Preview, releases: Releases) -> tuple[Danger, ...]:
         *without_network(staying, kept),
         *_replaced(staying),
         *_deleted(staying, kept),
+        *moved(staying),
         *_restarted(staying, kept),
     )
 
@@ -154,23 +156,25 @@ def _replaced(staying: Sequence[Step]) -> Iterator[Danger]:
 
 def _deleted(staying: Sequence[Step], releases: Releases) -> Iterator[Danger]:
     steps = [step for step in staying if step.change is Change.DELETED and not _told_elsewhere(step)]
+    steps = [step for step in steps if leaving(step) is None]
     for (what, retained), clusters in _grouped(steps, lambda step: (title(step), step.retained)):
         where = f" in {listed(clusters)}" if clusters else ""
         words = "is no longer managed, and stays" if retained else "is deleted"
         yield Danger(kind=DangerKind.DELETE, clusters=clusters, message=f"{what} {words}{where}")
-    gone: dict[str, list[str]] = {}
+    gone: dict[tuple[str, str], list[str]] = {}
     for change, rendered in releases:
         if change.change is not Change.DELETED:
             for manifest in rendered.old:
                 kind, name = str(manifest.get("kind")), str(at(manifest, "metadata", "name"))
                 if find(rendered.new, kind, name) is None and not rendered.problem:
                     what = f"{kind} {name}, of the Helm release {change.name}"
-                    gone.setdefault(what, []).append(change.cluster)
-    for what, clusters in sorted(gone.items()):
+                    instead = in_place_of(kind, name, change.cluster, staying)
+                    gone.setdefault((what, instead), []).append(change.cluster)
+    for (what, instead), clusters in sorted(gone.items()):
         yield Danger(
             kind=DangerKind.DELETE,
             clusters=tuple(clusters),
-            message=f"{what}, is deleted in {listed(clusters)}",
+            message=f"{what}, is deleted in {listed(clusters)}{instead}",
         )
 
 

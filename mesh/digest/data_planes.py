@@ -9,7 +9,7 @@ import yaml
 from mesh.digest.releases import ReleaseChange, RenderedChange
 from mesh.digest.report import Danger, DangerKind
 from mesh.digest.steps import Change, Step
-from mesh.istio.names import GATEWAY_API, HBONE_GATEWAY, ISTIOD, MESH_CONFIG, ZTUNNEL
+from mesh.istio.names import GATEWAY_API, HBONE_GATEWAY, MESH_CONFIG, ZTUNNEL, istiod_revision, revisioned
 from mesh.mappings import Json, as_map, at
 from mesh.preflight.manifests import find
 from mesh.stacks.state import RELEASE
@@ -38,9 +38,12 @@ def without_network(
                 "in their own clusters",
             )
     for change, rendered in releases:
-        old, new = _entries(rendered.old), _entries(rendered.new)
+        revision = istiod_revision(change.name)
+        if revision is None:
+            continue
+        old, new = _entries(rendered.old, revision), _entries(rendered.new, revision)
         # Before a cluster is ambient, entries say nothing.
-        if change.name == ISTIOD and old is not None and new is not None:
+        if old is not None and new is not None:
             yield from _scopes(change.cluster, old, new)
 
 
@@ -59,9 +62,10 @@ def _scopes(cluster: str, old: set[str], new: set[str]) -> Iterator[Danger]:
         )
 
 
-def _entries(manifests: Sequence[Json]) -> set[str] | None:
+def _entries(manifests: Sequence[Json], revision: str) -> set[str] | None:
     """The entries of the mesh configuration by which services are global; None where it has no such list."""
-    text = str(at(find(manifests, "ConfigMap", MESH_CONFIG), "data", "mesh") or "")
+    config_map = find(manifests, "ConfigMap", revisioned(MESH_CONFIG, revision))
+    text = str(at(config_map, "data", "mesh") or "")
     try:
         found = (as_map(yaml.safe_load(text)) or {}).get("serviceScopeConfigs")
     except yaml.YAMLError:

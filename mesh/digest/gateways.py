@@ -6,7 +6,15 @@ from mesh.digest.releases import ReleaseChange, RenderedChange
 from mesh.digest.report import Danger, DangerKind
 from mesh.digest.words import listed
 from mesh.istio.addresses import GatewayService, gateway_service, told
-from mesh.istio.names import GATEWAY, GATEWAY_PORT, GATEWAY_PORTS, ISTIOD, MESH_CONFIG, NETWORK_LABEL
+from mesh.istio.names import (
+    GATEWAY,
+    GATEWAY_PORT,
+    GATEWAY_PORTS,
+    MESH_CONFIG,
+    NETWORK_LABEL,
+    istiod_revision,
+    revisioned,
+)
 from mesh.mappings import Json
 from mesh.preflight.manifests import find
 
@@ -60,11 +68,11 @@ def _told_of(
     """The clusters whose istiod is told the gateways of a network now, or else no longer is."""
     found: list[str] = []
     for change, rendered in releases:
-        if change.name != ISTIOD or network is None:
+        revision = istiod_revision(change.name)
+        if revision is None or network is None:
             continue
-        before, after = (
-            network in told(find(m, "ConfigMap", MESH_CONFIG)) for m in (rendered.old, rendered.new)
-        )
+        name = revisioned(MESH_CONFIG, revision)
+        before, after = (network in told(find(m, "ConfigMap", name)) for m in (rendered.old, rendered.new))
         if before is not now and after is now:
             found.append(change.cluster)
     return found

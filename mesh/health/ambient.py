@@ -1,13 +1,19 @@
 """What can be wrong with what ambient workloads need: ztunnel, its plugin, their gateway. Pure."""
 
-from mesh.health.finding import PUT_BACK, Finding, Reason, put_back_release, replace_release
+from mesh.health.finding import (
+    PUT_BACK,
+    Finding,
+    Reason,
+    put_back_release,
+    replace_release,
+    restart_istiod,
+)
 from mesh.health.gateways import load_balancer_hint
 from mesh.istio.names import (
     CNI,
     CNI_DAEMON_SET,
     HBONE_GATEWAY,
     HBONE_PORT,
-    ISTIOD,
     ISTIOD_PORT,
     NAMESPACE,
     NETWORK_LABEL,
@@ -30,8 +36,7 @@ def gateway_api_missing(cluster: ClusterFacts) -> Finding | None:
         message=f"{cluster.name} has no definitions of the Gateway API: istiod there makes no gateway and no "
         "waypoint for ambient workloads",
         hint=f"{PUT_BACK}, which makes them again where they are the stack's; else install them as before. "
-        f"istiod looks for them when it starts: in {cluster.name}, run `kubectl -n {NAMESPACE} rollout "
-        f"restart deployment/{ISTIOD}`",
+        f"istiod looks for them when it starts: in {cluster.name}, run {restart_istiod(cluster.revisions)}",
     )
 
 

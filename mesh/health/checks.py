@@ -33,6 +33,7 @@ _TRUST = "Trust"
 _GATEWAYS = "Gateways"
 _AMBIENT = "Ambient"
 _WORKLOADS = "Workloads"
+_REVISIONS = "Revisions"
 _DISCOVERY = "Discovery"
 _PEERS = "Peers"
 
@@ -92,6 +93,26 @@ def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
         (on(_WORKLOADS, "proxies have the version that new pods get", workloads.old),),
         (on(_DISCOVERY, "no remote secret is for a cluster that is not seen", members.orphaned_secret),),
     )
+
+
+def next_chains() -> tuple[Chain[ClusterInspection], ...]:
+    """The checks of a cluster that is on its way to another control plane, beside those of every cluster."""
+    ready = Check(
+        subject=_REVISIONS,
+        name="the next istiod has a ready pod",
+        judge=_facts(control_plane.next_istiod_down),
+    )
+    return ((ready,),)
+
+
+def next_link_chains() -> tuple[Chain[LinkInspection], ...]:
+    """The checks of a link from such a cluster, beside those of every link."""
+    synced = Check(
+        subject=_REVISIONS,
+        name="the next istiod is in sync with the peer",
+        judge=_pair(discovery.next_not_synced),
+    )
+    return ((synced,),)
 
 
 def ambient_chains() -> tuple[Chain[ClusterInspection], ...]:
@@ -200,12 +221,13 @@ def results(mesh: MeshInspection, offline: Sequence[str], now: datetime) -> Iter
         closed = bool(
             cluster.facts.unreachable or cluster.facts.refused or cluster.facts.control_plane_unknown
         )
-        more = ambient_chains() if cluster.facts.data_plane.has_ztunnel else ()
-        for chain in (*chains, *more):
+        ambient_ones = ambient_chains() if cluster.facts.data_plane.has_ztunnel else ()
+        for chain in (*chains, *(next_chains() if cluster.facts.next else ()), *ambient_ones):
             yield from judged(chain, cluster, name, offline=offline, skipped=closed)
     for pair, link in mesh.links.items():
         both = all(c.facts.data_plane.has_ztunnel for c in (link.caller, link.target))
-        for chain in (*link_chains(now), *(ambient_link_chains() if both else ())):
+        following = next_link_chains() if link.caller.facts.next else ()
+        for chain in (*link_chains(now), *following, *(ambient_link_chains() if both else ())):
             yield from judged(chain, link, pair.caller, pair.target, offline=offline)
 
 

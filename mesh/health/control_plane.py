@@ -1,7 +1,7 @@
 """What can be wrong with the API server and the control plane of a cluster. Pure."""
 
 from mesh.health.finding import Finding, Reason, Severity, put_back_release
-from mesh.istio.names import ISTIOD, ISTIOD_PODS, NAMESPACE
+from mesh.istio.names import ISTIOD, ISTIOD_PODS, NAMESPACE, REVISION_LABEL, revisioned
 from mesh.live.facts import ClusterFacts
 from mesh.live.inspected import ClusterInspection
 
@@ -41,17 +41,47 @@ def not_checked(cluster: ClusterFacts) -> Finding | None:
 
 
 def istiod_down(cluster: ClusterFacts) -> Finding | None:
-    """A control plane without a ready pod."""
-    if cluster.istiod.ready:
+    """The control plane that a cluster has without a ready pod."""
+    if cluster.declared[cluster.revision].workload.ready:
         return None
-    name = cluster.control_plane
     return Finding(
         reason=Reason.ISTIOD_DOWN,
-        cluster=name,
-        message=f"istiod has no ready pod in {name} (of {cluster.istiod.pods}): proxies get no changes, and "
-        "no new certificates when theirs expire",
-        hint=f"{put_back_release(name, ISTIOD, pods=cluster.istiod.pods)}; if pods do not start, run "
-        f"`kubectl -n {NAMESPACE} describe pods -l {ISTIOD_PODS}`",
+        cluster=cluster.control_plane,
+        message=f"{_without_pod(cluster, cluster.revision)}: proxies get no changes, and no new certificates "
+        "when theirs expire",
+        hint=_start(cluster, cluster.revision),
+    )
+
+
+def next_istiod_down(cluster: ClusterFacts) -> Finding | None:
+    """The control plane that a cluster is on its way to, without a ready pod."""
+    if cluster.next is None or cluster.declared[cluster.next.revision].workload.ready:
+        return None
+    effect = (
+        "pods that start get no proxy, and the proxies that it serves no changes"
+        if cluster.next.moved
+        else "nothing can be moved to it"
+    )
+    return Finding(
+        reason=Reason.NEXT_ISTIOD_DOWN,
+        cluster=cluster.control_plane,
+        message=f"{_without_pod(cluster, cluster.next.revision)}: {effect}",
+        hint=_start(cluster, cluster.next.revision),
+    )
+
+
+def _without_pod(cluster: ClusterFacts, revision: str) -> str:
+    pods = cluster.declared[revision].workload.pods
+    return f"{revisioned(ISTIOD, revision)} has no ready pod in {cluster.control_plane} (of {pods})"
+
+
+def _start(cluster: ClusterFacts, revision: str) -> str:
+    """The hint for a control plane that does not run."""
+    pods = cluster.declared[revision].workload.pods
+    selector = ISTIOD_PODS if len(cluster.revisions) == 1 else f"{ISTIOD_PODS},{REVISION_LABEL}={revision}"
+    return (
+        f"{put_back_release(cluster.control_plane, revisioned(ISTIOD, revision), pods=pods)}; if pods do not "
+        f"start, run `kubectl -n {NAMESPACE} describe pods -l {selector}`"
     )
 
 

@@ -46,7 +46,11 @@ def _of_link(check: Check) -> Check:
 
 def _faults(now: datetime, *, by_ztunnel: bool) -> tuple[tuple[Check, ...], ...]:
     return (
-        (_of_both(control_plane.istiod_down), _of_both(mesh_config.not_loaded)),
+        (
+            _of_both(control_plane.istiod_down),
+            _of_both(control_plane.next_istiod_down),
+            _of_both(mesh_config.not_loaded),
+        ),
         *(_AMBIENT_WORKLOADS if by_ztunnel else ((calls.sidecar_missing, calls.sample_not_running),)),
         (
             discovery.remote_secret_missing,
@@ -56,6 +60,7 @@ def _faults(now: datetime, *, by_ztunnel: bool) -> tuple[tuple[Check, ...], ...]
             discovery.token_refused,
             discovery.reader_denied,
             discovery.remote_not_synced,
+            discovery.next_not_synced,
         ),
         *(_AMBIENT_WAYS if by_ztunnel else _WAYS),
         (_of_target(gateways.network_label),),

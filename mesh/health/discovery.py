@@ -4,7 +4,14 @@ from datetime import datetime, timedelta
 
 from mesh.config.resolved import SecretEntry
 from mesh.health.finding import PUT_BACK, Finding, Reason, Severity, put_back_release
-from mesh.istio.names import ISTIOD, NAMESPACE, READER_ACCOUNT, REMOTE_SECRET_LABEL, remote_secret_name
+from mesh.istio.names import (
+    ISTIOD,
+    NAMESPACE,
+    READER_ACCOUNT,
+    REMOTE_SECRET_LABEL,
+    remote_secret_name,
+    revisioned,
+)
 from mesh.live.facts import AccessFault, LinkFacts, PairFacts, TokenCheck
 
 _SOON = timedelta(days=30)
@@ -172,7 +179,7 @@ def reader_denied(facts: PairFacts) -> Finding | None:
         message=f"the token that {facts.caller.control_plane} has for {remote} may not: "
         + ", ".join(token.denied),
         hint=f"{PUT_BACK}; then, for what {READER_ACCOUNT} has from the chart, "
-        f"{put_back_release(remote, ISTIOD)}"
+        f"{put_back_release(remote, revisioned(ISTIOD, facts.target.revision))}"
         if facts.link is None or facts.link.own
         else f"give whoever the credentials in {facts.link.setting} belong to the rights that "
         f"{READER_ACCOUNT} has in {remote}",
@@ -181,19 +188,30 @@ def reader_denied(facts: PairFacts) -> Finding | None:
 
 def remote_not_synced(facts: PairFacts) -> Finding | None:
     """A remote cluster that istiod does not know, or has not synced with."""
+    return _not_synced(facts, facts.caller.revision, Reason.REMOTE_CLUSTER_NOT_SYNCED)
+
+
+def next_not_synced(facts: PairFacts) -> Finding | None:
+    """The same of the control plane that the caller is on its way to."""
+    following = facts.caller.next
+    return following and _not_synced(facts, following.revision, Reason.NEXT_ISTIOD_NOT_SYNCED)
+
+
+def _not_synced(facts: PairFacts, revision: str, reason: Reason) -> Finding | None:
     if facts.link is None:
         return None
     cluster, remote = facts.caller.control_plane, facts.target.name
-    statuses = {pod: known.get(remote) for pod, known in facts.caller.remotes.items()}
+    asked = facts.caller.declared[revision].remotes
+    statuses = {pod: known.get(remote) for pod, known in asked.items()}
     found = next(((pod, status) for pod, status in statuses.items() if status != "synced"), None)
     if found is None:
         return None
     pod, status = found
     return Finding(
-        reason=Reason.REMOTE_CLUSTER_NOT_SYNCED,
+        reason=reason,
         cluster=cluster,
         peer=remote,
-        message=f"istiod in {cluster} (pod {pod}) "
+        message=f"{revisioned(ISTIOD, revision)} in {cluster} (pod {pod}) "
         + (f"has the status {status!r} for {remote}; expected 'synced'" if status else f"ignores {remote}"),
         hint=f"{PUT_BACK}, in case somebody has changed the remote secret for {remote}; then check that "
         f"{cluster} can reach the server in it: in {cluster}, run `kubectl -n {NAMESPACE} logs {pod}`",

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from mesh.istio.names import NAMESPACE
+from mesh.istio.names import ISTIOD, NAMESPACE, revisioned
 
 _REFRESH = "pulumi up --refresh"
 PUT_BACK = f"run `{_REFRESH}`"
@@ -33,6 +33,12 @@ def put_back_release(cluster: str, release: str, *, pods: int = 1) -> str:
     return f"{hint}; if there is no pod then, `kubectl {namespace} scale deployment {release} --replicas=1`"
 
 
+def restart_istiod(revisions: Iterable[str]) -> str:
+    """The command that restarts the control planes of a cluster."""
+    names = " ".join(f"deployment/{revisioned(ISTIOD, revision)}" for revision in revisions)
+    return f"`kubectl -n {NAMESPACE} rollout restart {names}`"
+
+
 def replace_release(cluster: str, release: str) -> str:
     """The same for a DaemonSet: applying leaves what somebody else has added, such as a node selector."""
     namespace = f"-n {NAMESPACE}"
@@ -55,6 +61,7 @@ class Reason(StrEnum):
     API_SERVER_UNREACHABLE = "api-server-unreachable"
     API_SERVER_REFUSES = "api-server-refuses"
     ISTIOD_DOWN = "istiod-down"
+    NEXT_ISTIOD_DOWN = "next-istiod-down"
     MESH_CONFIG_NOT_LOADED = "mesh-config-not-loaded"
     INJECTION_FAILS = "injection-fails"
     INJECTION_NOT_CHECKED = "injection-not-checked"
@@ -78,6 +85,7 @@ class Reason(StrEnum):
     TOKEN_REFUSED = "token-refused"  # noqa: S105 - the name of a reason
     READER_DENIED = "reader-denied"
     REMOTE_CLUSTER_NOT_SYNCED = "remote-cluster-not-synced"
+    NEXT_ISTIOD_NOT_SYNCED = "next-istiod-not-synced"
     PEER_API_SERVER_NOT_CHECKED = "peer-api-server-not-checked"
     PEER_API_SERVER_UNREACHABLE = "peer-api-server-unreachable"
     REMOTE_SECRET_ORPHANED = "remote-secret-orphaned"  # noqa: S105 - the name of a reason

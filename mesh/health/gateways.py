@@ -14,6 +14,7 @@ from mesh.istio.names import (
     NAMESPACE,
     NETWORK_LABEL,
     NO_HOST,
+    revisioned,
 )
 from mesh.live.facts import ClusterFacts, PairFacts
 from mesh.live.inspected import ClusterInspection
@@ -95,22 +96,23 @@ def addresses_not_used(cluster: ClusterFacts) -> Finding | None:
 
 
 def addresses_not_told(facts: PairFacts) -> Finding | None:
-    """A gateway whose given addresses the control plane of the caller does not have."""
+    """A gateway whose given addresses a control plane of the caller does not have."""
     target, caller = facts.target, facts.caller
     if target.network == caller.network or not target.gateway.given or not target.has_gateway:
         return None
-    told = caller.told.get(target.network, ())
-    missing = [address for address in target.gateway.addresses if address not in told]
-    if not missing:
-        return None
-    return Finding(
-        reason=Reason.GATEWAY_ADDRESSES_NOT_USED,
-        cluster=caller.name,
-        peer=target.name,
-        message=f"istiod of {caller.name} is not told the address {_listed(missing)} of {target.name}'s "
-        f"gateway; it has {_listed(told) or 'none'} for the network {target.network}",
-        hint=f"run `pulumi up`; if that changes nothing, {put_back_release(caller.name, ISTIOD)}",
-    )
+    for revision, istiod in caller.declared.items():
+        told = istiod.told.get(target.network, ())
+        if missing := [address for address in target.gateway.addresses if address not in told]:
+            release = revisioned(ISTIOD, revision)
+            return Finding(
+                reason=Reason.GATEWAY_ADDRESSES_NOT_USED,
+                cluster=caller.name,
+                peer=target.name,
+                message=f"{release} of {caller.name} is not told the address {_listed(missing)} of "
+                f"{target.name}'s gateway; it has {_listed(told) or 'none'} for the network {target.network}",
+                hint=f"run `pulumi up`; if that changes nothing, {put_back_release(caller.name, release)}",
+            )
+    return None
 
 
 def _listed(addresses: Iterable[PeerAddress]) -> str:

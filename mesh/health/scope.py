@@ -17,7 +17,7 @@ def is_global(cluster: ClusterFacts, labels: Mapping[str, str], namespace: Mappi
         labels: of the Service.
         namespace: the labels of its namespace.
     """
-    loaded = [*cluster.mesh_configs.values()][-1:]
+    loaded = [*cluster.serving.mesh_configs.values()][-1:]
     scopes: Sequence[Json] = at(loaded[0], "serviceScopeConfigs") or () if loaded else ()
     return any(
         scope.get("scope") == "GLOBAL"

@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from mesh.health.finding import PUT_BACK, Finding, Reason, Severity
-from mesh.istio.names import CACERTS, ISTIOD, NAMESPACE
+from mesh.health.finding import PUT_BACK, Finding, Reason, Severity, restart_istiod
+from mesh.istio.names import CACERTS, NAMESPACE
 from mesh.live.facts import ClusterFacts, PairFacts
 from mesh.pki.certificates import is_issued_by_any, name, parse_readable
 
@@ -82,16 +82,15 @@ def different_roots(facts: PairFacts) -> Finding | None:
                 peer=there,
                 message=f"{CACERTS} of {here} has the root of {signer.name}'s intermediate CA, but "
                 "istiod has not loaded it",
-                hint=f"wait two minutes; then, in {here}, run `kubectl -n {NAMESPACE} rollout "
-                f"restart deployment/{ISTIOD}`",
+                hint=f"wait two minutes; then, in {here}, run {restart_istiod(verifier.revisions)}",
             )
         return Finding(
             reason=Reason.DIFFERENT_ROOTS,
             cluster=there,
             peer=verifier.name,
             message=f"{verifier.name} does not trust the root of {signer.name}'s intermediate CA",
-            hint=f"{PUT_BACK}, which restores {CACERTS}; then, in {there}, run `kubectl -n {NAMESPACE} "
-            f"rollout restart deployment/{ISTIOD}`, and restart the workloads",
+            hint=f"{PUT_BACK}, which restores {CACERTS}; then, in {there}, run "
+            f"{restart_istiod(signer.revisions)}, and restart the workloads",
         )
     return None
 

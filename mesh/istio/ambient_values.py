@@ -5,6 +5,7 @@ from typing import Any
 from mesh.config.resolved import ClusterConfig
 from mesh.istio.hosts import cluster_domain
 from mesh.istio.names import ZTUNNEL
+from mesh.istio.revisions import serving
 from mesh.mappings import deep_merge
 
 Values = dict[str, Any]
@@ -53,6 +54,8 @@ def ztunnel_identity(cluster: ClusterConfig, trust_domain: str) -> Values:
     return {
         # The chart's name for all that it makes.
         "resourceName": ZTUNNEL,
+        # Its control plane.
+        **({"revision": revision} if (revision := serving(cluster).name) else {}),
         "multiCluster": {"clusterName": cluster.name},
         # Above `global.network`, which the chart takes for the same.
         "network": cluster.network,

@@ -9,6 +9,7 @@ from mesh.istio import ambient_values
 from mesh.istio.control_plane import ControlPlane
 from mesh.istio.names import CNI, ZTUNNEL
 from mesh.istio.release import istio_release
+from mesh.istio.revisions import serving
 
 
 class DataPlane(pulumi.ComponentResource):
@@ -41,6 +42,7 @@ class DataPlane(pulumi.ComponentResource):
             cluster,
             "cni",
             name=CNI,
+            version=serving(cluster).version,
             namespace=namespace,
             values=ambient_values.cni(cluster),
             opts=pulumi.ResourceOptions(parent=self, depends_on=control_plane.ready),
@@ -49,6 +51,7 @@ class DataPlane(pulumi.ComponentResource):
             cluster,
             "ztunnel",
             name=ZTUNNEL,
+            version=serving(cluster).version,
             namespace=namespace,
             values=ambient_values.ztunnel(cluster, mesh.trust_domain),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*control_plane.ready, cni]),

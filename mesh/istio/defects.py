@@ -168,6 +168,17 @@ NO_WAY_FROM_WAYPOINTS = Defect(
     see=f"{_ISSUE}/57537",
 )
 
+HANDOVER_OF_GATEWAYS = tuple(
+    Defect(
+        since=since,
+        fixed=fixed,
+        happens="take the listeners from ambient gateways and waypoints that another revision takes over, "
+        "before their pods are replaced",
+        see=f"{_ISSUE}/59959",
+    )
+    for since, fixed in (("1.27.0", "1.29.5"), ("1.30.0", "1.30.2"))
+)
+
 
 def defects(version: str, remotes: Remotes, *, ambient: bool = False) -> tuple[Defect, ...]:
     """The defects that a control plane of this version has for the clusters that it sees.

@@ -12,6 +12,7 @@ from mesh.istio.addresses import GatewayService, Node, discovered, given
 from mesh.istio.control_plane import ControlPlane
 from mesh.istio.names import GATEWAY
 from mesh.istio.release import istio_release
+from mesh.istio.revisions import serving
 from mesh.secret_values import protected
 
 _ALL_OF_IT = ["metadata", "spec", "status", "__inputs"]
@@ -42,6 +43,7 @@ class EastWestGateway(pulumi.ComponentResource):
             cluster,
             "gateway",
             name=GATEWAY,
+            version=serving(cluster).version,
             namespace=namespace,
             values=values.gateway(cluster),
             # The pod's image is filled in by istiod's injector.

@@ -24,6 +24,7 @@ from mesh.istio.names import (
     REMOTE_CLASS,
     remote_gateway_name,
 )
+from mesh.istio.revisions import revision_labels
 from mesh.secret_values import protected
 
 
@@ -67,7 +68,7 @@ class HboneGateway(pulumi.ComponentResource):
             namespace=namespace,
             gateway_class=EAST_WEST_CLASS,
             # By it, peers find the addresses of the Service, in place of those that are given.
-            labels={} if stated else {NETWORK_LABEL: cluster.network},
+            labels={**({} if stated else {NETWORK_LABEL: cluster.network}), **revision_labels(cluster)},
             infrastructure=infrastructure,
             tls={"mode": "Terminate", "options": {"gateway.istio.io/tls-terminate-mode": "ISTIO_MUTUAL"}},
             needed=needed,

@@ -13,10 +13,21 @@ MESH_CONFIG = "istio"
 """The ConfigMap with the mesh configuration that istiod reads."""
 INJECTOR = "istio-sidecar-injector"
 """The webhook that gives pods a proxy, and the ConfigMap with what it gives them."""
+NO_REVISION = "default"
+"""Value of the label `istio.io/rev` of a control plane without a revision, and of what it serves."""
+REVISION_LABEL = "istio.io/rev"
+TAG_LABEL = "istio.io/tag"
+DEFAULT_TAG = "default"
+"""The tag of namespaces with `istio-injection=enabled`, and of all that names no revision."""
+TAG_WEBHOOK = f"istio-revision-tag-{DEFAULT_TAG}"
+"""The webhook that has the pods of that tag injected by the revision that it points to; ours."""
 CACERTS = "cacerts"
 ROOT_CERTIFICATE = "istio-ca-root-cert"
 """The ConfigMap in which istiod gives its roots to the workloads of a namespace."""
 PROXY_CONTAINER = "istio-proxy"
+
+INJECTION_STATUS = "sidecar.istio.io/status"
+"""Annotation in which the injector writes down what it did, its revision included, as JSON."""
 
 GATEWAY = "istio-eastwestgateway"
 GATEWAY_LABEL = "eastwestgateway"
@@ -80,6 +91,8 @@ ISTIOD_GATEWAY = "istiod-gateway"
 """The Gateway and the VirtualService by which remotes reach istiod."""
 
 REMOTE_SECRET_LABEL = "istio/multiCluster"  # noqa: S105 - a label's key
+REVISION_ANNOTATION = "istio-mesh/revision"
+"""Of the sample's pods: the revision that serves them, at whose change they restart."""
 MESH_NETWORKS_ANNOTATION = "istio-mesh/mesh-networks"
 """Of istiod's pods: the addresses of other gateways that they were told."""
 
@@ -91,6 +104,23 @@ READER_ACCOUNT = "istio-reader-service-account"
 READER_ROLE = "istio-mesh-reader"
 """The reader's role without Secrets, and its binding; ours."""
 _READER_TOKEN = re.compile(r"istio-reader-token-g(\d+)")
+
+
+def revisioned(name: str, revision: str) -> str:
+    """What the chart `istiod` calls an object of a revision, such as `istiod-1-31-0` for `istiod`."""
+    return name if revision in ("", NO_REVISION) else f"{name}-{revision}"
+
+
+def istiod_revision(release: str) -> str | None:
+    """The revision of the control plane that a release is, empty for none; None for another release."""
+    if release == ISTIOD:
+        return ""
+    return release.removeprefix(f"{ISTIOD}-") if release.startswith(f"{ISTIOD}-") else None
+
+
+def revision_label(revision: str) -> str:
+    """Value of the label `istio.io/rev` of what a revision serves."""
+    return revision or NO_REVISION
 
 
 def remote_gateway_name(network: str) -> str:

@@ -21,6 +21,7 @@ def istio_release(
     chart: str,
     *,
     name: str,
+    version: str,
     namespace: pulumi.Input[str],
     values: Mapping[str, Any] | pulumi.Output[Mapping[str, Any]],
     skip_await: bool = False,
@@ -31,16 +32,14 @@ def istio_release(
     What the user's values have as a secret is one in the release too.
     With `skip_await` it is done as soon as the API server has taken everything.
     """
-    istio = cluster.istio
-
     secret = cluster.secret_values(chart)
-    source = chart_source(istio.chart_repository, chart)
+    source = chart_source(cluster.istio.chart_repository, chart)
     return Release(
         f"{cluster.name}-{name}",
         name=name,
         chart=source.chart,
         repository_opts=RepositoryOptsArgs(repo=source.repository) if source.repository else None,
-        version=istio.version,
+        version=version,
         namespace=namespace,
         values=values.apply(lambda known: protected(marked(known, secret), cluster.secrets))
         if isinstance(values, pulumi.Output)

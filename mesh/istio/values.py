@@ -26,6 +26,7 @@ from mesh.istio.names import (
     NETWORK_VIEW,
     NODE_SELECTOR_ANNOTATION,
 )
+from mesh.istio.revisions import Revision, has_tag, running, serving
 from mesh.istio.scopes import service_scopes
 from mesh.mappings import as_map, at, deep_merge
 
@@ -51,12 +52,21 @@ ANY_ADDRESS = "192.0.2.1"
 def base(cluster: ClusterConfig) -> Values:
     """Values for the chart `base`."""
     user = cluster.istio.values.base
-    # Without a control plane of its own, nothing reads or checks Istio's objects in the cluster.
-    return dict(user) if cluster.control_plane is None else deep_merge({"defaultRevision": ""}, user)
+    if cluster.control_plane is not None:
+        # Without a control plane of its own, nothing reads or checks Istio's objects in the cluster.
+        return deep_merge({"defaultRevision": ""}, user)
+    # Where it differs from the tag `default`, istiod warns (`pkg/revisions/tag_watcher.go` in istio/istio).
+    checks = serving(cluster).name
+    return deep_merge({"defaultRevision": checks}, user) if checks else dict(user)
 
 
 def istiod(
-    cluster: ClusterConfig, mesh: MeshSection, ways: Ways | None = None, address: Any = ANY_ADDRESS
+    cluster: ClusterConfig,
+    mesh: MeshSection,
+    ways: Ways | None = None,
+    address: Any = ANY_ADDRESS,
+    *,
+    revision: Revision | None = None,
 ) -> Values:
     """Values for the chart `istiod`.
 
@@ -65,9 +75,10 @@ def istiod(
         mesh: that it belongs to.
         ways: where gateways of other networks are that istiod cannot find by their Services.
         address: where a remote reaches the control plane that serves it.
+        revision: which control plane of the cluster it is, the running one by default.
     """
     user = cluster.istio.values.istiod
-    identity = istiod_identity(cluster, mesh)
+    identity = istiod_identity(cluster, mesh, revision)
     if cluster.control_plane is not None:
         identity["global"]["remotePilotAddress"] = address
     values = deep_merge(deep_merge(_istiod_defaults(cluster), user), identity)
@@ -129,7 +140,7 @@ def gateway(cluster: ClusterConfig) -> Values:
     return deep_merge(deep_merge(defaults, user), gateway_identity(cluster))
 
 
-def istiod_identity(cluster: ClusterConfig, mesh: MeshSection) -> Values:
+def istiod_identity(cluster: ClusterConfig, mesh: MeshSection, revision: Revision | None = None) -> Values:
     """What the chart `istiod` must be given, whatever the user sets."""
     identity: Values = {
         "global": {
@@ -149,7 +160,14 @@ def istiod_identity(cluster: ClusterConfig, mesh: MeshSection) -> Values:
         identity = deep_merge(identity, _minimal_reader())
     if cluster.kubeconfig_folder:
         identity = deep_merge(identity, {"env": {kubeconfig_folder.VARIABLE: kubeconfig_folder.FOLDER}})
-    return identity
+    return deep_merge(identity, _revision(cluster, revision or running(cluster)))
+
+
+def _revision(cluster: ClusterConfig, revision: Revision) -> Values:
+    """What tells a control plane from another one, and leaves what names no revision to the tag `default`."""
+    if revision.name:
+        return {"revision": revision.name}
+    return {"global": {"operatorManageWebhooks": True}} if has_tag(cluster) else {}
 
 
 def _minimal_reader() -> Values:
@@ -202,6 +220,8 @@ def service_type(cluster: ClusterConfig) -> str:
 def gateway_identity(cluster: ClusterConfig) -> Values:
     """What the chart `gateway` must be given, whatever the user's values are."""
     identity: Values = {"name": GATEWAY, **_network(cluster)}
+    if (revision := serving(cluster)).name:
+        identity |= {"revision": revision.name}
     service = _service(cluster)
     identity |= {"service": {**identity.get("service", {}), **service}} if service else {}
     if (replicas := cluster.gateway.replicas) is not None:

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from mesh.config.resolved import ClusterConfig
 from mesh.istio.control_plane import ControlPlane
 from mesh.istio.managed_gateway import managed_gateway
 from mesh.istio.names import GLOBAL_LABEL, USE_WAYPOINT_LABEL, WAYPOINT, WAYPOINT_CLASS
+from mesh.istio.revisions import revision_labels
 
 # One of its own: the namespace may have labels of another patch.
 _FIELD_MANAGER = {"pulumi.com/patchFieldManager": "istio-mesh-waypoint"}
@@ -23,7 +25,7 @@ class Waypoint(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        cluster: str,
+        cluster: ClusterConfig,
         namespace: str,
         control_plane: ControlPlane,
         sample: Sequence[pulumi.Resource],
@@ -33,18 +35,18 @@ class Waypoint(pulumi.ComponentResource):
         super().__init__("mesh:index:Waypoint", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         _, pods = managed_gateway(
-            f"{cluster}-{namespace}-{WAYPOINT}",
+            f"{cluster.name}-{namespace}-{WAYPOINT}",
             name=WAYPOINT,
             namespace=namespace,
             gateway_class=WAYPOINT_CLASS,
-            labels={},
+            labels=revision_labels(cluster),
             # Of its Service: without it, ztunnels of other clusters call past the waypoint, and are refused.
             infrastructure={"labels": {GLOBAL_LABEL: "true"}},
             needed=[*control_plane.ready, *sample],
             opts=child,
         )
         kubernetes.core.v1.NamespacePatch(
-            f"{cluster}-{namespace}-use-waypoint",
+            f"{cluster.name}-{namespace}-use-waypoint",
             metadata={
                 "name": namespace,
                 "labels": {USE_WAYPOINT_LABEL: WAYPOINT},

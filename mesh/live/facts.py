@@ -9,6 +9,7 @@ from typing import Any
 from mesh.config.resolved import SecretEntry
 from mesh.config.types import DataPlane
 from mesh.istio.addresses import PeerAddress
+from mesh.istio.names import NO_REVISION
 from mesh.pki.client_certificate import ClientCertificate
 from mesh.pki.renewal import Held
 
@@ -300,6 +301,19 @@ class ProxiedPods:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServedProxies:
+    """How many proxies of a cluster each control plane serves, by its revision and then by namespace.
+
+    The revision is `default` for a control plane without one. `unreachable` is no answer, and `refused` why
+    they may not be read.
+    """
+
+    by_revision: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    unreachable: str | None = None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class CredentialEnd:
     """A client certificate or a token by which a cluster reads a remote one, and when it expires.
 
@@ -389,6 +403,32 @@ class Sample:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Istiod:
+    """A control plane of a cluster: the pods of one revision, and what they say.
+
+    `versions` are those of its pods, by their images. `remotes` has the sync status of each remote cluster,
+    by the pod that was asked. `mesh_configs` has the mesh configuration in its ConfigMap, and those that its
+    pods have loaded, by where each is. `told` are the addresses of gateways of other networks in that
+    ConfigMap, by network.
+    """
+
+    workload: Workload = Workload()
+    versions: tuple[str, ...] = ()
+    remotes: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    mesh_configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
+    told: Mapping[str, tuple[PeerAddress, ...]] = field(default_factory=dict[str, tuple[PeerAddress, ...]])
+
+
+@dataclass(frozen=True, kw_only=True)
+class NextRevision:
+    """The control plane that a cluster is on its way to; `moved` is whether it serves what starts."""
+
+    revision: str
+    version: str
+    moved: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClusterFacts:
     """One cluster; `unreachable` or `refused` says why nothing else is known.
 
@@ -397,14 +437,13 @@ class ClusterFacts:
 
     `network` is the configured network, `network_label` the label of istio-system, `has_gateway` whether the
     stack has an east-west gateway here, `exposed` the hosts that the stack exposes but for those of Services
-    that it finds by labels, and `domain` the DNS domain of the cluster's services. `remotes` has the sync
-    status of each remote cluster, by the pod of istiod that was asked. `mesh_configs` has
-    the mesh configuration in istiod's ConfigMap, and those that its pods have loaded, by where each is;
-    `mesh_config` is what the stack has of it. `written_secrets` has, by remote cluster, the Secret that
-    something else writes in place of a remote secret, with its kubeconfig by the cluster that istiod takes it
-    for, or none where it lacks the key. `told` are the addresses of gateways of other networks in that
-    ConfigMap, by network. `ambient` is what is there for ambient workloads, None where the stack has none
-    in the cluster; `has_hbone_gateway` is whether the stack has a gateway for them.
+    that it finds by labels, and `domain` the DNS domain of the cluster's services. `revision` is that of the
+    control plane which the stack has, `next` the one that it is on its way to, and `istiods` has those that
+    are there, by revision: `default` is the one without. `mesh_config` is the mesh configuration that the
+    stack has. `written_secrets` has, by remote cluster, the Secret that something else writes in place of a
+    remote secret, with its kubeconfig by the cluster that istiod takes it for, or none where it lacks the
+    key. `ambient` is what is there for ambient workloads, None where the stack has none in the cluster;
+    `has_hbone_gateway` is whether the stack has a gateway for them.
 
     Where the control plane of another cluster serves this one, `primary` is that cluster: what is said of
     istiod, its mesh configuration, its CA, its remote secrets and what is exposed is then said of it, and
@@ -424,11 +463,10 @@ class ClusterFacts:
     has_gateway: bool = True
     exposed: tuple[str, ...] = ()
     domain: str = "cluster.local"
-    istiod: Workload = Workload()
-    remotes: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    revision: str = NO_REVISION
+    next: NextRevision | None = None
+    istiods: Mapping[str, Istiod] = field(default_factory=dict[str, Istiod])
     mesh_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    mesh_configs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
-    told: Mapping[str, tuple[PeerAddress, ...]] = field(default_factory=dict[str, tuple[PeerAddress, ...]])
     gateway: Gateway = Gateway()
     trust: ObservedTrust = ObservedTrust()
     remote_secrets: tuple[RemoteSecret, ...] = ()
@@ -439,6 +477,22 @@ class ClusterFacts:
     def control_plane(self) -> str:
         """The cluster whose control plane serves this one."""
         return self.primary or self.name
+
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """The revisions of the control planes that the stack has, the running one first."""
+        return (self.revision, self.next.revision) if self.next else (self.revision,)
+
+    @property
+    def declared(self) -> Mapping[str, Istiod]:
+        """The control planes that the stack has, by revision; one that is not there has no pods."""
+        return {revision: self.istiods.get(revision, Istiod()) for revision in self.revisions}
+
+    @property
+    def serving(self) -> Istiod:
+        """The control plane that serves what starts."""
+        revision = self.next.revision if self.next and self.next.moved else self.revision
+        return self.declared[revision]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from mesh.config.resolved import Connection, SecretEntry, StackConfig
-from mesh.istio.addresses import PeerAddress, told
+from mesh.istio.addresses import told
 from mesh.istio.names import (
     CACERTS,
     CONTROL_PLANE_ANNOTATION,
@@ -21,17 +21,22 @@ from mesh.istio.names import (
     MESH_CONFIG,
     NAMESPACE,
     NETWORK_LABEL,
+    NO_REVISION,
     REMOTE_SECRET_LABEL,
+    REVISION_LABEL,
     ROOT_CERTIFICATE,
     is_remote_secret_name,
+    revisioned,
     token_generation,
 )
+from mesh.istio.skew import image_tag
 from mesh.kubeconfig.credentials import claims, cluster_id, has_token
 from mesh.kubeconfig.credentials import client_certificate as certificate_in
 from mesh.live.answers import AccessError, ApiError, RefusedError, UnreachableError
 from mesh.live.concurrent import for_each
 from mesh.live.facts import (
     Cacerts,
+    Istiod,
     ObservedCluster,
     ObservedControlPlane,
     ObservedTrust,
@@ -39,7 +44,7 @@ from mesh.live.facts import (
     TokenCheck,
 )
 from mesh.live.kubernetes_api import ExecError, KubernetesApi, secret_texts
-from mesh.live.pods import runs
+from mesh.live.pods import containers, runs, workload
 from mesh.mappings import Json, as_map, at
 from mesh.pki.client_certificate import ClientCertificate, client_certificate
 
@@ -157,11 +162,43 @@ def _cacerts(texts: Mapping[str, str], *, private_key: bool) -> Cacerts:
 
 
 def read_istiod_pods(api: KubernetesApi) -> Sequence[Json]:
-    """The pods of istiod."""
+    """The pods of istiod, of all revisions."""
     return api.list(f"{SYSTEM}/pods", labelSelector=ISTIOD_PODS)
 
 
-def read_sync_statuses(api: KubernetesApi, istiod: Iterable[Json]) -> dict[str, Mapping[str, str]]:
+def revision_of(pod: Json) -> str:
+    """The revision of a pod of istiod. Pure."""
+    return str(at(pod, "metadata", "labels", REVISION_LABEL) or NO_REVISION)
+
+
+def read_istiods(api: KubernetesApi, pods: Sequence[Json], expected: Iterable[str]) -> dict[str, Istiod]:
+    """The control planes, by revision.
+
+    Args:
+        api: of the cluster.
+        pods: those of istiod.
+        expected: the revisions that the stack has, of which there may be no pods.
+    """
+    revisions = dict.fromkeys((*expected, *map(revision_of, pods)))
+    return for_each(
+        revisions, lambda name: _istiod(api, [pod for pod in pods if revision_of(pod) == name], name)
+    )
+
+
+def _istiod(api: KubernetesApi, pods: Sequence[Json], revision: str) -> Istiod:
+    name = revisioned(MESH_CONFIG, revision)
+    config_map = api.find(f"{SYSTEM}/configmaps/{name}")
+    images = (at(containers(pod).get(ISTIOD_CONTAINER), "image") for pod in pods)
+    return Istiod(
+        workload=workload(pods),
+        versions=tuple(dict.fromkeys(image_tag(str(image)) for image in images if image)),
+        remotes=_sync_statuses(api, pods),
+        mesh_configs=_mesh_configs(api, pods, config_map, name),
+        told=told(config_map),
+    )
+
+
+def _sync_statuses(api: KubernetesApi, istiod: Iterable[Json]) -> dict[str, Mapping[str, str]]:
     """The sync status of every cluster that a pod of istiod knows, by the pod.
 
     A pod that cannot be asked is left out.
@@ -178,14 +215,15 @@ def read_sync_statuses(api: KubernetesApi, istiod: Iterable[Json]) -> dict[str, 
     return found
 
 
-def read_mesh_configs(api: KubernetesApi, istiod: Iterable[Json]) -> dict[str, Mapping[str, Any]]:
+def _mesh_configs(
+    api: KubernetesApi, istiod: Iterable[Json], config_map: Json | None, name: str
+) -> dict[str, Mapping[str, Any]]:
     """The mesh configuration in the ConfigMap, and that which each pod of istiod has loaded, by where it is.
 
     A pod that cannot be asked is left out. What cannot be parsed is empty.
     """
     command = ["pilot-discovery", "request", "GET", "/debug/mesh"]
-    config_map = api.find(f"{SYSTEM}/configmaps/{MESH_CONFIG}")
-    found: dict[str, Mapping[str, Any]] = {f"the ConfigMap {MESH_CONFIG}": _parsed(config_map) or {}}
+    found: dict[str, Mapping[str, Any]] = {f"the ConfigMap {name}": _parsed(config_map) or {}}
     for pod in filter(runs, istiod):
         name = str(pod["metadata"]["name"])
         try:
@@ -194,11 +232,6 @@ def read_mesh_configs(api: KubernetesApi, istiod: Iterable[Json]) -> dict[str, M
         except (ExecError, ValueError):
             continue
     return found
-
-
-def read_told_gateways(api: KubernetesApi) -> dict[str, tuple[PeerAddress, ...]]:
-    """The addresses of gateways that istiod is told, by network."""
-    return told(api.find(f"{SYSTEM}/configmaps/{MESH_CONFIG}"))
 
 
 def read_remote_secrets(api: KubernetesApi) -> tuple[RemoteSecret, ...]:
@@ -290,8 +323,8 @@ def read_control_plane(api: KubernetesApi) -> ObservedControlPlane | None:
 
 def istiod_environment(deployment: Json) -> dict[str, str]:
     """The variables of a Deployment's containers, empty where the value comes from elsewhere. Pure."""
-    containers: Sequence[Json] = at(deployment, "spec", "template", "spec", "containers") or []
-    variables = [variable for container in containers for variable in container.get("env") or ()]
+    own: Sequence[Json] = at(deployment, "spec", "template", "spec", "containers") or []
+    variables = [variable for container in own for variable in container.get("env") or ()]
     return {str(variable["name"]): str(variable.get("value", "")) for variable in variables}
 
 
@@ -304,8 +337,8 @@ def _injected_network(config_map: Json | None) -> str | None:
 
 def _argument(deployment: Json, option: str) -> str | None:
     """What follows an option on istiod's command line."""
-    containers: Sequence[Json] = at(deployment, "spec", "template", "spec", "containers") or []
-    arguments = [str(argument) for container in containers for argument in container.get("args") or ()]
+    own: Sequence[Json] = at(deployment, "spec", "template", "spec", "containers") or []
+    arguments = [str(argument) for container in own for argument in container.get("args") or ()]
     return next((value for name, value in pairwise(arguments) if name == option), None)
 
 

@@ -7,7 +7,7 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio.addresses import given
 from mesh.istio.hosts import cluster_domain, selected_hosts, service_host
 from mesh.istio.kubeconfig_folder import written_by_others
-from mesh.istio.names import remote_secret_name
+from mesh.istio.names import NO_REVISION, remote_secret_name
 from mesh.istio.values import istiod, istiod_identity
 from mesh.live.ambient import read_ambient
 from mesh.live.answers import RefusedError, UnreachableError
@@ -29,15 +29,12 @@ from mesh.live.istio_system import (
     network_label,
     read_client_certificate,
     read_istiod_pods,
-    read_mesh_configs,
+    read_istiods,
     read_remote_secrets,
-    read_sync_statuses,
-    read_told_gateways,
     read_trust,
     read_written_secrets,
 )
 from mesh.live.kubernetes_api import KubernetesApi
-from mesh.live.pods import workload
 from mesh.live.sample import read_sample, read_sample_path
 from mesh.live.ztunnel import read_path
 from mesh.plan import exposes, has_gateway, has_hbone_gateway, primary, ways_in
@@ -157,10 +154,13 @@ def _with_control_plane(facts: ClusterFacts, found: Mapping[str, ClusterFacts]) 
     return replace(
         facts,
         exposed=own.exposed if facts.has_gateway else (),
-        istiod=own.istiod,
-        remotes=own.remotes,
+        revision=own.revision,
+        next=own.next,
+        istiods={
+            name: replace(found, told=facts.istiods.get(name, found).told)
+            for name, found in own.istiods.items()
+        },
         mesh_config=own.mesh_config,
-        mesh_configs=own.mesh_configs,
         gateway=replace(facts.gateway, hosts=own.gateway.hosts),
         trust=replace(facts.trust, cacerts=own.trust.cacerts),
         remote_secrets=own.remote_secrets,
@@ -195,10 +195,7 @@ def _read(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFacts:
             network=cluster.network,
             primary=cluster.control_plane,
             network_label=network_label(api.find(SYSTEM)),
-            istiod=workload(control_plane),
-            remotes=read_sync_statuses(api, control_plane),
-            mesh_configs=read_mesh_configs(api, control_plane),
-            told=read_told_gateways(api),
+            istiods=read_istiods(api, control_plane, [NO_REVISION]),
             gateway=read_gateway(api, given(cluster)),
             trust=read_trust(api),
             remote_secrets=read_remote_secrets(api),

@@ -15,21 +15,32 @@ from mesh.config.types import ReaderRole
 from mesh.helm.charts import Render, renderer
 from mesh.helm.errors import ChartMissingError, ChartRefusedError, ChartUnavailableError
 from mesh.istio import addresses, ambient_values, values
-from mesh.istio.names import BASE, CNI, GATEWAY, ISTIOD, ZTUNNEL
+from mesh.istio.names import BASE, CNI, GATEWAY, ISTIOD, TAG_WEBHOOK, ZTUNNEL, revisioned
+from mesh.istio.revisions import Revision, has_tag, newest, revisions, serving
 from mesh.mappings import Json, as_map
 from mesh.plan import ClusterPlan, cluster_plan
-from mesh.preflight.rendered import Expected, Fault, cluster_domain, exposes, faults
+from mesh.preflight.rendered import (
+    Expected,
+    Fault,
+    cluster_domain,
+    exposes,
+    faults,
+    object_names,
+)
 
 _REFUSED = "_refused"
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Chart:
-    """A chart, the release that it becomes, and the values for it."""
+    """A chart in a version, the release that it becomes, the values for it, and what it must come to."""
 
     name: str
     release: str
+    version: str
+    setting: str
     values: Callable[[ClusterConfig], dict[str, Any]]
+    expected: Expected
 
 
 def checked(config: StackConfig) -> tuple[list[Problem], str | None]:
@@ -121,36 +132,86 @@ def _judge(config: StackConfig, cluster: ClusterConfig, plan: ClusterPlan, rende
         ways=ways,
         ambient=cluster.data_plane.has_ztunnel,
     )
-    istiod = _Chart(name="istiod", release=ISTIOD, values=lambda c: values.istiod(c, config.mesh, ways))
-    charts = (
-        _Chart(name="base", release=BASE, values=values.base),
-        istiod,
-        *([_Chart(name="gateway", release=GATEWAY, values=values.gateway)] if plan.gateway else []),
-        *(_on_nodes(config.mesh.trust_domain) if cluster.data_plane.has_ztunnel else ()),
-    )
     secret = config.is_secret(cluster.path("istio.values"))
-    try:
-        found = [f for chart in charts for f in _chart(cluster, chart, expected, render, secret=secret)]
-        domain = None if found else cluster_domain(_rendered(cluster, istiod, render))
-    except ChartMissingError as missing:
-        return _Judgement(found=(("istio.version", str(missing)),))
-    return _Judgement(found=tuple(found), domain=domain)
+    found: dict[str, str] = {}
+    domain = None
+    taken = {("MutatingWebhookConfiguration", "", TAG_WEBHOOK): "the tag default"} if has_tag(cluster) else {}
+    for each in _charts(config, cluster, plan, expected):
+        chart = replace(each, expected=replace(each.expected, taken=dict(taken)))
+        try:
+            for path, message in _chart(cluster, chart, render, secret=secret):
+                found.setdefault(path, message)
+            if chart.name == "istiod" and not found:
+                manifests = _rendered(cluster, chart, render)
+                taken |= dict.fromkeys(object_names(manifests), f"the release {chart.release}")
+                domain = cluster_domain(manifests, chart.expected.revision)
+        except ChartMissingError as missing:
+            return _Judgement(found=((chart.setting, str(missing)),))
+    return _Judgement(found=tuple(found.items()), domain=None if found else domain)
 
 
-def _on_nodes(trust_domain: str) -> tuple[_Chart, ...]:
-    """The charts for ambient workloads."""
-    return (
-        _Chart(name="cni", release=CNI, values=ambient_values.cni),
-        _Chart(name="ztunnel", release=ZTUNNEL, values=lambda c: ambient_values.ztunnel(c, trust_domain)),
+def _charts(
+    config: StackConfig, cluster: ClusterConfig, plan: ClusterPlan, expected: Expected
+) -> Iterator[_Chart]:
+    """All that a cluster gets, in the order in which it gets them."""
+    version = newest(cluster).version
+    yield _of_serving(cluster, expected, "base", BASE, values.base, version=version)
+    for revision in revisions(cluster):
+        yield _istiod(config, cluster, revision, expected)
+    if plan.gateway:
+        yield _of_serving(cluster, expected, "gateway", GATEWAY, values.gateway)
+    if cluster.data_plane.has_ztunnel:
+        trust_domain = config.mesh.trust_domain
+        yield _of_serving(cluster, expected, "cni", CNI, ambient_values.cni)
+        yield _of_serving(
+            cluster, expected, "ztunnel", ZTUNNEL, lambda c: ambient_values.ztunnel(c, trust_domain)
+        )
+
+
+def _istiod(config: StackConfig, cluster: ClusterConfig, revision: Revision, expected: Expected) -> _Chart:
+    return _Chart(
+        name="istiod",
+        release=revisioned(ISTIOD, revision.name),
+        version=revision.version,
+        setting=_setting(cluster, revision.version),
+        values=lambda c: values.istiod(c, config.mesh, expected.ways, revision=revision),
+        expected=replace(expected, revision=revision.name, led=has_tag(cluster) and not revision.name),
     )
+
+
+def _of_serving(
+    cluster: ClusterConfig,
+    expected: Expected,
+    name: str,
+    release: str,
+    given: Callable[[ClusterConfig], dict[str, Any]],
+    *,
+    version: str | None = None,
+) -> _Chart:
+    """A chart of which a cluster has one, whatever control planes it has."""
+    revision = serving(cluster)
+    return _Chart(
+        name=name,
+        release=release,
+        version=version or revision.version,
+        setting=_setting(cluster, version or revision.version),
+        values=given,
+        expected=replace(expected, revision=revision.name),
+    )
+
+
+def _setting(cluster: ClusterConfig, version: str) -> str:
+    """Where the stack file has a version."""
+    return "istio.version" if version == cluster.istio.version else "istio.next.version"
 
 
 def _rendered(cluster: ClusterConfig, chart: _Chart, render: Render) -> tuple[Json, ...]:
-    return render(cluster.istio, chart.name, chart.release, chart.values(cluster))
+    istio = cluster.istio.model_copy(update={"version": chart.version})
+    return render(istio, chart.name, chart.release, chart.values(cluster))
 
 
 def _chart(
-    cluster: ClusterConfig, chart: _Chart, expected: Expected, render: Render, *, secret: bool
+    cluster: ClusterConfig, chart: _Chart, render: Render, *, secret: bool
 ) -> Iterator[tuple[str, str]]:
     """Paths of the values for a chart that are to blame, and for what: each once, for its first fault."""
 
@@ -158,7 +219,7 @@ def _chart(
         below = cluster.istio.values.model_copy(update={chart.name: dict(user)})
         given = replace(cluster, istio=cluster.istio.model_copy(update={"values": below}))
         try:
-            return list(faults(chart.name, _rendered(given, chart, render), expected))
+            return list(faults(chart.name, _rendered(given, chart, render), chart.expected))
         except ChartRefusedError as refused:
             return [Fault(check=_REFUSED, message=str(refused))]
 
@@ -166,8 +227,8 @@ def _chart(
     found = judged(user)
     if found and (of_itself := judged({})):
         yield (
-            "istio.version",
-            f"{cluster.istio.version} has a chart {chart.name} that cannot be used with this program, "
+            chart.setting,
+            f"{chart.version} has a chart {chart.name} that cannot be used with this program, "
             f"whatever your values are: {of_itself[0].message}; expected another version, for example "
             f"{versions.ISTIO}",
         )

@@ -49,7 +49,7 @@ def problems(config: StackConfig, pods: Mapping[str, ProxiedPods]) -> Iterator[P
         elif cluster is not None and cluster.data_plane == DataPlane.AMBIENT and found.sidecars:
             yield Problem(
                 path=path,
-                message=f"{_counted(found.sidecars)} of {name} have sidecars, which an ambient cluster does "
+                message=f"{counted(found.sidecars)} of {name} have sidecars, which an ambient cluster does "
                 f"without: other clusters would not reach them. Expected {DataPlane.BOTH}, until none has "
                 f"one ({_FORWARD})",
             )
@@ -63,7 +63,7 @@ def warnings(config: StackConfig, pods: Mapping[str, ProxiedPods], recorded: Rec
             continue
         if found.without_hbone:
             yield (
-                f"{_counted(found.without_hbone)} of {name} have sidecars from before {name} had ztunnel: "
+                f"{counted(found.without_hbone)} of {name} have sidecars from before {name} had ztunnel: "
                 "they call ambient pods in plain text, which these refuse where mutual TLS is required. "
                 "Restart them, for example with `kubectl rollout restart deployment`, before pods that they "
                 f"call become ambient ({_FORWARD})"
@@ -73,7 +73,7 @@ def warnings(config: StackConfig, pods: Mapping[str, ProxiedPods], recorded: Rec
 def enrolled(cluster: str, pods: Mapping[str, int]) -> str:
     """Why ztunnel cannot go from a cluster, and what to do."""
     return (
-        f"{_counted(pods)} of {cluster} are ambient: without ztunnel they would have no network, until they "
+        f"{counted(pods)} of {cluster} are ambient: without ztunnel they would have no network, until they "
         f"are made again. Remove the label {DATA_PLANE_LABEL} from their namespaces or from the pods, for "
         f"example with `kubectl label namespace {next(iter(pods))} {DATA_PLANE_LABEL}-`: they go on, in "
         f"plain text. Then run the same command again ({_BACK})"
@@ -84,7 +84,8 @@ def _has_ztunnel(cluster: str, recorded: RecordedState) -> bool:
     return (RELEASE, f"{cluster}-{ZTUNNEL}") in recorded.urns
 
 
-def _counted(pods: Mapping[str, int]) -> str:
+def counted(pods: Mapping[str, int]) -> str:
+    """How many pods there are, and in which namespaces."""
     count, names = sum(pods.values()), list(pods)
     where = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
     spaces = "namespace" if len(names) == 1 else "namespaces"

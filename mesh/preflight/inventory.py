@@ -28,14 +28,17 @@ from mesh.istio.names import (
     NAMESPACE,
     READER_ACCOUNT,
     READER_ROLE,
+    TAG_WEBHOOK,
     WAYPOINT,
     ZTUNNEL,
     failover_name,
     remote_gateway_name,
     remote_secret_name,
+    revisioned,
     stub_name,
     token_name,
 )
+from mesh.istio.revisions import has_tag, revisions
 from mesh.live.facts import ObjectAddress
 from mesh.observability import names as observability
 from mesh.observability.scrape import MONITORS_API, monitors
@@ -150,13 +153,19 @@ def _own(cluster: ClusterConfig, plan: ClusterPlan) -> Iterator[Declared]:
     minimal = cluster.reader.role == ReaderRole.MINIMAL
     for release, parts in (
         (BASE, _base_parts(remote=remote)),
-        (ISTIOD, _istiod_parts(reader=not minimal, remote=remote)),
+        *(
+            (revisioned(ISTIOD, r.name), _istiod_parts(cluster, r.name, reader=not minimal, remote=remote))
+            for r in revisions(cluster)
+        ),
         *([(GATEWAY, _gateway_parts())] if plan.gateway else ()),
         *(_data_plane() if cluster.data_plane.has_ztunnel else ()),
     ):
         address = ObjectAddress(path=f"{_SYSTEM}/secrets", selector=release_selector(release))
         kept = KubernetesObject(address=address, words=release)
         yield Declared(type=state.RELEASE, name=f"{name}-{release}", object=kept, parts=tuple(parts))
+    if has_tag(cluster):
+        tag = _object(_ADMISSION, "mutatingwebhookconfigurations", TAG_WEBHOOK)
+        yield _declared(state.MUTATING_WEBHOOK, f"{name}-{TAG_WEBHOOK}", tag)
     yield from _exposure(name, plan)
     yield from _failover(name, plan)
     yield from _reader(cluster)
@@ -304,20 +313,26 @@ def _base_parts(*, remote: bool) -> Iterator[KubernetesObject]:
         yield _object(_ADMISSION, "validatingwebhookconfigurations", "istiod-default-validator")
 
 
-def _istiod_parts(*, reader: bool, remote: bool) -> Iterator[KubernetesObject]:
+def _istiod_parts(
+    cluster: ClusterConfig, revision: str, *, reader: bool, remote: bool
+) -> Iterator[KubernetesObject]:
+    def named(name: str) -> str:
+        return revisioned(name, revision)
+
     roles = [] if remote else ["istiod-clusterrole", "istiod-gateway-controller"]
     if reader:
         roles.append("istio-reader-clusterrole")
     for role in roles:
-        yield _object(_RBAC, "clusterroles", f"{role}-{NAMESPACE}")
-        yield _object(_RBAC, "clusterrolebindings", f"{role}-{NAMESPACE}")
-    yield _object(_ADMISSION, "mutatingwebhookconfigurations", INJECTOR)
+        yield _object(_RBAC, "clusterroles", f"{named(role)}-{NAMESPACE}")
+        yield _object(_RBAC, "clusterrolebindings", f"{named(role)}-{NAMESPACE}")
+    if revision or not has_tag(cluster):
+        yield _object(_ADMISSION, "mutatingwebhookconfigurations", named(INJECTOR))
     if remote:
         yield _object("v1", "services", ISTIOD, NAMESPACE)
         for name in (MESH_CONFIG, "values"):
             yield _object("v1", "configmaps", name, NAMESPACE)
         return
-    yield _object(_ADMISSION, "validatingwebhookconfigurations", f"istio-validator-{NAMESPACE}")
+    yield _object(_ADMISSION, "validatingwebhookconfigurations", f"{named('istio-validator')}-{NAMESPACE}")
     for api, plural, name in (
         ("apps/v1", "deployments", ISTIOD),
         ("v1", "services", ISTIOD),
@@ -329,7 +344,7 @@ def _istiod_parts(*, reader: bool, remote: bool) -> Iterator[KubernetesObject]:
         (_RBAC, "rolebindings", ISTIOD),
         *_BY_DEFAULT_FOR_ISTIOD,
     ):
-        yield _object(api, plural, name, NAMESPACE)
+        yield _object(api, plural, named(name), NAMESPACE)
 
 
 def _gateway_parts() -> Iterator[KubernetesObject]:

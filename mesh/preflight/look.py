@@ -18,6 +18,7 @@ from mesh.live import (
     traffic_rules,
     ztunnel,
 )
+from mesh.live import revisions as live_revisions
 from mesh.live.concurrent import for_each
 from mesh.live.facts import ObservedCluster, PeerAccess, Way
 from mesh.plan import read_by_others
@@ -34,6 +35,7 @@ from mesh.preflight import (
     namespaces,
     nodes,
     ownership,
+    revisions,
     transitions,
 )
 from mesh.stacks.state import RecordedState
@@ -131,6 +133,10 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
         [name for name in failover.used(config) if name in answering],
         lambda name: traffic_rules.read_traffic_rules(config.clusters[name].connection),
     )
+    proxies = for_each(
+        [name for name in revisions.used(config, recorded) if name in answering],
+        lambda name: live_revisions.read_served_proxies(config.clusters[name].connection),
+    )
     known = {name: found for name, found in read.items() if found is not None}
     holders = for_each(
         [
@@ -169,6 +175,7 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
             *gateway_apis.problems,
             *namespaces.problems(config, of_users),
             *data_plane.problems(config, pods),
+            *revisions.problems(config, recorded, proxies),
             *identity.problems(config, members),
             *transitions.problems(config, members, recorded, datetime.now(UTC), holders),
         ),

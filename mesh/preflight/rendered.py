@@ -8,7 +8,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import yaml
 
@@ -34,11 +34,15 @@ from mesh.istio.names import (
     NAMESPACE,
     NETWORK_LABEL,
     NETWORK_VIEW,
+    NO_REVISION,
     NODE_SELECTOR_ANNOTATION,
     PROXY_CONTAINER,
     READER_ACCOUNT,
+    REVISION_LABEL,
     ZTUNNEL,
     ZTUNNEL_PODS,
+    revision_label,
+    revisioned,
 )
 from mesh.istio.values import Ways
 from mesh.mappings import Json, as_map, at
@@ -54,12 +58,21 @@ from mesh.preflight.manifests import (
     template,
 )
 
-_REVISION_LABEL = "istio.io/rev"
-_DEFAULT_REVISION = "default"
 _ISTIOD_PORTS = (15012, 443)
 _TRUE = ("true", "1", "t")
 _HBONE = "ISTIO_META_ENABLE_HBONE"
 _ZTUNNEL_FOLDER = "/var/run/ztunnel"
+
+
+ObjectName: TypeAlias = tuple[str, str, str]
+"""Kind, namespace and name of an object; the namespace is empty where it has none."""
+
+
+def object_names(manifests: Iterable[Json]) -> Iterator[ObjectName]:
+    """Of all objects among the manifests."""
+    for manifest in manifests:
+        metadata = as_map(manifest.get("metadata")) or {}
+        yield str(manifest.get("kind")), str(metadata.get("namespace") or ""), str(metadata.get("name"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +85,9 @@ class Expected:
     none where it reads remote secrets. `given` is whether the stack gives the gateway's addresses, so that
     the Service must yield none, `port` the Service's port for other networks, and `network_policy` whether
     there must be one. `ways` are the addresses of other gateways that istiod must be told.
+    `revision` is that of the control plane that is made, or that serves what is made; one that is `led`
+    leaves what names no revision to the tag `default`. `taken` are objects that something else makes, and
+    what that is.
     """
 
     cluster: str
@@ -88,6 +104,14 @@ class Expected:
     network_policy: bool = False
     ways: Ways = field(default_factory=dict[str, Sequence[PeerAddress]])
     ambient: bool = False
+    revision: str = ""
+    led: bool = False
+    taken: Mapping[ObjectName, str] = field(default_factory=dict[ObjectName, str])
+
+    @property
+    def istiod(self) -> str:
+        """Name of the Deployment and the Service of that control plane."""
+        return revisioned(ISTIOD, self.revision)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,9 +140,10 @@ def faults(chart: str, manifests: Manifests, expected: Expected) -> Iterator[Fau
         )
 
 
-def cluster_domain(manifests: Manifests) -> str | None:
+def cluster_domain(manifests: Manifests, revision: str = "") -> str | None:
     """The DNS domain of the cluster's services, as istiod gets it; None where there is no istiod."""
-    arguments: list[object] = container(_istiod(manifests), ISTIOD_CONTAINER).get("args") or []
+    pod = template(find(manifests, "Deployment", revisioned(ISTIOD, revision), NAMESPACE))
+    arguments: list[object] = container(pod, ISTIOD_CONTAINER).get("args") or []
     after = (value for option, value in itertools.pairwise(arguments) if option == "--domain")
     return next((str(value) for value in after), None)
 
@@ -152,36 +177,51 @@ def _definitions(manifests: Manifests, _: Expected) -> str | None:
     )
 
 
+def _validator(manifests: Manifests, expected: Expected) -> str | None:
+    """Whether the API server asks an istiod that is there about Istio's objects."""
+    webhook = find(manifests, "ValidatingWebhookConfiguration", "istiod-default-validator")
+    entries: Sequence[Json] = at(webhook, "webhooks") or []
+    asked = {str(name) for entry in entries if (name := at(entry, "clientConfig", "service", "name"))}
+    if asked <= {expected.istiod}:
+        return None
+    return (
+        f"has the API server ask {', '.join(sorted(asked))} about Istio's objects, and nothing makes that; "
+        f"expected {expected.istiod}"
+    )
+
+
 # The chart `istiod`.
 
 
-def _istiod(manifests: Manifests) -> Json:
-    return template(find(manifests, "Deployment", ISTIOD, NAMESPACE))
+def _istiod(manifests: Manifests, expected: Expected) -> Json:
+    return template(find(manifests, "Deployment", expected.istiod, NAMESPACE))
 
 
-def _istiod_runs(manifests: Manifests, _: Expected) -> str | None:
-    deployment = find(manifests, "Deployment", ISTIOD, NAMESPACE)
+def _istiod_runs(manifests: Manifests, expected: Expected) -> str | None:
+    deployment = find(manifests, "Deployment", expected.istiod, NAMESPACE)
     if deployment is None:
         return (
-            f"leaves {NAMESPACE} without the Deployment {ISTIOD}: by this name the gateway, the proxies and "
-            "this program know the control plane"
+            f"leaves {NAMESPACE} without the Deployment {expected.istiod}: by this name the gateway, "
+            "the proxies and this program know the control plane"
         )
     return "leaves istiod without a pod" if at(deployment, "spec", "replicas") == 0 else None
 
 
-def _istiod_service(manifests: Manifests, _: Expected) -> str | None:
-    service = find(manifests, "Service", ISTIOD, NAMESPACE)
+def _istiod_service(manifests: Manifests, expected: Expected) -> str | None:
+    service = find(manifests, "Service", expected.istiod, NAMESPACE)
     ports: Sequence[Json] = at(service, "spec", "ports") or []
     open_ports = {port.get("port") for port in ports}
-    if not selects(at(service, "spec", "selector"), _istiod(manifests)):
-        return f"leaves istiod's pods without the Service {ISTIOD}, by which every proxy reaches them"
+    if not selects(at(service, "spec", "selector"), _istiod(manifests, expected)):
+        return (
+            f"leaves istiod's pods without the Service {expected.istiod}, by which every proxy reaches them"
+        )
     if missing := [port for port in _ISTIOD_PORTS if port not in open_ports]:
-        return f"closes port {missing[0]} of the Service {ISTIOD}"
+        return f"closes port {missing[0]} of the Service {expected.istiod}"
     return None
 
 
 def _istiod_identity(manifests: Manifests, expected: Expected) -> str | None:
-    if not (pod := _istiod(manifests)):
+    if not (pod := _istiod(manifests, expected)):
         return None
     variables = environment(container(pod, ISTIOD_CONTAINER))
     if variables.get("CLUSTER_ID") != expected.cluster:
@@ -189,9 +229,10 @@ def _istiod_identity(manifests: Manifests, expected: Expected) -> str | None:
             f"gives istiod the cluster ID {variables.get('CLUSTER_ID')!r}; expected {expected.cluster!r}, by "
             "which the others know the cluster"
         )
-    if variables.get("REVISION") != _DEFAULT_REVISION:
+    if (given := variables.get("REVISION")) != revision_label(expected.revision):
         return (
-            f"gives istiod the revision {variables.get('REVISION')!r}; the gateway and the webhooks have none"
+            f"gives istiod the revision {given!r}; expected {revision_label(expected.revision)!r}, which the "
+            "gateway and the webhooks have"
         )
     if not isinstance(variables.get("POD_NAMESPACE"), Mapping):
         return f"tells istiod that it runs in {variables.get('POD_NAMESPACE')!r}, and it runs in {NAMESPACE}"
@@ -200,7 +241,7 @@ def _istiod_identity(manifests: Manifests, expected: Expected) -> str | None:
 
 def _remote_clusters(manifests: Manifests, expected: Expected) -> str | None:
     """Whether istiod looks for other clusters where the mesh has them."""
-    if not (pod := _istiod(manifests)):
+    if not (pod := _istiod(manifests, expected)):
         return None
     discovery = container(pod, ISTIOD_CONTAINER)
     folder = environment(discovery).get(VARIABLE)
@@ -217,14 +258,14 @@ def _remote_clusters(manifests: Manifests, expected: Expected) -> str | None:
     return f"keeps the kubeconfigs of {', '.join(missing)} from istiod" if missing else None
 
 
-def _signs(manifests: Manifests, _: Expected) -> str | None:
+def _signs(manifests: Manifests, expected: Expected) -> str | None:
     """Whether workloads get certificates from the cluster's intermediate CA."""
-    if not (pod := _istiod(manifests)):
+    if not (pod := _istiod(manifests, expected)):
         return None
     discovery = container(pod, ISTIOD_CONTAINER)
     if str(environment(discovery).get("ENABLE_CA_SERVER", "true")).lower() in ("false", "0", "f"):
         return "turns istiod's CA off: no workload would get a certificate of the cluster's intermediate"
-    if authority := _injected(manifests, "global", "caAddress"):
+    if authority := _injected(manifests, expected, "global", "caAddress"):
         return f"sends workloads to {authority} for certificates, which has not the mesh's root"
     mounts: Sequence[Json] = discovery.get("volumeMounts") or []
     volumes: Sequence[Json] = at(pod, "spec", "volumes") or []
@@ -235,7 +276,7 @@ def _signs(manifests: Manifests, _: Expected) -> str | None:
 
 
 def _mesh_config(manifests: Manifests, expected: Expected) -> str | None:
-    config_map = find(manifests, "ConfigMap", MESH_CONFIG, NAMESPACE)
+    config_map = find(manifests, "ConfigMap", revisioned(MESH_CONFIG, expected.revision), NAMESPACE)
     if config_map is None:
         return f"leaves istiod without the ConfigMap {MESH_CONFIG}: it would run with defaults"
     try:
@@ -251,7 +292,7 @@ def _mesh_config(manifests: Manifests, expected: Expected) -> str | None:
         (
             "defaultConfig.discoveryAddress",
             _both(proxies, "discoveryAddress", "discovery_address"),
-            f"{ISTIOD}.{NAMESPACE}.svc:15012",
+            f"{expected.istiod}.{NAMESPACE}.svc:{ISTIOD_PORT}",
         ),
     ):
         if values != [required]:
@@ -262,7 +303,7 @@ def _mesh_config(manifests: Manifests, expected: Expected) -> str | None:
 
 def _mesh_networks(manifests: Manifests, expected: Expected) -> str | None:
     """Whether istiod is told the addresses of gateways that it cannot find by their Services."""
-    there = told(find(manifests, "ConfigMap", MESH_CONFIG, NAMESPACE))
+    there = told(find(manifests, "ConfigMap", revisioned(MESH_CONFIG, expected.revision), NAMESPACE))
     for network, required in expected.ways.items():
         if there.get(network) != tuple(required):
             addresses = ", ".join(map(str, required))
@@ -305,27 +346,41 @@ def _matches(selector: Json, own: Mapping[str, str]) -> bool:
 
 def _injection(manifests: Manifests, expected: Expected) -> str | None:
     """Whether pods get a proxy that knows where it is; the gateway's pods are made by it, too."""
-    webhook = find(manifests, "MutatingWebhookConfiguration", INJECTOR)
+    injector, istiod = revisioned(INJECTOR, expected.revision), expected.istiod
+    webhook = find(manifests, "MutatingWebhookConfiguration", injector)
     entries: Sequence[Json] = at(webhook, "webhooks") or []
     services = [at(entry, "clientConfig", "service") for entry in entries]
-    if not services or any(
-        (at(service, "name"), at(service, "namespace")) != (ISTIOD, NAMESPACE) for service in services
+    if expected.led and webhook is not None:
+        return (
+            f"makes the webhook {injector} beside that of the tag default, which gives the same pods a proxy"
+        )
+    if not (services or expected.led) or any(
+        (at(service, "name"), at(service, "namespace")) != (istiod, NAMESPACE) for service in services
     ):
-        return f"leaves the cluster without the webhook {INJECTOR} to {ISTIOD}: no pod would get a proxy"
+        return f"leaves the cluster without the webhook {injector} to {istiod}: no pod would get a proxy"
     for path, required in (
         (("global", "meshID"), expected.mesh_id),
         (("global", "network"), expected.network),
         (("global", "multiCluster", "clusterName"), expected.cluster),
         (("global", "istioNamespace"), NAMESPACE),
     ):
-        if (given := _injected(manifests, *path)) != required:
+        if (given := _injected(manifests, expected, *path)) != required:
             return f"gives proxies {'.'.join(path)} {given!r}; expected {required!r}"
     return None
 
 
-def _injected(manifests: Manifests, *path: str) -> Any:
+def _apart(manifests: Manifests, expected: Expected) -> str | None:
+    """Whether it makes nothing that something else makes too, and Helm would refuse it."""
+    for name in object_names(manifests):
+        if (maker := expected.taken.get(name)) is not None:
+            return f"makes the {name[0]} {name[2]}, which {maker} makes, too"
+    return None
+
+
+def _injected(manifests: Manifests, expected: Expected, *path: str) -> Any:
     """What the injector's values have at a path."""
-    text = at(find(manifests, "ConfigMap", INJECTOR, NAMESPACE), "data", "values")
+    injector = find(manifests, "ConfigMap", revisioned(INJECTOR, expected.revision), NAMESPACE)
+    text = at(injector, "data", "values")
     try:
         return at(as_map(json.loads(str(text or "{}"))), *path)
     except ValueError:
@@ -334,7 +389,7 @@ def _injected(manifests: Manifests, *path: str) -> Any:
 
 def _serves(manifests: Manifests, expected: Expected) -> str | None:
     """Whether istiod writes into the remotes that it serves what their pods need."""
-    if not expected.serves or not (pod := _istiod(manifests)):
+    if not expected.serves or not (pod := _istiod(manifests, expected)):
         return None
     value = environment(container(pod, ISTIOD_CONTAINER)).get("EXTERNAL_ISTIOD")
     if str(value).lower() in _TRUE:
@@ -393,13 +448,13 @@ def _reader_role(manifests: Manifests, expected: Expected) -> str | None:
 
 def _ambient(manifests: Manifests, expected: Expected) -> str | None:
     """Whether istiod leads the ambient workloads of several networks."""
-    if not expected.ambient or not (pod := _istiod(manifests)):
+    if not expected.ambient or not (pod := _istiod(manifests, expected)):
         return None
     variables = environment(container(pod, ISTIOD_CONTAINER))
     for name in ("PILOT_ENABLE_AMBIENT", "AMBIENT_ENABLE_MULTI_NETWORK"):
         if str(variables.get(name)).lower() not in _TRUE:
             return f"gives istiod {name} {variables.get(name)!r}; expected 'true' in an ambient cluster"
-    config_map = find(manifests, "ConfigMap", MESH_CONFIG, NAMESPACE)
+    config_map = find(manifests, "ConfigMap", revisioned(MESH_CONFIG, expected.revision), NAMESPACE)
     try:
         document = as_map(yaml.safe_load(str(at(config_map, "data", "mesh") or "")))
     except yaml.YAMLError:
@@ -462,7 +517,7 @@ def _ztunnel_identity(manifests: Manifests, expected: Expected) -> str | None:
     if not proxy:
         return None
     variables = environment(proxy)
-    address = f"{ISTIOD}.{NAMESPACE}.svc:{ISTIOD_PORT}"
+    address = f"{expected.istiod}.{NAMESPACE}.svc:{ISTIOD_PORT}"
     for name, required in (
         ("ISTIO_META_CLUSTER_ID", expected.cluster),
         ("NETWORK", expected.network),
@@ -604,7 +659,7 @@ def _gateway_policy(manifests: Manifests, expected: Expected) -> str | None:
     return None
 
 
-def _gateway_injected(manifests: Manifests, _: Expected) -> str | None:
+def _gateway_injected(manifests: Manifests, expected: Expected) -> str | None:
     """Whether istiod's injector makes a gateway of the pods, and takes them for its own."""
     pod = template(_gateway(manifests))
     if not pod:
@@ -619,13 +674,14 @@ def _gateway_injected(manifests: Manifests, _: Expected) -> str | None:
     templates = str(annotations(pod).get("inject.istio.io/templates", "sidecar"))
     if "gateway" not in [name.strip() for name in templates.split(",")]:
         return f"makes the gateway's pods get the templates {templates!r}; expected 'gateway'"
-    if (revision := labels(pod).get(_REVISION_LABEL, _DEFAULT_REVISION)) != _DEFAULT_REVISION:
-        return f"gives the gateway the revision {revision!r}, and istiod has none: its pods would not start"
+    required = revision_label(expected.revision)
+    if (revision := labels(pod).get(REVISION_LABEL, NO_REVISION)) != required:
+        return f"gives the gateway the revision {revision!r}; expected {required!r}, that of its istiod"
     return None
 
 
 _CHECKS: Mapping[str, tuple[Check, ...]] = {
-    "base": (_reader_account, _definitions),
+    "base": (_reader_account, _definitions, _validator),
     "istiod": (
         _istiod_runs,
         _istiod_service,
@@ -635,6 +691,7 @@ _CHECKS: Mapping[str, tuple[Check, ...]] = {
         _mesh_config,
         _mesh_networks,
         _injection,
+        _apart,
         _serves,
         _reader_role,
         _ambient,

@@ -14,6 +14,7 @@ from mesh.config.types import DataPlane, ServiceType
 from mesh.istio.defects import NO_OTHER_TRUST_DOMAIN, NO_WAY_FROM_WAYPOINTS
 from mesh.istio.hosts import cluster_domain, covers
 from mesh.istio.names import GATEWAY_PORT, GLOBAL_LABEL, HBONE_PORT, NAMESPACE
+from mesh.istio.revisions import revisions, version_setting
 from mesh.istio.scopes import namespace_of, own_scopes, selected, service_scopes
 from mesh.istio.values import service_type
 from mesh.mappings import as_map
@@ -109,16 +110,17 @@ def _network(config: StackConfig, cluster: ClusterConfig) -> Iterator[Problem]:
 
 def _version(config: StackConfig, cluster: ClusterConfig) -> Iterator[Problem]:
     """Versions of Istio with which no call reaches another cluster."""
-    version = cluster.istio.version
     for defect, has_it in (
         (NO_OTHER_TRUST_DOMAIN, config.mesh.trust_domain != _USUAL_TRUST_DOMAIN),
         (NO_WAY_FROM_WAYPOINTS, bool(config.waypoints)),
     ):
-        if has_it and defect.affects(version):
-            yield Problem(
-                path=cluster.path("istio.version"),
-                message=f"{version} would {defect.happens}; expected {defect.fixed} or later ({defect.see})",
-            )
+        for revision in revisions(cluster) if has_it else ():
+            if defect.affects(revision.version):
+                yield Problem(
+                    path=version_setting(cluster, revision),
+                    message=f"{revision.version} would {defect.happens}; expected {defect.fixed} or later "
+                    f"({defect.see})",
+                )
 
 
 def _hosts(cluster: ClusterConfig) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.schema import ReaderSection
 from mesh.config.types import ReaderRole, version_tuple
 from mesh.istio.defects import on_rotation
+from mesh.istio.revisions import oldest, revisions
 from mesh.kubeconfig.accepted import refusals
 from mesh.kubeconfig.credentials import client_certificate as certificate_in
 from mesh.kubeconfig.credentials import has_token, token_end
@@ -67,11 +68,12 @@ def _folder(cluster: ClusterConfig, path: str, config: StackConfig) -> Iterator[
             "not know; expected all clusters in one stack, or another kind of kubeconfig",
         )
     for reader in config.online.values():
-        if cluster.name in reader.kubeconfig_folder and version_tuple(reader.istio.version) < _FOLDER_SINCE:
+        version = oldest(reader).version
+        if cluster.name in reader.kubeconfig_folder and version_tuple(version) < _FOLDER_SINCE:
             yield Problem(
                 path=path,
                 message=f"is a Secret, which istiod reads from a folder in Istio 1.30 and later, and "
-                f"{reader.name} has {reader.istio.version}; expected a newer version there, or another kind "
+                f"{reader.name} has {version}; expected a newer version there, or another kind "
                 "of kubeconfig",
             )
 
@@ -87,8 +89,7 @@ def _tokens(cluster: ClusterConfig, config: StackConfig) -> Iterator[Problem]:
     if len(generations) == 1 or cluster.kubeconfig is not None or cluster.offline:
         return
     readers = {link.cluster for link in links(config) if link.remote == cluster.name}
-    for peer in config.online.values():
-        version = peer.istio.version
+    for peer, version in ((p, r.version) for p in config.online.values() for r in revisions(p)):
         found = on_rotation(version, ambient=peer.data_plane.has_ztunnel)
         if found and peer.name in readers:
             yield Problem(
@@ -108,10 +109,10 @@ def _role(cluster: ClusterConfig, reader: ReaderSection) -> Iterator[Problem]:
             message=f"{cluster.reader.role.value!r} here and {reader.role.value!r} for all; expected "
             "one role for all clusters, because each istiod must know that it may read no Secrets of others",
         )
-    elif reader.role == ReaderRole.MINIMAL and version_tuple(cluster.istio.version) < _MINIMAL_SINCE:
+    elif reader.role == ReaderRole.MINIMAL and version_tuple(oldest(cluster).version) < _MINIMAL_SINCE:
         yield Problem(
             path=path,
             message=f"'minimal' needs Istio 1.31.1 or later in every cluster, and {cluster.name} has "
-            f"{cluster.istio.version}: up to 1.30, istiod always reads Secrets of other clusters, and "
+            f"{oldest(cluster).version}: up to 1.30, istiod always reads Secrets of other clusters, and "
             "1.31.0 crashes when this is off; expected chart",
         )

@@ -9,12 +9,17 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import version_tuple
 from mesh.istio import ambient_values
 from mesh.istio.mesh_config import definition, mistakes
+from mesh.istio.revisions import newest, revisions
 from mesh.istio.values import gateway_identity, istiod_identity
 from mesh.mappings import as_map, leaves
 
 _FORBIDDEN_ROOT = "_internal_defaults_do_not_set"
 # By the beginning of a path, the longest that there is.
 _INSTEAD = {
+    "istiod.revision": "or change istio.revision",
+    "istiod.global.operatorManageWebhooks": "because the webhook of the tag default is another one",
+    "gateway.revision": "or change istio.revision",
+    "ztunnel.revision": "or change istio.revision",
     "istiod.global.meshID": "or change mesh.id",
     "istiod.global.multiCluster.clusterName": "or change the cluster's name in clusters",
     "istiod.global.network": "or change the cluster's network",
@@ -66,7 +71,7 @@ def _conflicts(config: StackConfig, cluster: ClusterConfig) -> Iterator[tuple[st
     ztunnel = ambient_values.ztunnel_identity(cluster, config.mesh.trust_domain) if ambient else {}
     for chart, values, identity in (
         ("base", user.base, {}),
-        ("istiod", user.istiod, istiod_identity(cluster, config.mesh)),
+        *(("istiod", user.istiod, istiod_identity(cluster, config.mesh, r)) for r in revisions(cluster)),
         ("gateway", user.gateway, gateway_identity(cluster)),
         ("cni", user.cni, ambient_values.cni_identity() if ambient else {}),
         ("ztunnel", user.ztunnel, ztunnel),
@@ -83,7 +88,7 @@ def _conflicts(config: StackConfig, cluster: ClusterConfig) -> Iterator[tuple[st
 
 def _mesh_config(cluster: ClusterConfig, *, secret: bool) -> Iterator[Problem]:
     """What istiod would not take of the mesh configuration; settings that came later are none of ours."""
-    later = version_tuple(cluster.istio.version)[:2] > definition().minor
+    later = version_tuple(newest(cluster).version)[:2] > definition().minor
     for mistake in mistakes(as_map(cluster.istio.values.istiod.get("meshConfig")) or {}, secret=secret):
         if mistake.unknown and later:
             continue

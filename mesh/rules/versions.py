@@ -12,6 +12,7 @@ from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.config.types import version_tuple
 from mesh.istio.defects import Defect, Remotes, defects
+from mesh.istio.revisions import newest, revisions, version_setting
 from mesh.plan import links
 
 _MINOR_VERSIONS_APART = 1
@@ -34,15 +35,15 @@ def warnings(config: StackConfig, others: Mapping[str, ClusterConfig] = _NOTHING
 def _skew(config: StackConfig, mesh: Mapping[str, ClusterConfig]) -> Iterator[Problem]:
     if not mesh:
         return
-    newest = max(mesh.values(), key=lambda cluster: version_tuple(cluster.istio.version))
-    major, minor, _ = version_tuple(newest.istio.version)
+    first = max(mesh.values(), key=lambda cluster: version_tuple(newest(cluster).version))
+    major, minor, _ = version_tuple(newest(first).version)
     for (path, version), names in _by_version(config.online).items():
         apart = minor - version_tuple(version)[1]
         if apart > _MINOR_VERSIONS_APART:
             yield Problem(
                 path=path,
                 message=f"Istio {version} in {', '.join(names)} is {apart} minor versions behind "
-                f"{newest.istio.version} in {newest.name}, and Istio says of no such mesh that it works; "
+                f"{newest(first).version} in {first.name}, and Istio says of no such mesh that it works; "
                 f"expected at most {_MINOR_VERSIONS_APART}: upgrade to "
                 f"{major}.{minor - _MINOR_VERSIONS_APART} or later",
             )
@@ -76,5 +77,6 @@ def _by_version(clusters: Mapping[str, ClusterConfig]) -> Mapping[tuple[str, str
     """The names of clusters by where the stack file has their version, and by that version."""
     found: dict[tuple[str, str], list[str]] = {}
     for name, cluster in clusters.items():
-        found.setdefault((cluster.path("istio.version"), cluster.istio.version), []).append(name)
+        for revision in revisions(cluster):
+            found.setdefault((version_setting(cluster, revision), revision.version), []).append(name)
     return found

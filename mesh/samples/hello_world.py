@@ -25,8 +25,9 @@ from pulumi_kubernetes.meta.v1 import LabelSelectorArgs, ObjectMetaArgs
 
 from mesh.config.resolved import ClusterConfig
 from mesh.istio.hosts import cluster_domain
-from mesh.istio.names import DATA_PLANE_LABEL, GLOBAL_LABEL
+from mesh.istio.names import DATA_PLANE_LABEL, GLOBAL_LABEL, REVISION_ANNOTATION
 from mesh.istio.namespace import namespace as istio_namespace
+from mesh.istio.revisions import serving
 from mesh.plan import ClusterPlan
 from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
 
@@ -58,6 +59,7 @@ class HelloWorld(pulumi.ComponentResource):
     ) -> None:
         """Declare the sample; `ready` is what its pods need to be in the mesh."""
         super().__init__("mesh:index:HelloWorld", name, None, opts)
+        revision = serving(cluster).name
         ambient = not cluster.data_plane.has_sidecars
         # Pods made before istiod's injector is ready would have no proxy, and ambient ones do not start
         # without ztunnel.
@@ -139,6 +141,7 @@ class HelloWorld(pulumi.ComponentResource):
                 name=deployment,
                 labels={"app": app, "version": cluster.name},
                 mesh_labels=_AMBIENT if ambient else {},
+                annotations={REVISION_ANNOTATION: revision} if revision and not ambient else {},
                 namespace=namespace,
                 container=container,
                 opts=child,
@@ -157,6 +160,7 @@ def _workload(
     name: str,
     labels: dict[str, str],
     mesh_labels: Mapping[str, str],
+    annotations: Mapping[str, str],
     namespace: pulumi.Input[str],
     container: ContainerArgs,
     opts: pulumi.ResourceOptions,
@@ -176,7 +180,10 @@ def _workload(
         spec=DeploymentSpecArgs(
             replicas=1,
             selector=LabelSelectorArgs(match_labels=labels),
-            template=PodTemplateSpecArgs(metadata=ObjectMetaArgs(labels={**labels, **mesh_labels}), spec=pod),
+            template=PodTemplateSpecArgs(
+                metadata=ObjectMetaArgs(labels={**labels, **mesh_labels}, annotations=annotations or None),
+                spec=pod,
+            ),
         ),
         opts=opts,
     )

@@ -19,6 +19,7 @@ NAMESPACE = "kubernetes:core/v1:Namespace"
 SECRET = "kubernetes:core/v1:Secret"  # noqa: S105 - a type
 NAMESPACE_PATCH = "kubernetes:core/v1:NamespacePatch"
 RELEASE = "kubernetes:helm.sh/v3:Release"
+MUTATING_WEBHOOK = "kubernetes:admissionregistration.k8s.io/v1:MutatingWebhookConfiguration"
 ISTIO_GATEWAY = "kubernetes:networking.istio.io/v1:Gateway"
 
 

@@ -1,6 +1,7 @@
 """Clusters as they were read, in which everything is right but for what a test changes."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from mesh.config.types import DataPlane
@@ -12,6 +13,7 @@ from mesh.live.facts import (
     Daemon,
     Gateway,
     HboneGateway,
+    Istiod,
     ObservedTrust,
     Sample,
     Workload,
@@ -37,6 +39,24 @@ SCOPES = {
 GLOBAL = {"istio.io/global": "true"}
 
 
+_SYNCED = {"istiod-1": {"east": "synced", "west": "synced"}}
+
+
+def known(remotes: Mapping[str, Mapping[str, str]]) -> dict[str, Istiod]:
+    """Return a control plane whose pods know these clusters."""
+    return {"default": Istiod(workload=RUNS, remotes=remotes)}
+
+
+def loaded(mesh_configs: Mapping[str, Any]) -> dict[str, Istiod]:
+    """Return a control plane that runs with these mesh configurations."""
+    return {"default": Istiod(workload=RUNS, remotes=_SYNCED, mesh_configs=mesh_configs)}
+
+
+def told(addresses: Mapping[str, tuple[PeerAddress, ...]]) -> dict[str, Istiod]:
+    """Return a control plane that is told these gateways."""
+    return {"default": Istiod(workload=RUNS, remotes=_SYNCED, told=addresses)}
+
+
 def observed_trust(
     root: Authority, *, days: tuple[float, float] = (-1, 1), bundle: str = "", published: str = ""
 ) -> ObservedTrust:
@@ -53,8 +73,9 @@ def cluster_facts(name: str, trust: ObservedTrust, **changes: Any) -> ClusterFac
         network=f"net-{name}",
         network_label=f"net-{name}",
         exposed=("*.local",),
-        istiod=RUNS,
-        remotes={"istiod-1": {"east": "synced", "west": "synced"}},
+        istiods={
+            "default": Istiod(workload=RUNS, remotes={"istiod-1": {"east": "synced", "west": "synced"}})
+        },
         gateway=Gateway(
             service="LoadBalancer",
             workload=RUNS,
@@ -80,7 +101,7 @@ def ambient_facts(name: str, trust: ObservedTrust, **changes: Any) -> ClusterFac
         exposed=(),
         gateway=Gateway(),
         sample=sample,
-        mesh_configs={"istiod-1": SCOPES},
+        istiods=loaded({"istiod-1": SCOPES}),
         mesh_config=SCOPES,
         ambient=Ambient(
             cni=Daemon(wanted=2, ready=2),

@@ -1,7 +1,7 @@
 """Records what Istio's charts come to: `python -m tests.recordings.record_charts`.
 
 The values are the program's own, for one cluster, and of the chart `istiod` also for a remote and for an
-ambient cluster. It needs what `make setup` gets.
+ambient cluster; with a revision, what that changes, and the tag `default`. It needs what `make setup` gets.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 from mesh.helm.plugin import Plugin
 from mesh.istio import ambient_values, values
-from mesh.istio.names import BASE, CNI, GATEWAY, ISTIOD, NAMESPACE, ZTUNNEL
+from mesh.istio.names import BASE, CNI, GATEWAY, ISTIOD, NAMESPACE, TAG_WEBHOOK, ZTUNNEL
 from mesh.mappings import Json
 from sandbox import charts, versions
 from sandbox.cluster import supplies
@@ -29,6 +29,12 @@ def main() -> None:
     east = config.clusters["east"]
     remote = stack_config({"east": {"controlPlane": "west"}, "west": {}}).clusters["east"]
     ambient = stack_config({"east": {}}, dataPlane="ambient").clusters["east"]
+    revised = stack_config(
+        {"east": {}}, dataPlane="both", istio={"revision": "1-31-0", "version": versions.ISTIO}
+    ).clusters["east"]
+    left = stack_config({"east": {}}, istio={"next": {"version": versions.ISTIO}}).clusters["east"]
+    of_revised = values.istiod(revised, config.mesh)
+    of_tag = {"revisionTags": ["default"], "sidecarInjectorWebhook": {"enableNamespacesByDefault": True}}
     releases = {
         "base": ("base", BASE, values.base(east)),
         "istiod": ("istiod", ISTIOD, values.istiod(east, config.mesh)),
@@ -37,28 +43,33 @@ def main() -> None:
         "gateway": ("gateway", GATEWAY, values.gateway(east)),
         "cni": ("cni", CNI, ambient_values.cni(ambient)),
         "ztunnel": ("ztunnel", ZTUNNEL, ambient_values.ztunnel(ambient, config.mesh.trust_domain)),
+        "base-revision": ("base", BASE, values.base(revised)),
+        "istiod-revision": ("istiod", f"{ISTIOD}-1-31-0", of_revised),
+        "istiod-left": ("istiod", ISTIOD, values.istiod(left, config.mesh)),
+        "gateway-revision": ("gateway", GATEWAY, values.gateway(revised)),
+        "ztunnel-revision": ("ztunnel", ZTUNNEL, ambient_values.ztunnel(revised, config.mesh.trust_domain)),
+        "tag": ("istiod", f"{ISTIOD}-1-31-0", {**of_revised, **of_tag}),
     }
     supplies.ensure()
     plugin = Plugin(supplies.bin_dir() / "pulumi-resource-kubernetes")
     try:
         folder = str(charts.ensure())
-        recorded = {
-            name: [
-                _short(manifest)
-                for manifest in plugin.render(
-                    {
-                        "path": folder,
-                        "chart": f"{chart}-{versions.ISTIO}.tgz",
-                        "release_name": release,
-                        "namespace": NAMESPACE,
-                        "values": given,
-                    }
-                )
-            ]
+        whole = {
+            name: plugin.render(
+                {
+                    "path": folder,
+                    "chart": f"{chart}-{versions.ISTIO}.tgz",
+                    "release_name": release,
+                    "namespace": NAMESPACE,
+                    "values": given,
+                }
+            )
             for name, (chart, release, given) in releases.items()
         }
     finally:
         plugin.stop()
+    recorded = {name: [_short(manifest) for manifest in found] for name, found in whole.items()}
+    recorded["tag"] = [dict(m) for m in whole["tag"] if m["metadata"]["name"] == TAG_WEBHOOK]
     FILE.write_text(json.dumps(recorded, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     sys.stdout.write(f"{FILE}: {FILE.stat().st_size} bytes\n")
 

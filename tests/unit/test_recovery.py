@@ -3,7 +3,15 @@
 from typing import Any
 
 from mesh.live.facts import HelmRevision
-from mesh.recovery import PendingOperation, Recovery, pending_operations, recovered_state, recovery
+from mesh.recovery import (
+    PendingOperation,
+    Recovery,
+    pending_operations,
+    recovered_state,
+    recovery,
+    release_names,
+)
+from tests.builders.stacks import stack_config
 
 _PREFIX = "urn:pulumi:dev::istio-mesh::mesh:index:Mesh$mesh:index:Cluster$"
 _PROVIDER = "urn:pulumi:dev::istio-mesh::mesh:index:Mesh$pulumi:providers:kubernetes::east::0a1b"
@@ -152,3 +160,18 @@ def test_every_step_is_said() -> None:
         "remove the interrupted creation of east-key from the state",
         "delete Helm's record of revision 1 of istiod in east, which is pending-install",
     ]
+
+
+def test_helms_records_of_every_control_plane_count() -> None:
+    """Of one that was coming, and of one that was going."""
+    config = stack_config(
+        {"east": {}}, istio={"version": "1.30.4", "revision": "a", "next": {"version": "1.31.0"}}
+    )
+    going = _release()["resource"] | {"inputs": {"name": "istiod-gone"}}
+    found = release_names(config, {"deployment": {"resources": [going, _secret()["resource"]]}})
+    assert {name for name in found if name.startswith("istiod")} == {
+        "istiod-a",
+        "istiod-1-31-0",
+        "istiod-gone",
+    }
+    assert release_names(stack_config({"east": {}}), {}) >= {"istiod", "istio-base", "istio-eastwestgateway"}

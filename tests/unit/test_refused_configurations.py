@@ -87,7 +87,7 @@ CASES = (
     Case(
         mistake="an unknown key far from any other",
         written="istio: {zzz: 1}",
-        message="istio.zzz: unknown key; expected one of: chartRepository, values, version",
+        message="istio.zzz: unknown key; expected one of: chartRepository, next, revision, values, version",
     ),
     Case(
         mistake="a mesh without an ID",
@@ -475,6 +475,93 @@ CASES = (
         message=(
             "clusters.west.istio.version: '1.24.0' is invalid: expected Istio 1.27.0 or later, for "
             "example 1.31.0"
+        ),
+    ),
+    Case(
+        mistake="a revision that is no name",
+        written="istio: {revision: 1.31.0}",
+        message=(
+            "istio.revision: '1.31.0' is invalid: expected a revision other than default: lower-case "
+            "letters, digits and -, at most 56, for example 1-31-0"
+        ),
+    ),
+    Case(
+        mistake="a next control plane without a version",
+        written="istio: {next: {phase: moved}}",
+        message="istio.next.version: is required, for example 1.31.0",
+    ),
+    Case(
+        mistake="a next revision that is Istio's word for none",
+        written="istio: {next: {version: 1.31.0, revision: default}}",
+        message=(
+            "istio.next.revision: 'default' is invalid: expected a revision other than default: lower-case "
+            "letters, digits and -, at most 56, for example 1-31-0"
+        ),
+    ),
+    Case(
+        mistake="a phase of an upgrade that there is not",
+        written="istio: {next: {version: 1.31.0, phase: done}}",
+        message="istio.next.phase: 'done' is invalid: expected one of 'beside' or 'moved', for example moved",
+    ),
+    Case(
+        mistake="two control planes of one revision",
+        written="istio: {version: 1.30.3, revision: 1-31-0, next: {version: 1.31.0}}",
+        message=(
+            "istio.next.revision: 1-31-0 is the revision of the running control plane; expected another, for "
+            "example 1-31-0-b"
+        ),
+    ),
+    Case(
+        mistake="an upgrade over three minor versions",
+        written="istio: {version: 1.28.0, next: {version: 1.31.0}}",
+        message=(
+            "istio.next.version: 1.31.0 and 1.28.0 are more than 2 minor versions apart, and proxies of one "
+            "would not be served by the other; expected a version between them first"
+        ),
+    ),
+    Case(
+        mistake="an upgrade away from a cluster that is far behind",
+        written=(
+            "{istio: {version: 1.30.3, next: {version: 1.31.0}}, clusters: {west: {istio: {version: 1.28.5, "
+            "next: null}}}}"
+        ),
+        message=(
+            "istio.next.version: 1.31.0 is more than 2 minor versions from 1.28.5 in west; expected west to "
+            "move first"
+        ),
+    ),
+    Case(
+        mistake="a second control plane beside one that serves a remote",
+        written="{istio: {next: {version: 1.31.1}}, clusters: {west: {controlPlane: east}}}",
+        message=(
+            "istio.next: the control plane of east serves west, too, and such a pair is upgraded in place; "
+            "leave it out, and set istio.version (docs/runbooks/upgrade-by-revision.md)"
+        ),
+    ),
+    Case(
+        mistake="a revision of a control plane that serves a remote",
+        written="{istio: {revision: stable}, clusters: {west: {controlPlane: east}}}",
+        message=(
+            "istio.revision: the control plane of east serves west, too, and such a pair is upgraded in "
+            "place; leave it out, and set istio.version (docs/runbooks/upgrade-by-revision.md)"
+        ),
+    ),
+    Case(
+        mistake="a next control plane that cannot do without the chart's role",
+        written="{reader: {role: minimal}, istio: {version: 1.31.1, next: {version: 1.30.4}}}",
+        message=(
+            "reader.role: 'minimal' needs Istio 1.31.1 or later in every cluster, and east has 1.30.4: up to "
+            "1.30, istiod always reads Secrets of other clusters, and 1.31.0 crashes when this is off; "
+            "expected chart"
+        ),
+    ),
+    Case(
+        mistake="an ambient upgrade by revision from a version that empties gateways",
+        written="{dataPlane: ambient, istio: {version: 1.30.1, next: {version: 1.31.0}}}",
+        message=(
+            "istio.next: istiod 1.30.1 would take the listeners from ambient gateways and waypoints that "
+            "another revision takes over, before their pods are replaced; expected 1.30.2 or later, or an "
+            "upgrade in place, by istio.version alone (https://github.com/istio/istio/issues/59959)"
         ),
     ),
     Case(

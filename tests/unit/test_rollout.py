@@ -129,6 +129,47 @@ def test_a_replaced_release_waits() -> None:
     assert len(_changes(*replacing).releases) == 1
 
 
+def _object(type_: str, name: str, old: Any, new: Any, cluster: str = "eu") -> dict[str, Any]:
+    urn = f"{_CLUSTER}$kubernetes:{type_}::{cluster}-{name}"
+    state = {"urn": urn, "type": f"kubernetes:{type_}", "custom": True, "parent": f"{_CLUSTER}::{cluster}"}
+    return {
+        "op": "update",
+        "urn": urn,
+        "oldState": {**state, "inputs": old},
+        "newState": {**state, "inputs": new},
+    }
+
+
+def _sample(revision: str, image: str = "hello:1") -> dict[str, Any]:
+    template = {"metadata": {"annotations": {"istio-mesh/revision": revision}}, "image": image}
+    return {"kind": "Deployment", "metadata": {"name": "hello"}, "spec": {"template": template}}
+
+
+def _gateway(revision: str, network: str = "n") -> dict[str, Any]:
+    return {"metadata": {"labels": {"istio.io/rev": revision, "network": network}}}
+
+
+def test_what_moves_to_another_revision_waits_with_the_releases_of_its_cluster() -> None:
+    """Else the pods of every cluster that start would get the proxies of the next one with the first wave."""
+    tag = _object("admissionregistration.k8s.io/v1:MutatingWebhookConfiguration", "tag", {"a": 1}, {"a": 2})
+    gateway = _object("gateway.networking.k8s.io/v1:Gateway", "gw", _gateway("a"), _gateway("b"))
+    sample = _object("apps/v1:Deployment", "server", _sample("a"), _sample("b"))
+    found = _changes(tag, gateway, sample)
+    assert {release.name: release.restarts for release in found.releases} == {
+        "tag": (),
+        "gw": None,
+        "server": ("hello",),
+    }
+    assert found.others == 0
+
+
+def test_another_change_of_what_has_a_revision_goes_with_the_first_wave() -> None:
+    """As it did before."""
+    gateway = _object("gateway.networking.k8s.io/v1:Gateway", "gw", _gateway("a"), _gateway("a", "other"))
+    sample = _object("apps/v1:Deployment", "server", _sample("a"), _sample("a", "hello:2"))
+    assert (_changes(gateway, sample).releases, _changes(gateway, sample).others) == ((), 2)
+
+
 def test_without_a_change_there_is_nothing_to_do() -> None:
     """Reads and components are none."""
     assert not _changes(_secret("same"), _component("create", "mesh:index:RemoteSecret", "eu-sees-us"))

@@ -40,7 +40,7 @@ from mesh.live.inspected import (
     Reach,
 )
 from tests.builders.certificates import authority
-from tests.builders.facts import GLOBAL, SCOPES, ambient_facts, cluster_facts, observed_trust
+from tests.builders.facts import GLOBAL, SCOPES, ambient_facts, cluster_facts, loaded, observed_trust
 from tests.builders.stacks import stack_config
 
 _NOW = datetime.now(UTC)
@@ -170,7 +170,7 @@ PAIR_FAULTS: dict[str, tuple[PairFacts, tuple[str, str]]] = {
         _pair({**_WAYPOINT, "waypoint_pods": Workload(pods=1)}, _WAYPOINT),
         ("waypoint-down", "east"),
     ),
-    "istiod": (_pair(west={"istiod": Workload()}), ("istiod-down", "west")),
+    "istiod": (_pair(west={"istiods": {}}), ("istiod-down", "west")),
     "no remote secret": (_pair(link=LinkFacts()), ("remote-secret-missing", "east")),
     "no label of the network": (_pair(west={"network_label": None}), ("network-label-missing", "west")),
 }
@@ -470,7 +470,7 @@ def test_selectors_mean_what_they_mean_to_istiod(expression: dict[str, Any], exp
         ("namespaceSelector", {}, {"a": "x"}),
     ):
         scope = {which: {"matchExpressions": [expression]}, "scope": "GLOBAL"}
-        facts = _facts("east", mesh_configs={"istiod-1": {"serviceScopeConfigs": [scope]}})
+        facts = _facts("east", istiods=loaded({"istiod-1": {"serviceScopeConfigs": [scope]}}))
         assert is_global(facts, labels, namespace) is expected
 
 
@@ -480,14 +480,14 @@ def test_any_entry_makes_a_service_global_and_none_takes_it_away() -> None:
         {"servicesSelector": {"matchLabels": {"a": "x"}}, "scope": "LOCAL"},
         {"servicesSelector": {"matchLabels": {"a": "x"}}, "scope": "GLOBAL"},
     ]
-    loaded = {"the ConfigMap istio": SCOPES, "istiod-1": {"serviceScopeConfigs": scopes}}
-    facts = _facts("east", mesh_configs=loaded)
+    configs = {"the ConfigMap istio": SCOPES, "istiod-1": {"serviceScopeConfigs": scopes}}
+    facts = _facts("east", istiods=loaded(configs))
     assert is_global(facts, {"a": "x"}, {})
     assert not is_global(facts, GLOBAL, {})
     assert not is_global(
-        _facts("east", mesh_configs={"x": {"serviceScopeConfigs": scopes[:1]}}), {"a": "x"}, {}
+        _facts("east", istiods=loaded({"x": {"serviceScopeConfigs": scopes[:1]}})), {"a": "x"}, {}
     )
-    assert not is_global(_facts("east", mesh_configs={"istiod-1": {}}), GLOBAL, {})
+    assert not is_global(_facts("east", istiods=loaded({"istiod-1": {}})), GLOBAL, {})
 
 
 def _pairs(**clusters: dict[str, Any]) -> tuple[set[str], set[str]]:

@@ -26,7 +26,6 @@ from mesh.live.facts import (
     PairFacts,
     RemoteSecret,
     TokenCheck,
-    Workload,
 )
 from mesh.live.inspected import (
     ClusterInspection,
@@ -40,7 +39,7 @@ from mesh.live.inspected import (
 )
 from mesh.pki.client_certificate import ClientCertificate
 from tests.builders.certificates import authority
-from tests.builders.facts import RUNS, cluster_facts, observed_trust
+from tests.builders.facts import RUNS, cluster_facts, observed_trust, told
 
 _NOW = datetime.now(UTC)
 _ROOT = authority("dev root CA 1", days=(-1, 400))
@@ -183,7 +182,7 @@ FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
         Reason.KUBERNETES_NOT_SUPPORTED,
         "east",
     ),
-    "istiod at zero": (_mesh(_cluster("east", facts={"istiod": Workload()})), Reason.ISTIOD_DOWN, "east"),
+    "istiod at zero": (_mesh(_cluster("east", facts={"istiods": {}})), Reason.ISTIOD_DOWN, "east"),
     "injector gone": (
         _mesh(_cluster("east", injection=Injection(problem="failed calling webhook"))),
         Reason.INJECTION_FAILS,
@@ -326,7 +325,7 @@ FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
     ),
     "gateway of another address": (
         _mesh(
-            _cluster("east", facts={"told": {"net-west": _NATTED.addresses}}),
+            _cluster("east", facts={"istiods": told({"net-west": _NATTED.addresses})}),
             _cluster("west", facts={"gateway": _NATTED}),
         ),
         Reason.GATEWAY_ADDRESSES_NOT_USED,

@@ -24,7 +24,7 @@ from mesh.live.facts import (
     Workload,
 )
 from tests.builders.certificates import authority
-from tests.builders.facts import RUNS, cluster_facts, observed_trust
+from tests.builders.facts import RUNS, cluster_facts, known, loaded, observed_trust, told
 
 _NOW = datetime.now(UTC)
 _ROOT = authority("dev root CA 1")
@@ -77,9 +77,9 @@ def _given(*, discovered: tuple[PeerAddress, ...] = ()) -> Gateway:
 
 def test_addresses_that_are_told_are_right_and_not_needed_in_the_same_network() -> None:
     """Istiod of the caller has them, perhaps with more; in one network there is nothing to tell."""
-    told = {"net-west": (PeerAddress(address="198.51.100.9"), _NAT)}
+    addresses = {"net-west": (PeerAddress(address="198.51.100.9"), _NAT)}
     west = _cluster("west", gateway=_given())
-    assert _reasons(_pair(caller=_cluster("east", told=told), target=west), answered=True) == []
+    assert _reasons(_pair(caller=_cluster("east", istiods=told(addresses)), target=west), answered=True) == []
     same = dataclasses.replace(west, network="net-east", network_label="net-east")
     assert _reasons(_pair(target=same), answered=True) == []
 
@@ -89,20 +89,20 @@ _BARE = Workload(pods=2, ready=2, injected=1)
 
 FAULTS = {
     "mesh configuration dropped": (
-        _pair(caller=_cluster("east", mesh_config={"trustDomain": "a"}, mesh_configs={"istiod-1": {}})),
+        _pair(caller=_cluster("east", mesh_config={"trustDomain": "a"}, istiods=loaded({"istiod-1": {}}))),
         ("mesh-config-not-loaded", "east"),
     ),
     "primary of the target unknown": (
         _west(primary="north", control_plane_unknown="timed out"),
         ("control-plane-not-checked", "west"),
     ),
-    "istiod of the target's primary": (_west(primary="north", istiod=_NO_POD), ("istiod-down", "north")),
+    "istiod of the target's primary": (_west(primary="north", istiods={}), ("istiod-down", "north")),
     "api server of the caller": (_east(unreachable="timed out"), ("api-server-unreachable", "east")),
     "api server of the target": (_west(unreachable="timed out"), ("api-server-unreachable", "west")),
     "no way into the caller": (_east(refused="HTTP 401"), ("api-server-refuses", "east")),
     "no way into the target": (_west(refused="HTTP 401"), ("api-server-refuses", "west")),
-    "istiod of the caller": (_east(istiod=_NO_POD), ("istiod-down", "east")),
-    "istiod of the target": (_west(istiod=_NO_POD), ("istiod-down", "west")),
+    "istiod of the caller": (_east(istiods={}), ("istiod-down", "east")),
+    "istiod of the target": (_west(istiods={}), ("istiod-down", "west")),
     "server without a proxy": (
         _west(sample=dataclasses.replace(_cluster("west").sample, server=_BARE)),
         ("sidecar-missing", "west"),
@@ -136,12 +136,15 @@ FAULTS = {
         _pair(link=LinkFacts(secrets=(_SECRET,), token=TokenCheck(denied=("list services",)))),
         ("reader-denied", "west"),
     ),
-    "not synced": (_east(remotes={"istiod-1": {"west": "timeout"}}), ("remote-cluster-not-synced", "east")),
-    "not synced with one of two": (
-        _east(remotes={"istiod-1": {"west": "synced"}, "istiod-2": {"west": "timeout"}}),
+    "not synced": (
+        _east(istiods=known({"istiod-1": {"west": "timeout"}})),
         ("remote-cluster-not-synced", "east"),
     ),
-    "not known": (_east(remotes={"istiod-1": {}}), ("remote-cluster-not-synced", "east")),
+    "not synced with one of two": (
+        _east(istiods=known({"istiod-1": {"west": "synced"}, "istiod-2": {"west": "timeout"}})),
+        ("remote-cluster-not-synced", "east"),
+    ),
+    "not known": (_east(istiods=known({"istiod-1": {}})), ("remote-cluster-not-synced", "east")),
     "no gateway": (_west(gateway=Gateway(hosts=("*.local",))), ("gateway-down", "west")),
     "gateway without pods": (
         _west(gateway=dataclasses.replace(_cluster("west").gateway, workload=_NO_POD)),
@@ -156,12 +159,15 @@ FAULTS = {
         ("gateway-addresses-not-used", "west"),
     ),
     "addresses not told": (
-        _pair(caller=_cluster("east", told={"net-west": ()}), target=_cluster("west", gateway=_given())),
+        _pair(
+            caller=_cluster("east", istiods=told({"net-west": ()})),
+            target=_cluster("west", gateway=_given()),
+        ),
         ("gateway-addresses-not-used", "east"),
     ),
     "another port told": (
         _pair(
-            caller=_cluster("east", told={"net-west": (PeerAddress(address="198.51.100.7"),)}),
+            caller=_cluster("east", istiods=told({"net-west": (PeerAddress(address="198.51.100.7"),)})),
             target=_cluster("west", gateway=_given()),
         ),
         ("gateway-addresses-not-used", "east"),
@@ -271,13 +277,13 @@ def test_an_explanation_is_looked_for_only_where_there_was_no_answer(
 
 def test_a_cause_hides_what_follows_from_it() -> None:
     """Without a remote secret the other cluster is not synced either: that is not told twice."""
-    facts = _pair(link=LinkFacts(), caller=_cluster("east", remotes={"istiod-1": {}}))
+    facts = _pair(link=LinkFacts(), caller=_cluster("east", istiods=known({"istiod-1": {}})))
     assert _reasons(facts, answered=False) == [("remote-secret-missing", "east")]
 
 
 def test_a_cluster_is_not_asked_for_a_way_to_itself() -> None:
     """Gateway, network and remote secrets do not matter to calls that stay in a cluster."""
-    east = _cluster("east", remotes={"istiod-1": {}}, gateway=Gateway(), network_label=None)
+    east = _cluster("east", istiods=known({"istiod-1": {}}), gateway=Gateway(), network_label=None)
     assert _reasons(PairFacts(caller=east, target=east), answered=True) == []
 
 

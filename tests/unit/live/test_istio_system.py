@@ -9,19 +9,19 @@ import pytest
 import yaml
 from cryptography import x509
 
-from mesh.live.facts import Cacerts, ObservedCluster, ObservedControlPlane, ObservedTrust, TokenCheck
+from mesh.istio.addresses import PeerAddress
+from mesh.live.facts import Cacerts, Istiod, ObservedCluster, ObservedControlPlane, ObservedTrust, TokenCheck
 from mesh.live.istio_system import (
     check_token,
     read_clusters,
     read_istiod_pods,
-    read_mesh_configs,
+    read_istiods,
     read_reader_tokens,
     read_remote_secrets,
-    read_sync_statuses,
     read_trust,
     token_secrets,
 )
-from mesh.live.kubernetes_api import CommandOutput
+from mesh.live.kubernetes_api import CommandOutput, KubernetesApi
 from tests.recordings.recorded import SYSTEM, Recording, reader_of
 
 _CACERTS = f"{SYSTEM}/secrets/cacerts"
@@ -211,12 +211,15 @@ def test_missing_parts_of_the_trust_are_empty(recording: Recording) -> None:
 # What istiod says
 
 
+def _istiod(api: KubernetesApi) -> Istiod:
+    """The control plane without a revision."""
+    return read_istiods(api, read_istiod_pods(api), ())["default"] if read_istiod_pods(api) else Istiod()
+
+
 def test_istiod_has_synced_with_itself_and_the_other_cluster(recording: Recording) -> None:
     """By the page that `istioctl remote-clusters` shows."""
     api = recording.api("east")
-    assert list(read_sync_statuses(api, read_istiod_pods(api)).values()) == [
-        {"east": "synced", "west": "synced"}
-    ]
+    assert list(_istiod(api).remotes.values()) == [{"east": "synced", "west": "synced"}]
 
 
 def test_every_istiod_is_asked(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +234,7 @@ def test_every_istiod_is_asked(recording: Recording, monkeypatch: pytest.MonkeyP
         return execute(namespace, first["metadata"]["name"], *arguments, **options)
 
     monkeypatch.setattr(api, "execute", as_the_first)
-    found = read_sync_statuses(api, [first, second])
+    found = read_istiods(api, [first, second], ())["default"].remotes
     assert found.keys() == {first["metadata"]["name"], "istiod-second"}
 
 
@@ -240,16 +243,16 @@ def test_a_page_that_cannot_be_read_is_not_known(recording: Recording, printed: 
     """Which is another thing than a cluster that istiod ignores."""
     recording.change_output("east", "clusterz", lambda _: printed)
     api = recording.api("east")
-    assert read_sync_statuses(api, read_istiod_pods(api)) == {}
+    assert _istiod(api).remotes == {}
 
 
 def test_an_istiod_that_does_not_run_is_not_asked(recording: Recording) -> None:
     """Nor one in which nothing can be run."""
     api = recording.api("east")
     recording.fail_commands("east", "clusterz")
-    assert read_sync_statuses(api, read_istiod_pods(api)) == {}
+    assert _istiod(api).remotes == {}
     recording.items("east", **_ISTIOD_PODS).clear()
-    assert read_sync_statuses(api, read_istiod_pods(api)) == {}
+    assert _istiod(api).remotes == {}
 
 
 # Remote secrets and tokens
@@ -349,14 +352,48 @@ def test_a_broken_kubeconfig_is_a_problem(text: str) -> None:
 def test_each_istiod_says_which_mesh_configuration_it_has_loaded(recording: Recording) -> None:
     """By its debug page, and beside it its ConfigMap has one; an istiod that cannot be asked is left out."""
     api = recording.api("east")
-    config_map, pod = found = read_mesh_configs(api, read_istiod_pods(api))
+    config_map, pod = found = _istiod(api).mesh_configs
     assert config_map == "the ConfigMap istio"
     assert pod.startswith("istiod-")
     for loaded in found.values():
         assert loaded["defaultConfig"]["proxyMetadata"]["PROXY_CONFIG_XDS_AGENT"] == "true"
     recording.change_output("east", "/debug/mesh", lambda _: "404 page not found")
-    assert list(read_mesh_configs(api, read_istiod_pods(api))) == ["the ConfigMap istio"]
+    assert list(_istiod(api).mesh_configs) == ["the ConfigMap istio"]
     recording.fail_commands("east", "/debug/mesh")
-    assert list(read_mesh_configs(api, read_istiod_pods(api))) == ["the ConfigMap istio"]
+    assert list(_istiod(api).mesh_configs) == ["the ConfigMap istio"]
     recording.object("east", _MESH_CONFIG)["data"]["mesh"] = "a: {"
-    assert read_mesh_configs(api, []) == {"the ConfigMap istio": {}}
+    assert read_istiods(api, [], ["default"])["default"].mesh_configs == {"the ConfigMap istio": {}}
+
+
+def test_two_control_planes_are_read_apart(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by its own pods, its own ConfigMap, and its version; one that the stack has may have no pods."""
+    api = recording.api("east")
+    (first,) = read_istiod_pods(api)
+    second = copy.deepcopy(first)
+    second["metadata"] |= {"name": "istiod-r2-1", "labels": {"app": "istiod", "istio.io/rev": "r2"}}
+    second["spec"]["containers"][0]["image"] = "registry.example.com:5000/pilot:1.32.0@sha256:0"
+    execute = api.execute
+
+    def answer(namespace: str, pod: str, container: str, command: Any, *, timeout: float) -> CommandOutput:
+        output = execute(namespace, first["metadata"]["name"], container, command, timeout=timeout)
+        if pod == "istiod-r2-1" and "clusterz" in command[-1]:
+            return CommandOutput(stdout='[{"id": "west", "syncStatus": "timeout"}]', stderr="")
+        return output
+
+    monkeypatch.setattr(api, "execute", answer)
+    networks = "networks: {net-west: {gateways: [{address: 198.51.100.7, port: 15443}]}}"
+    recording.add(
+        "east", f"{_MESH_CONFIG}-r2", {"data": {"mesh": "trustDomain: b", "meshNetworks": networks}}
+    )
+    recording.remove("east", f"{_MESH_CONFIG}-r3")
+    found = read_istiods(api, [first, second], ["default", "r3"])
+    assert list(found) == ["default", "r3", "r2"]
+    old, missing, new = found.values()
+    assert (old.versions, missing.versions, new.versions) == (("1.31.0",), (), ("1.32.0",))
+    assert [one.workload.pods for one in (old, missing, new)] == [1, 0, 1]
+    assert list(old.remotes.values()) == [{"east": "synced", "west": "synced"}]
+    assert new.remotes == {"istiod-r2-1": {"west": "timeout"}}
+    assert missing.mesh_configs == {"the ConfigMap istio-r3": {}}
+    assert list(new.mesh_configs) == ["the ConfigMap istio-r2", "istiod-r2-1"]
+    assert new.mesh_configs["the ConfigMap istio-r2"] == {"trustDomain": "b"}
+    assert (old.told, new.told) == ({}, {"net-west": (PeerAddress(address="198.51.100.7"),)})

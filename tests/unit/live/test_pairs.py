@@ -42,8 +42,10 @@ def test_a_cluster_has_all_its_facts(recording: Recording) -> None:
     west = _read(recording)[_EAST_WEST].target
     assert west.unreachable is None
     assert (west.network, west.network_label) == ("net-west", "net-west")
-    assert (west.istiod.pods, west.istiod.ready) == (1, 1)
-    assert list(west.remotes.values()) == [{"east": "synced", "west": "synced"}]
+    assert list(west.istiods) == ["default"]
+    istiod = west.istiods["default"]
+    assert (istiod.workload.pods, istiod.workload.ready, istiod.versions) == (1, 1, ("1.31.0",))
+    assert list(istiod.remotes.values()) == [{"east": "synced", "west": "synced"}]
     assert (west.gateway.workload, west.gateway.hosts, len(west.gateway.addresses)) == (_ONE, ("*.local",), 1)
     assert west.trust.cacerts is not None
     assert west.trust.published_roots
@@ -135,14 +137,14 @@ def test_a_cluster_that_refuses_to_say_its_version_cannot_be_read(recording: Rec
     connections = pairs.connect(recording.config, ["east", "west"])
     assert (list(connections.apis), connections.refused) == (["east"], {"west": "refused"})
     west = _read(recording)[_EAST_WEST].target
-    assert (west.unreachable, west.refused, west.istiod) == (None, "refused", Workload())
+    assert (west.unreachable, west.refused, west.istiods) == (None, "refused", {})
 
 
 def test_a_cluster_that_refuses_one_question_cannot_be_read(recording: Recording) -> None:
     """What was read of it before does not count: half of the facts would mislead."""
     recording.refuse("west", 403, "secrets is forbidden", only="secrets")
     west = _read(recording)[_EAST_WEST].target
-    assert (west.refused, west.network_label, west.istiod) == ("secrets is forbidden", None, Workload())
+    assert (west.refused, west.network_label, west.istiods) == ("secrets is forbidden", None, {})
 
 
 def test_a_token_is_checked_without_the_other_clusters_administrator(recording: Recording) -> None:
@@ -184,9 +186,8 @@ def test_what_concerns_the_control_plane_of_a_remote_is_read_from_its_primary(re
     found = _with_remote(recording)
     west, east = found[_EAST_WEST].target, found[_EAST_WEST].caller
     assert (west.primary, west.control_plane, east.primary) == ("east", "east", None)
-    assert (west.istiod, west.remotes, west.remote_secrets) == (
-        east.istiod,
-        east.remotes,
+    assert (west.istiods, west.remote_secrets) == (
+        east.istiods,
         east.remote_secrets,
     )
     assert west.trust.cacerts == east.trust.cacerts

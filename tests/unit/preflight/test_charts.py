@@ -18,16 +18,26 @@ class _Charts:
 
     def __init__(self) -> None:
         self.rendered: list[str] = []
+        self.versions: dict[str, str] = {}
 
     def __call__(
         self, istio: IstioSection, chart: str, release: str, values: Mapping[str, Any]
     ) -> tuple[Json, ...]:
         self.rendered.append(chart)
+        self.versions[release] = istio.version
         network = str(values.get("networkGateway") or at(values, "global", "network") or "net-east")
         ambient = chart == "istiod" and values.get("profile") == "ambient"
         if chart in ("cni", "ztunnel"):
             network = str(values.get("network") or "net-east")
-        manifests = Manifests("istiod-ambient" if ambient else chart, network.removeprefix("net-"))
+        recorded = "istiod-ambient" if ambient else chart
+        if values.get("revision") or values.get("defaultRevision"):
+            recorded = f"{chart}-revision"
+        if at(values, "global", "operatorManageWebhooks"):
+            recorded = "istiod-left"
+        manifests = Manifests(recorded, network.removeprefix("net-"))
+        for tag in values.get("revisionTags") or ():
+            name = f"istio-revision-tag-{tag}"
+            manifests.append({"kind": "MutatingWebhookConfiguration", "metadata": {"name": name}})
         if chart == "cni" and at(values, "ambient", "enablementSelectors") == []:
             manifests.one("ConfigMap", "istio-cni-config")["data"]["AMBIENT_ENABLEMENT_SELECTOR"] = "[]"
         if chart == "gateway":
@@ -231,3 +241,46 @@ def test_the_charts_of_ambient_clusters_are_judged_too() -> None:
     ((path, message),) = _problems({"east": {"dataPlane": "ambient"}}, istio=istio)
     assert path == "istio.values.cni.ambient.enablementSelectors"
     assert message.startswith("makes the agents select pods without the label istio.io/dataplane-mode")
+
+
+_NEXT: dict[str, Any] = {"version": "1.30.4", "next": {"version": "1.31.0"}}
+
+
+@pytest.mark.parametrize("phase", ["beside", "moved"])
+def test_both_control_planes_of_a_cluster_are_judged_and_what_they_serve(phase: str) -> None:
+    """Each chart in the version that it is installed in."""
+    charts = _Charts()
+    config = stack_config({"east": {}}, istio={**_NEXT, "next": {**_NEXT["next"], "phase": phase}})
+    assert list(problems(config, charts)) == []
+    assert charts.versions == {
+        "istio-base": "1.31.0",
+        "istiod": "1.30.4",
+        "istiod-1-31-0": "1.31.0",
+        "istio-eastwestgateway": "1.31.0" if phase == "moved" else "1.30.4",
+    }
+
+
+def test_what_both_control_planes_would_make_is_refused_by_its_value() -> None:
+    """A tag of the user's in their values, and the program's own; with one control plane it works."""
+    istio: dict[str, Any] = {"values": {"istiod": {"revisionTags": ["prod"]}}}
+    assert _problems({"east": {}}, istio=istio) == []
+    ((path, message),) = _problems({"east": {}}, istio={**_NEXT, **istio})
+    assert path == "istio.values.istiod.revisionTags"
+    assert message == (
+        "makes the MutatingWebhookConfiguration istio-revision-tag-prod, which the release istiod makes, too"
+    )
+    istio = {"revision": "1-31-0", "values": {"istiod": {"revisionTags": ["default"]}}}
+    ((_, message),) = _problems({"east": {}}, istio=istio)
+    assert message.endswith("istio-revision-tag-default, which the tag default makes, too")
+
+
+def test_a_next_version_that_the_repository_lacks_is_said_of_its_own_setting() -> None:
+    """The running one is there."""
+
+    def render(istio: IstioSection, chart: str, release: str, values: Mapping[str, Any]) -> tuple[Json, ...]:
+        if istio.version == "1.31.0":
+            raise ChartMissingError("https://charts.example.com/ has no chart base 1.31.0")
+        return _Charts()(istio, chart, release, values)
+
+    (problem,) = problems(stack_config({"east": {}}, istio=_NEXT), render)
+    assert problem.path == "istio.next.version"

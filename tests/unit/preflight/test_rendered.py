@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from mesh.istio.addresses import PeerAddress
-from mesh.preflight.rendered import Expected, cluster_domain, exposes, faults
+from mesh.preflight.rendered import Expected, cluster_domain, exposes, faults, object_names
 from tests.builders.charts import Manifests
 
 _EAST = Expected(cluster="east", network="net-east", mesh_id="dev", trust_domain="cluster.local")
@@ -629,3 +629,50 @@ def test_an_ambient_cluster_that_would_not_be_one_is_a_fault(
 def test_without_ztunnel_istiod_may_be_as_it_likes() -> None:
     """Nothing is ambient."""
     assert _found("istiod", _istiod_variable("PILOT_ENABLE_AMBIENT", "false")) == []
+
+
+# Revisions.
+
+_REVISED = replace(_EAST, revision="1-31-0", ambient=True)
+_LEFT = replace(_EAST, led=True)
+
+
+@pytest.mark.parametrize("chart", ["base", "istiod", "gateway", "ztunnel"])
+def test_the_charts_of_a_revision_have_no_fault_with_the_programs_own_values(chart: str) -> None:
+    """And each has one for a control plane without it, and the other way round."""
+    assert list(faults(chart, Manifests(f"{chart}-revision"), _REVISED)) == []
+    assert list(faults(chart, Manifests(f"{chart}-revision"), replace(_REVISED, revision="")))
+    assert list(faults(chart, Manifests(chart), replace(_EAST, revision="1-31-0")))
+
+
+def test_a_control_plane_that_leaves_its_webhook_to_the_tag_makes_none() -> None:
+    """With both, pods would be given their proxy twice; with none of them, never."""
+    assert list(faults("istiod", Manifests("istiod-left"), _LEFT)) == []
+    (beside,) = faults("istiod", Manifests("istiod"), _LEFT)
+    assert beside.message.startswith(
+        "makes the webhook istio-sidecar-injector beside that of the tag default"
+    )
+    (neither,) = faults("istiod", Manifests("istiod-left"), _EAST)
+    assert neither.message.endswith("no pod would get a proxy")
+
+
+def test_what_two_releases_would_make_is_found() -> None:
+    """Helm refuses the second one half way."""
+    tag = ("MutatingWebhookConfiguration", "", "istio-sidecar-injector")
+    (found,) = faults("istiod", Manifests("istiod"), replace(_EAST, taken={tag: "the tag default"}))
+    assert found.message == (
+        "makes the MutatingWebhookConfiguration istio-sidecar-injector, which the tag default makes, too"
+    )
+
+
+def test_istios_objects_are_checked_by_a_control_plane_that_is_there() -> None:
+    """Else nobody could write one any more."""
+    (found,) = _found("base", lambda _: None, replace(_EAST, revision="1-31-0"))
+    assert found == (
+        "has the API server ask istiod about Istio's objects, and nothing makes that; expected istiod-1-31-0"
+    )
+
+
+def test_two_control_planes_of_a_cluster_have_no_object_in_common() -> None:
+    """As the chart has them."""
+    assert not set(object_names(Manifests("istiod-left"))) & set(object_names(Manifests("istiod-revision")))

@@ -72,3 +72,14 @@ def test_the_other_stacks_of_a_mesh_count() -> None:
     assert any("2 minor versions behind 1.31.0 in west" in w.message for w in warnings(east, newer.clusters))
     assert any("issues/59474" in w.message for w in warnings(east, older.clusters))
     assert not any("behind" in w.message for w in warnings(newer, east.clusters))
+
+
+def test_both_control_planes_of_a_cluster_count() -> None:
+    """The next one has defects of its own, and may be far ahead of other clusters."""
+    istio = {"version": "1.31.0", "next": {"version": "1.30.3"}}
+    found = [str(w) for w in warnings(stack_config({"east": {}, "west": {}}, istio=istio))]
+    assert found
+    assert all(line.startswith("istio.next.version: istiod 1.30.3 in east, west") for line in found)
+    ahead = {"east": {"istio": {"next": {"version": "1.31.0"}}}, "west": {}}
+    found = [str(w) for w in warnings(stack_config(ahead, istio={"version": "1.29.6"}))]
+    assert any("is 2 minor versions behind 1.31.0 in east" in line for line in found)

@@ -1,0 +1,59 @@
+"""Reads which control plane serves which proxies, by the revision that each pod got when it was made."""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from mesh.config.resolved import Connection
+from mesh.istio.names import INJECTION_STATUS, NO_REVISION, PROXY_CONTAINER, REVISION_LABEL
+from mesh.live.answers import RefusedError, UnreachableError
+from mesh.live.facts import ServedProxies
+from mesh.live.kubernetes_api import KubernetesApi
+from mesh.live.pods import ENDED, containers
+from mesh.mappings import Json, as_map, at
+
+
+def read_served_proxies(connection: Connection) -> ServedProxies:
+    """How many proxies of a cluster each control plane serves; also where that control plane is down."""
+    try:
+        pods = KubernetesApi.connect(connection).list("/api/v1/pods")
+    except UnreachableError as error:
+        return ServedProxies(unreachable=str(error))
+    except RefusedError as error:
+        return ServedProxies(refused=str(error))
+    return ServedProxies(by_revision=served_proxies(pods))
+
+
+def served_proxies(pods: Iterable[Json]) -> dict[str, Mapping[str, int]]:
+    """How many proxies each control plane serves, by its revision and then by namespace. Pure.
+
+    Counted are sidecars, gateways, waypoints and ztunnels that have not ended and are not being deleted: what
+    a proxy that goes still needs, it has.
+    """
+    found: dict[str, Counter[str]] = {}
+    for pod in pods:
+        revision = serving_revision(pod)
+        if (
+            revision
+            and at(pod, "status", "phase") not in ENDED
+            and "deletionTimestamp" not in pod["metadata"]
+        ):
+            found.setdefault(revision, Counter()).update([str(pod["metadata"]["namespace"])])
+    return {revision: dict(sorted(counted.items())) for revision, counted in sorted(found.items())}
+
+
+def serving_revision(pod: Json) -> str | None:
+    """The revision of the control plane that serves the proxy in a pod; None where it has no proxy. Pure.
+
+    A pod's label may be a tag, and may have been changed since. The injector writes its own revision into an
+    annotation (`getInjectionStatus` in `pkg/kube/inject/webhook.go` of istio/istio). What istiod makes of a
+    Gateway has another one, and so has the chart `ztunnel` where it is given a revision.
+    """
+    if PROXY_CONTAINER not in containers(pod):
+        return None
+    try:
+        status = as_map(json.loads(at(pod, "metadata", "annotations", INJECTION_STATUS) or "{}")) or {}
+    except ValueError:
+        status = {}
+    noted = status.get("revision") or at(pod, "metadata", "annotations", REVISION_LABEL)
+    return str(noted or NO_REVISION)
