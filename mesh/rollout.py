@@ -21,7 +21,13 @@ from mesh.stacks.state import MUTATING_WEBHOOK, RELEASE
 _GATEWAY = f"kubernetes:{GATEWAY_API}:Gateway"
 _DEPLOYMENT = "kubernetes:apps/v1:Deployment"
 _SAMPLE = "mesh:index:HelloWorld"
-_OF_THE_STACK = (Reason.MESH_CONFIG_NOT_LOADED, Reason.UNSEEN_CLUSTER_ANSWERS)
+_OF_THE_STACK = (
+    Reason.INJECTION_NOT_MOVED,
+    Reason.MESH_CONFIG_NOT_LOADED,
+    Reason.NEXT_ISTIOD_DOWN,
+    Reason.NEXT_ISTIOD_NOT_SYNCED,
+    Reason.UNSEEN_CLUSTER_ANSWERS,
+)
 """What a cluster is found to lack until its wave: it is compared with the configuration of the stack."""
 
 

@@ -15,6 +15,7 @@ from mesh.health import readiness
 from mesh.health.checks import connections, results
 from mesh.health.junit import junit
 from mesh.health.report import CheckReport, CheckResult, Outcome
+from mesh.health.upgrade import next_phases
 from mesh.live.inspection import inspect
 from mesh.live.pairs import connect
 from mesh.live.readiness import read_readiness
@@ -72,10 +73,12 @@ def checked(config: StackConfig, stack: str) -> CheckReport:
     """Check once all clusters of a stack that are not offline."""
     begin = time.monotonic()
     mesh = inspect(config, connect(config, config.online))
+    found = tuple(results(mesh, config.offline, datetime.now(UTC)))
     return CheckReport(
         stack=stack,
-        results=tuple(results(mesh, config.offline, datetime.now(UTC))),
+        results=found,
         gateways=tuple(connections(mesh)),
+        next_phases=tuple(next_phases(mesh, found)),
         offline=config.offline,
         seconds=round(time.monotonic() - begin, 1),
     )
@@ -97,7 +100,10 @@ def _ready(config: StackConfig, stack: str) -> CheckReport:
 
 
 def table(report: CheckReport) -> str:
-    """A line for each check and where it holds, each finding with its hint, the gateways, and the result."""
+    """A line for each check and where it holds, each finding with its hint, the gateways, and the result.
+
+    Before the result, a line for the next phase of an upgrade by revision, or several where clusters differ.
+    """
     return "\n".join([*_checks(report), *_gateways(report), *_summary(report)])
 
 
@@ -145,6 +151,12 @@ def _summary(report: CheckReport) -> Iterator[str]:
         Outcome.SKIPPED: "skipped",
     }
     shown = ", ".join(f"{counts[o]} {words[o]}" for o in Outcome if counts[o])
+    phases: dict[tuple[str, str | None], list[str]] = {}
+    for phase in report.next_phases:
+        phases.setdefault((phase.step, phase.why), []).append(phase.cluster)
+    for (step, why), clusters in phases.items():
+        may = f"must wait ({why})" if why else "may go on"
+        yield f"upgrade by revision: {', '.join(clusters)} {may}; next, {step}"
     yield f"{len(report.results)} checks: {shown} ({report.seconds:.1f} s)"
     if report.offline:
         yield f"not checked, because they are offline in the stack file: {', '.join(report.offline)}"

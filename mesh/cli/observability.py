@@ -11,7 +11,7 @@ from mesh.cli import stack as stacks
 from mesh.cli.output import CommandError
 from mesh.observability.monitoring import dashboard
 from mesh.observability.rules import rule_groups
-from mesh.observability.scrape import lacking, scrape_configuration
+from mesh.observability.scrape import lacking, scrape_configuration, several
 from mesh.plan import cluster_plan
 
 
@@ -36,6 +36,7 @@ def observability(
             rule_groups(
                 {name: len(plan.remotes) for name, plan in plans.items()},
                 lacking=frozenset[tuple[str, str]]().union(*(lacking(*plan) for plan in plans.items())),
+                several=several(config.clusters.values()),
             )
         ),
         **{f"scrape-{name}.yaml": _yaml(scrape_configuration(name)) for name in config.clusters},

@@ -16,6 +16,7 @@ from mesh.health import (
     members,
     mesh_config,
     networks,
+    revisions,
     supported,
     tokens,
     trust,
@@ -47,7 +48,10 @@ def _pair(judge: Callable[[PairFacts], Finding | None]) -> Callable[[LinkInspect
 
 
 def _kubernetes(cluster: ClusterInspection) -> Finding | None:
-    return supported.kubernetes(cluster.facts.name, cluster.istio, cluster.kubernetes)
+    following = cluster.facts.next
+    versions = (cluster.istio, following.version) if following else (cluster.istio,)
+    found = (supported.kubernetes(cluster.facts.name, istio, cluster.kubernetes) for istio in versions)
+    return next((finding for finding in found if finding), None)
 
 
 def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
@@ -68,6 +72,11 @@ def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
                 _facts(mesh_config.not_loaded),
             ),
             on(_CONTROL_PLANE, "new pods get a proxy of this cluster", workloads.injection_fails),
+            on(
+                _CONTROL_PLANE,
+                "new pods get it from the control plane that should",
+                revisions.injection_not_moved,
+            ),
             on(_CONTROL_PLANE, "injection could be tried", workloads.injection_not_tried),
             on(_CONTROL_PLANE, "Istio's objects are checked by istiod", workloads.validation_fails),
         ),
@@ -90,19 +99,28 @@ def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
         (on(_GATEWAYS, "no Gateway is for a network that is gone", members.orphaned_gateway),),
         (on(_PEERS, "connections to peers could be tried", networks.not_tried),),
         (on(_WORKLOADS, "proxies have this network and cluster", workloads.stale),),
-        (on(_WORKLOADS, "proxies have the version that new pods get", workloads.old),),
+        (on(_WORKLOADS, "one control plane at most injects a pod", revisions.injectors_overlap),),
+        (on(_WORKLOADS, "namespaces name a revision that there is", revisions.namespace_revision_unknown),),
+        (
+            on(_WORKLOADS, "proxies have a control plane that there is", revisions.unserved),
+            on(_WORKLOADS, "proxies have a version that it supports", revisions.skewed),
+            on(_WORKLOADS, "proxies have the version that new pods get", workloads.old),
+        ),
         (on(_DISCOVERY, "no remote secret is for a cluster that is not seen", members.orphaned_secret),),
     )
 
 
 def next_chains() -> tuple[Chain[ClusterInspection], ...]:
     """The checks of a cluster that is on its way to another control plane, beside those of every cluster."""
-    ready = Check(
-        subject=_REVISIONS,
-        name="the next istiod has a ready pod",
-        judge=_facts(control_plane.next_istiod_down),
+
+    def on(name: str, judge: Callable[[ClusterInspection], Finding | None]) -> Check[ClusterInspection]:
+        return Check(subject=_REVISIONS, name=name, judge=judge)
+
+    return (
+        (on("the next istiod has a ready pod", _facts(control_plane.next_istiod_down)),),
+        (on("both sign with the intermediate CA in cacerts", revisions.cacerts_not_loaded),),
+        (on("the next istiod serves all proxies, once they are moved", revisions.not_moved),),
     )
-    return ((ready,),)
 
 
 def next_link_chains() -> tuple[Chain[LinkInspection], ...]:

@@ -106,6 +106,7 @@ class Reason(StrEnum):
     NETWORK_ROUTE_MISSING = "network-route-missing"
     CONNECTIONS_NOT_CHECKED = "connections-not-checked"
 
+    CACERTS_NOT_LOADED = "cacerts-not-loaded"
     CACERTS_UNUSABLE = "cacerts-unusable"
     INTERMEDIATE_EXPIRED = "intermediate-expired"
     INTERMEDIATE_NOT_YET_VALID = "intermediate-not-yet-valid"
@@ -130,6 +131,12 @@ class Reason(StrEnum):
     POLICIES_DIFFER = "policies-differ"
     POLICY_NOT_ACCEPTED = "policy-not-accepted"
 
+    INJECTION_NOT_MOVED = "injection-not-moved"
+    INJECTORS_OVERLAP = "injectors-overlap"
+    NAMESPACE_REVISION_UNKNOWN = "namespace-revision-unknown"
+    PROXY_UNSERVED = "proxy-unserved"
+    PROXY_NOT_MOVED = "proxy-not-moved"
+    PROXY_VERSION_SKEW = "proxy-version-skew"
     PROXY_STALE = "proxy-stale"
     PROXY_OLD = "proxy-old"
     SERVICE_PORTS_DIFFER = "service-ports-differ"

@@ -12,7 +12,8 @@ def not_loaded(cluster: ClusterFacts) -> Finding | None:
     istiod drops a configuration that it cannot parse, with one warning, and goes on with the one before until
     it is restarted: so its ConfigMap is looked at, too.
     """
-    for revision, istiod in cluster.declared.items():
+    running = {revision: one for revision, one in cluster.declared.items() if one.workload.ready}
+    for revision, istiod in running.items():
         for where, loaded in istiod.mesh_configs.items():
             if different := next(differences(cluster.mesh_config, loaded), None):
                 return _differs(cluster, revision, where, different)

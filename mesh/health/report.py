@@ -43,13 +43,31 @@ class PeerGateway(_Row):
     connect_ms: float | None = None
 
 
+class NextPhase(_Row):
+    """What a cluster does next in an upgrade by revision, and why it must wait, if it must."""
+
+    cluster: str
+    step: str
+    why: str | None = None
+
+    @computed_field
+    @property
+    def may(self) -> bool:
+        """Whether it may go on."""
+        return self.why is None
+
+
 class CheckReport(_Row):
-    """A whole check; `offline` are the clusters that are away, and `seconds` how long it took."""
+    """A whole check; `offline` are the clusters that are away, and `seconds` how long it took.
+
+    `next_phases` has the clusters that are in an upgrade by revision.
+    """
 
     stack: str
     seconds: float
     results: tuple[CheckResult, ...]
     gateways: tuple[PeerGateway, ...] = ()
+    next_phases: tuple[NextPhase, ...] = ()
     offline: tuple[str, ...] = ()
 
     @computed_field

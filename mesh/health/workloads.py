@@ -1,32 +1,63 @@
 """What can be wrong with the proxies of workloads, and with what new pods get. Pure."""
 
-from mesh.health.finding import Finding, Reason, Severity, put_back_release
-from mesh.istio.names import BASE, INJECTOR, ISTIOD, NAMESPACE, WEBHOOK_PORT
-from mesh.live.inspected import ClusterInspection, InjectedPod
-
-_SHOWN = 3
+from mesh.health.finding import PUT_BACK, Finding, Reason, Severity, put_back_release
+from mesh.health.restarting import restart
+from mesh.health.revisions import skew_of
+from mesh.istio.names import (
+    BASE,
+    INJECTOR,
+    ISTIOD,
+    NAMESPACE,
+    NO_REVISION,
+    TAG_WEBHOOK,
+    WEBHOOK_PORT,
+    revisioned,
+)
+from mesh.istio.skew import image_tag
+from mesh.live.facts import ClusterFacts
+from mesh.live.inspected import ClusterInspection, Injection
 
 
 def injection_fails(cluster: ClusterInspection) -> Finding | None:
     """An injector that new pods get no proxy from, or one of another network or cluster."""
-    injection, name = cluster.injection, cluster.facts.name
-    wrong = injection.problem
-    if wrong is None and injection.image is not None:
-        given = injection.network, injection.cluster_id
-        if given != (cluster.facts.network, name):
-            wrong = (
-                f"they get the network {given[0]!r} and the cluster {given[1]!r}; expected "
-                f"{cluster.facts.network!r} and {name!r}"
+    facts = cluster.facts
+    # That one which does not run injects nothing is said elsewhere.
+    running = {
+        name: one for name, one in cluster.named_injections.items() if facts.declared[name].workload.ready
+    }
+    for named, injection in ((None, cluster.injection), *running.items()):
+        if wrong := _wrong(facts, injection):
+            which = "" if named is None else f" that name the revision {named}"
+            return Finding(
+                reason=Reason.INJECTION_FAILS,
+                cluster=facts.name,
+                message=f"new pods in {facts.name}{which} get no proxy, or a wrong one: {wrong}",
+                hint=_repair(cluster, named),
             )
-    if wrong is None:
-        return None
-    return Finding(
-        reason=Reason.INJECTION_FAILS,
-        cluster=name,
-        message=f"new pods in {name} get no proxy, or a wrong one: {wrong}",
-        hint=f"{put_back_release(name, ISTIOD)}; if the API server gets no answer, let it connect to port "
-        f"{WEBHOOK_PORT} of {_asked(cluster)}: check firewalls and `kubectl get "
-        f"mutatingwebhookconfiguration {INJECTOR} -o yaml`",
+    return None
+
+
+def _wrong(facts: ClusterFacts, injection: Injection) -> str | None:
+    given = injection.network, injection.cluster_id
+    if injection.problem or injection.image is None or given == (facts.network, facts.name):
+        return injection.problem
+    return (
+        f"they get the network {given[0]!r} and the cluster {given[1]!r}; expected {facts.network!r} and "
+        f"{facts.name!r}"
+    )
+
+
+def _repair(cluster: ClusterInspection, named: str | None) -> str:
+    """The hint for an injector; where there are revisions, what names none has a webhook of its own."""
+    facts = cluster.facts
+    revision = named or facts.serving_revision
+    tagged = named is None and facts.revisions != (NO_REVISION,)
+    first = f"{PUT_BACK}, which restores {TAG_WEBHOOK}; then, " if tagged else ""
+    webhook = TAG_WEBHOOK if tagged else revisioned(INJECTOR, revision)
+    return (
+        f"{first}{put_back_release(facts.name, revisioned(ISTIOD, revision))}; if the API server gets no "
+        f"answer, let it connect to port {WEBHOOK_PORT} of {_asked(cluster)}: check firewalls and `kubectl "
+        f"get mutatingwebhookconfiguration {webhook} -o yaml`"
     )
 
 
@@ -60,8 +91,8 @@ def validation_fails(cluster: ClusterInspection) -> Finding | None:
         cluster=name,
         message=f"Istio's objects are not checked in {name}: {cluster.validation}",
         hint=f"{put_back_release(name, BASE)}; then, for what the chart istiod has made, "
-        f"{put_back_release(name, ISTIOD)}; if the API server gets no answer, let it connect to port 15017 "
-        "of istiod's pods",
+        f"{put_back_release(name, revisioned(ISTIOD, cluster.facts.revision))}; if the API server gets no "
+        "answer, let it connect to port 15017 of istiod's pods",
     )
 
 
@@ -78,15 +109,21 @@ def stale(cluster: ClusterInspection) -> Finding | None:
         message=f"{len(wrong)} pods in {cluster.facts.name} have a proxy of another network or cluster, "
         f"because they were made before it was changed: {first.namespace}/{first.name} has {first.network!r} "
         f"and {first.cluster_id!r}; expected {expected[0]!r} and {expected[1]!r}",
-        hint=_restart(cluster, wrong),
+        hint=restart(cluster.facts.name, wrong),
     )
 
 
 def old(cluster: ClusterInspection) -> Finding | None:
-    """Proxies of another version than new pods get."""
-    image = cluster.injection.image
-    wrong = [pod for pod in cluster.pods if image and _tag(pod.image) != _tag(image)]
-    if not image or not wrong:
+    """Proxies of another version than new pods get from the same control plane, and which that supports."""
+    given = (cluster.injection, *cluster.named_injections.values())
+    images = {one.revision: image_tag(one.image) for one in given if one.image}
+    wrong = [
+        pod
+        for pod in cluster.pods
+        if image_tag(pod.image) != images.get(pod.revision, image_tag(pod.image))
+        and not skew_of(cluster, pod)
+    ]
+    if not wrong:
         return None
     first = wrong[0]
     return Finding(
@@ -94,23 +131,7 @@ def old(cluster: ClusterInspection) -> Finding | None:
         severity=Severity.WARNING,
         cluster=cluster.facts.name,
         message=f"{len(wrong)} pods in {cluster.facts.name} have another version of the proxy than new ones "
-        f"get: {first.namespace}/{first.name} has {_tag(first.image)}, new ones get {_tag(image)}",
-        hint=_restart(cluster, wrong),
+        f"get: {first.namespace}/{first.name} has {image_tag(first.image)}, new ones get "
+        f"{images[first.revision]}",
+        hint=restart(cluster.facts.name, wrong),
     )
-
-
-def _tag(image: str) -> str:
-    """The version in an image's reference, which may have a digest behind it."""
-    return image.partition("@")[0].rpartition(":")[2]
-
-
-def _restart(cluster: ClusterInspection, pods: list[InjectedPod]) -> str:
-    owners = list(dict.fromkeys((pod.namespace, pod.owner) for pod in pods))
-    commands = [
-        f"`kubectl -n {namespace} delete {owner}`"
-        if owner.startswith(("pod/", "job/"))
-        else f"`kubectl -n {namespace} rollout restart {owner}`"
-        for namespace, owner in owners
-    ]
-    more = f", and so on for {len(owners) - _SHOWN} more" if len(owners) > _SHOWN else ""
-    return f"restart them: in {cluster.facts.name}, run {', '.join(commands[:_SHOWN])}{more}"

@@ -26,6 +26,10 @@ ROOT_CERTIFICATE = "istio-ca-root-cert"
 """The ConfigMap in which istiod gives its roots to the workloads of a namespace."""
 PROXY_CONTAINER = "istio-proxy"
 
+INJECT_LABEL = "sidecar.istio.io/inject"
+"""Of a pod: whether it gets a proxy."""
+INJECTION_LABEL = "istio-injection"
+"""Of a namespace: `enabled` has the default tag inject its pods, whatever revision it names beside that."""
 INJECTION_STATUS = "sidecar.istio.io/status"
 """Annotation in which the injector writes down what it did, its revision included, as JSON."""
 

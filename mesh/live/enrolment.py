@@ -18,15 +18,20 @@ _ACCEPTED = ("WaypointAccepted", "ZtunnelAccepted")
 _NOT_ENROLLED = ("kube-system", NAMESPACE)
 
 
-def read_enrolment(api: KubernetesApi, pods: Sequence[Json], services: Iterable[Json]) -> AmbientInspection:
+def read_enrolment(
+    api: KubernetesApi,
+    pods: Sequence[Json],
+    services: Iterable[Json],
+    namespaces: Mapping[str, Mapping[str, str]],
+) -> AmbientInspection:
     """What ambient workloads depend on.
 
     Args:
         api: of the cluster.
         pods: all of the cluster.
         services: all of the cluster.
+        namespaces: the labels of each.
     """
-    namespaces = {str(n["metadata"]["name"]): _labels(n) for n in api.list("/api/v1/namespaces")}
     return AmbientInspection(
         services={
             _name(service): _service(service, pods, namespaces.get(_namespace(service), {}))

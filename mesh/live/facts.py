@@ -186,7 +186,7 @@ class ObservedCluster:
     be read. `namespace_uid` and `network`, a label, are those of istio-system. `primary` is the cluster whose
     control plane serves this one, None where it has its own, and `injected_network` what its proxies then
     get. `token_secrets` has, for each remote cluster, the name of the Secret that the token in the remote
-    secret comes from. `control_plane` is None where istiod does not exist.
+    secret comes from. `control_planes` are the istiods that exist, those of all revisions.
     """
 
     unreachable: str | None = None
@@ -197,8 +197,13 @@ class ObservedCluster:
     primary: str | None = None
     injected_network: str | None = None
     trust: ObservedTrust = ObservedTrust()
-    control_plane: ObservedControlPlane | None = None
+    control_planes: tuple[ObservedControlPlane, ...] = ()
     token_secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def control_plane(self) -> ObservedControlPlane | None:
+        """One of them, which has what all have, such as the mesh and the cluster; None without any."""
+        return next(iter(self.control_planes), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -489,10 +494,9 @@ class ClusterFacts:
         return {revision: self.istiods.get(revision, Istiod()) for revision in self.revisions}
 
     @property
-    def serving(self) -> Istiod:
-        """The control plane that serves what starts."""
-        revision = self.next.revision if self.next and self.next.moved else self.revision
-        return self.declared[revision]
+    def serving_revision(self) -> str:
+        """The revision of the control plane that serves what starts."""
+        return self.next.revision if self.next and self.next.moved else self.revision
 
 
 @dataclass(frozen=True, kw_only=True)

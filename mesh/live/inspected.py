@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from mesh.istio.names import NO_REVISION
 from mesh.live.facts import ClusterFacts, Pair, PairFacts
 from mesh.mappings import Json
 
@@ -13,10 +14,11 @@ from mesh.mappings import Json
 class Injection:
     """What a new pod would get from the injector; `problem` says why it would get nothing.
 
-    `unknown` says why that could not be tried.
+    `revision` is that of the control plane which would serve it. `unknown` says why that could not be tried.
     """
 
     image: str | None = None
+    revision: str = NO_REVISION
     network: str | None = None
     cluster_id: str | None = None
     problem: str | None = None
@@ -24,11 +26,25 @@ class Injection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Injector:
+    """A webhook configuration by which the API server has new pods injected.
+
+    `revision` is that of the control plane which it leads to, and `tag` the tag that it stands for. `hooks`
+    has for each of its webhooks the selectors of namespaces and of pods.
+    """
+
+    name: str
+    revision: str
+    tag: str | None = None
+    hooks: tuple[tuple[Json, Json], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class InjectedPod:
     """A running pod with a proxy, and what the proxy was given when the pod was made.
 
     `owner` is what kubectl calls the object behind it, such as `deployment/helloworld`, `image` that of the
-    proxy.
+    proxy, and `revision` that of the control plane which serves it.
     """
 
     namespace: str
@@ -37,6 +53,7 @@ class InjectedPod:
     image: str
     network: str | None
     cluster_id: str | None
+    revision: str = NO_REVISION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +121,12 @@ class ClusterInspection:
     gateway has a service to pass connections to. `pod` is the address with a port of a pod to which pods in
     the same network can connect. `untried` says why no connection to peers could be tried from inside.
     `ambient` is empty where the stack has no ambient workloads.
+
+    `injection` is what a pod gets that names no revision, and `named_injections` what those get that name one
+    of the stack's. `injectors` has all webhooks that new pods are injected by, `namespaces` the labels of
+    each namespace, and `served` how many proxies each control plane serves, by its revision and then by
+    namespace. `signing` is when the intermediate expires that each pod of istiod signs with, by revision and
+    pod; it is read where there are two control planes.
     """
 
     facts: ClusterFacts
@@ -111,6 +134,11 @@ class ClusterInspection:
     kubernetes: str = ""
     clock: float | None = None
     injection: Injection = Injection()
+    named_injections: Mapping[str, Injection] = field(default_factory=dict[str, Injection])
+    injectors: tuple[Injector, ...] = ()
+    namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
+    served: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
+    signing: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict[str, Mapping[str, datetime]])
     validation: str | None = None
     pods: tuple[InjectedPod, ...] = ()
     services: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])

@@ -14,6 +14,7 @@ from mesh.istio.names import (
     ISTIOD_PORT,
     NAMESPACE,
     NETWORK_LABEL,
+    NO_REVISION,
     PROXY_CONTAINER,
 )
 from mesh.kubeconfig.accepted import accepted
@@ -35,11 +36,12 @@ from mesh.live.inspected import (
     MeshInspection,
     Reach,
 )
-from mesh.live.istio_system import SYSTEM, read_istiod_pods, read_reader_tokens
+from mesh.live.istio_system import SYSTEM, read_istiod_pods, read_reader_tokens, read_signing
 from mesh.live.kubernetes_api import ExecError, KubernetesApi
 from mesh.live.pairs import Connections, read_cluster_facts, read_links
 from mesh.live.pods import TLS_MODE, address, containers, environment, has_proxy, runs, with_port
 from mesh.live.reach import Service, Target, reach, shake_hands, starting_point
+from mesh.live.revisions import read_injectors, read_namespaces, served_proxies, serving_revision
 from mesh.mappings import Json, as_map, at
 from mesh.plan import callable_from, exposes, primary, remotes, ways_in
 
@@ -98,6 +100,7 @@ def _cluster(
     try:
         pods = api.list("/api/v1/pods")
         services = api.list("/api/v1/services")
+        namespaces = read_namespaces(api)
         domain = _domain(api) if cluster.control_plane is None else facts.domain
         shows = exposes(config, cluster.name)
         labelled = _labelled(services, cluster.exposure.labels, domain) if shows else None
@@ -110,6 +113,13 @@ def _cluster(
             kubernetes=str(api.get("/version")["gitVersion"]),
             clock=api.clock_ahead(),
             injection=read_injection(api),
+            named_injections={
+                name: read_injection(api, name) for name in facts.revisions if name != NO_REVISION
+            },
+            injectors=read_injectors(api),
+            namespaces=namespaces,
+            served=served_proxies(pods),
+            signing=read_signing(api) if facts.next else {},
             # Nothing reads Istio's objects in a remote, so nothing checks them.
             validation=read_validation(api) if cluster.control_plane is None else None,
             pods=tuple(_pod(pod) for pod in pods if runs(pod) and has_proxy(pod)),
@@ -124,18 +134,19 @@ def _cluster(
             sees=frozenset(remotes(config, primary(config, cluster.name))),
             members=frozenset({*config.clusters, *config.peers}),
             networks=None if config.peers else frozenset(c.network for c in config.clusters.values()),
-            ambient=read_enrolment(api, pods, services)
+            ambient=read_enrolment(api, pods, services, namespaces)
             if cluster.data_plane.has_ztunnel
             else AmbientInspection(),
         )
     except UnreachableError as error:
-        return ClusterInspection(
-            facts=ClusterFacts(name=facts.name, network=facts.network, unreachable=str(error))
-        )
+        return ClusterInspection(facts=replace(_stated(facts), unreachable=str(error)))
     except RefusedError as error:
-        return ClusterInspection(
-            facts=ClusterFacts(name=facts.name, network=facts.network, refused=str(error))
-        )
+        return ClusterInspection(facts=replace(_stated(facts), refused=str(error)))
+
+
+def _stated(facts: ClusterFacts) -> ClusterFacts:
+    """What the stack says of a cluster, and nothing that was read."""
+    return ClusterFacts(name=facts.name, network=facts.network, revision=facts.revision, next=facts.next)
 
 
 def _pod(pod: Json) -> InjectedPod:
@@ -147,6 +158,7 @@ def _pod(pod: Json) -> InjectedPod:
         image=str(containers(pod)[PROXY_CONTAINER].get("image")),
         network=variables.get("ISTIO_META_NETWORK"),
         cluster_id=variables.get("ISTIO_META_CLUSTER_ID"),
+        revision=serving_revision(pod) or NO_REVISION,
     )
 
 

@@ -43,7 +43,7 @@ def read_installed(connection: Connection) -> InstalledMesh:
             identity=read_identity(api),
             network=network_label(api.find(SYSTEM)),
             trust=read_trust(api),
-            control_plane=read_control_plane(api),
+            control_plane=read_control_plane(api, istiod) if istiod else None,
             version=_version(istiod),
             revisions=tuple(sorted({_label(one, "istio.io/rev") or "default" for one in istiods})),
             values=_values(api.find(_VALUES)),

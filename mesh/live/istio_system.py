@@ -1,8 +1,9 @@
 """Reads what is in `istio-system`: the control plane, its CA, remote secrets and reader tokens."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Any
@@ -49,10 +50,13 @@ from mesh.mappings import Json, as_map, at
 from mesh.pki.client_certificate import ClientCertificate, client_certificate
 
 SYSTEM = f"/api/v1/namespaces/{NAMESPACE}"
-_DEPLOYMENT = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{ISTIOD}"
+_DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 _INJECTOR = f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{INJECTOR}"
 _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 _EXEC_SECONDS = 10.0
+_INTERMEDIATE_EXPIRY = re.compile(
+    r"^citadel_server_cert_chain_expiry_timestamp(?:\{[^}]*\})? (\S+)$", re.MULTILINE
+)
 OFFLINE = "it is offline in the stack file"
 # What istiod's informers list in a remote cluster (pilot/pkg/serviceregistry/kube in istio/istio).
 _LISTED_BY_ISTIOD = (
@@ -93,7 +97,10 @@ def read_cluster(connection: Connection) -> ObservedCluster:
             namespace_uid=at(namespace, "metadata", "uid"),
             network=network_label(namespace),
             trust=read_trust(api, private_key=True),
-            control_plane=read_control_plane(api),
+            control_planes=tuple(
+                read_control_plane(api, deployment)
+                for deployment in api.list(_DEPLOYMENTS, labelSelector=ISTIOD_PODS)
+            ),
             token_secrets=token_secrets(read_remote_secrets(api)),
         )
     except UnreachableError as error:
@@ -166,9 +173,9 @@ def read_istiod_pods(api: KubernetesApi) -> Sequence[Json]:
     return api.list(f"{SYSTEM}/pods", labelSelector=ISTIOD_PODS)
 
 
-def revision_of(pod: Json) -> str:
-    """The revision of a pod of istiod. Pure."""
-    return str(at(pod, "metadata", "labels", REVISION_LABEL) or NO_REVISION)
+def revision_of(part: Json) -> str:
+    """The revision of a part of a control plane, such as a pod. Pure."""
+    return str(at(part, "metadata", "labels", REVISION_LABEL) or NO_REVISION)
 
 
 def read_istiods(api: KubernetesApi, pods: Sequence[Json], expected: Iterable[str]) -> dict[str, Istiod]:
@@ -183,6 +190,25 @@ def read_istiods(api: KubernetesApi, pods: Sequence[Json], expected: Iterable[st
     return for_each(
         revisions, lambda name: _istiod(api, [pod for pod in pods if revision_of(pod) == name], name)
     )
+
+
+def read_signing(api: KubernetesApi) -> dict[str, dict[str, datetime]]:
+    """When the intermediate expires that each pod of istiod signs with, by revision and pod.
+
+    By its metric (`RecordCertsExpiry` in `security/pkg/server/ca/server.go` in istio/istio). A pod that
+    cannot be asked is left out.
+    """
+    command = ["pilot-discovery", "request", "GET", "/metrics"]
+    found: dict[str, dict[str, datetime]] = {}
+    for pod in filter(runs, read_istiod_pods(api)):
+        name = str(pod["metadata"]["name"])
+        try:
+            output = api.execute(NAMESPACE, name, ISTIOD_CONTAINER, command, timeout=_EXEC_SECONDS).stdout
+        except ExecError:
+            continue
+        if seconds := _INTERMEDIATE_EXPIRY.search(output):
+            found.setdefault(revision_of(pod), {})[name] = datetime.fromtimestamp(float(seconds[1]), UTC)
+    return found
 
 
 def _istiod(api: KubernetesApi, pods: Sequence[Json], revision: str) -> Istiod:
@@ -301,19 +327,17 @@ def check_token(kubeconfig: str, *, ambient: bool = False) -> TokenCheck:
         return TokenCheck(problem=str(error))
 
 
-def read_control_plane(api: KubernetesApi) -> ObservedControlPlane | None:
-    """The settings of istiod; None where it does not exist."""
-    deployment = api.find(_DEPLOYMENT)
-    if deployment is None:
-        return None
+def read_control_plane(api: KubernetesApi, deployment: Json) -> ObservedControlPlane:
+    """The settings of an istiod, by its Deployment."""
+    revision = revision_of(deployment)
     environment = istiod_environment(deployment)
-    mesh_config = _mesh_config(api.find(f"{SYSTEM}/configmaps/{MESH_CONFIG}"))
+    mesh_config = _mesh_config(api.find(f"{SYSTEM}/configmaps/{revisioned(MESH_CONFIG, revision)}"), revision)
     defaults = as_map(mesh_config.get("defaultConfig")) or {}
     metadata = as_map(defaults.get("proxyMetadata")) or {}
     return ObservedControlPlane(
         cluster_id=environment.get("CLUSTER_ID") or None,
         mesh_id=str(defaults["meshId"]) if defaults.get("meshId") else None,
-        network=_injected_network(api.find(f"{SYSTEM}/configmaps/{INJECTOR}")),
+        network=_injected_network(api.find(f"{SYSTEM}/configmaps/{revisioned(INJECTOR, revision)}")),
         cluster_domain=_argument(deployment, "--domain"),
         mesh_config=mesh_config,
         multi_root=environment.get("ISTIO_MULTIROOT_MESH", "").lower() == "true",
@@ -350,12 +374,14 @@ def _parsed(config_map: Json | None) -> Mapping[str, Any] | None:
         return None
 
 
-def _mesh_config(config_map: Json | None) -> Mapping[str, Any]:
+def _mesh_config(config_map: Json | None, revision: str) -> Mapping[str, Any]:
     if (document := _parsed(config_map)) is None:
+        release = revisioned(ISTIOD, revision)
         raise ApiError(
             HTTPStatus.OK,
-            f"the ConfigMap {NAMESPACE}/{MESH_CONFIG} has a mesh configuration that is not valid YAML; "
-            f"expected what the chart istiod made: run `helm -n {NAMESPACE} get manifest {ISTIOD}` to see it",
+            f"the ConfigMap {NAMESPACE}/{revisioned(MESH_CONFIG, revision)} has a mesh configuration that is "
+            f"not valid YAML; expected what the chart istiod made: run `helm -n {NAMESPACE} get manifest "
+            f"{release}` to see it",
         )
     return document
 

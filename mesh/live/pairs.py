@@ -7,7 +7,8 @@ from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio.addresses import given
 from mesh.istio.hosts import cluster_domain, selected_hosts, service_host
 from mesh.istio.kubeconfig_folder import written_by_others
-from mesh.istio.names import NO_REVISION, remote_secret_name
+from mesh.istio.names import remote_secret_name, revision_label
+from mesh.istio.revisions import Revision, following, revisions, running, serving
 from mesh.istio.values import istiod, istiod_identity
 from mesh.live.ambient import read_ambient
 from mesh.live.answers import RefusedError, UnreachableError
@@ -16,6 +17,7 @@ from mesh.live.facts import (
     Answers,
     ClusterFacts,
     LinkFacts,
+    NextRevision,
     Pair,
     PairFacts,
     PathFacts,
@@ -195,7 +197,7 @@ def _read(api: KubernetesApi, cluster: ClusterConfig) -> ClusterFacts:
             network=cluster.network,
             primary=cluster.control_plane,
             network_label=network_label(api.find(SYSTEM)),
-            istiods=read_istiods(api, control_plane, [NO_REVISION]),
+            istiods=read_istiods(api, control_plane, map(_label, revisions(cluster))),
             gateway=read_gateway(api, given(cluster)),
             trust=read_trust(api),
             remote_secrets=read_remote_secrets(api),
@@ -215,6 +217,8 @@ def _cluster(config: StackConfig, cluster: ClusterConfig, connections: Connectio
             name=cluster.name,
             network=cluster.network,
             data_plane=cluster.data_plane,
+            revision=_label(running(cluster)),
+            next=_next(cluster),
             unreachable=connections.unreachable.get(cluster.name),
             refused=connections.refused.get(cluster.name),
         )
@@ -225,12 +229,25 @@ def _cluster(config: StackConfig, cluster: ClusterConfig, connections: Connectio
     return replace(
         facts,
         data_plane=cluster.data_plane,
+        revision=_label(running(cluster)),
+        next=_next(cluster),
         has_gateway=has_gateway(config, cluster.name),
         has_hbone_gateway=has_hbone_gateway(config, cluster.name),
         exposed=selected_hosts(cluster) if exposes(config, cluster.name) else (),
         domain=cluster_domain(cluster),
         mesh_config=values["meshConfig"],
     )
+
+
+def _next(cluster: ClusterConfig) -> NextRevision | None:
+    found = following(cluster)
+    if found is None:
+        return None
+    return NextRevision(revision=_label(found), version=found.version, moved=serving(cluster) == found)
+
+
+def _label(revision: Revision) -> str:
+    return revision_label(revision.name)
 
 
 def _gateways(

@@ -2,15 +2,19 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from mesh.config.resolved import Connection
-from mesh.istio.names import INJECTION_STATUS, NO_REVISION, PROXY_CONTAINER, REVISION_LABEL
+from mesh.istio.names import INJECTION_STATUS, NO_REVISION, PROXY_CONTAINER, REVISION_LABEL, TAG_LABEL
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.facts import ServedProxies
+from mesh.live.inspected import Injector
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.pods import ENDED, containers
 from mesh.mappings import Json, as_map, at
+
+_WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+_HOOK = "sidecar-injector.istio.io"
 
 
 def read_served_proxies(connection: Connection) -> ServedProxies:
@@ -22,6 +26,37 @@ def read_served_proxies(connection: Connection) -> ServedProxies:
     except RefusedError as error:
         return ServedProxies(refused=str(error))
     return ServedProxies(by_revision=served_proxies(pods))
+
+
+def read_injectors(api: KubernetesApi) -> tuple[Injector, ...]:
+    """The webhook configurations by which new pods are injected, of all revisions and tags.
+
+    istiod knows them by the names of their webhooks, too (`pkg/webhooks/webhookpatch.go` in istio/istio).
+    """
+    found = (_injector(document) for document in api.list(_WEBHOOKS))
+    return tuple(injector for injector in found if injector.hooks)
+
+
+def _injector(document: Json) -> Injector:
+    webhooks: Sequence[Json] = document.get("webhooks") or ()
+    return Injector(
+        name=str(document["metadata"]["name"]),
+        revision=str(at(document, "metadata", "labels", REVISION_LABEL) or NO_REVISION),
+        tag=at(document, "metadata", "labels", TAG_LABEL),
+        hooks=tuple(
+            (webhook.get("namespaceSelector") or {}, webhook.get("objectSelector") or {})
+            for webhook in webhooks
+            if str(webhook["name"]).endswith(_HOOK)
+        ),
+    )
+
+
+def read_namespaces(api: KubernetesApi) -> dict[str, Mapping[str, str]]:
+    """The labels of each namespace."""
+    return {
+        str(document["metadata"]["name"]): dict(as_map(at(document, "metadata", "labels")) or {})
+        for document in api.list("/api/v1/namespaces")
+    }
 
 
 def served_proxies(pods: Iterable[Json]) -> dict[str, Mapping[str, int]]:

@@ -10,7 +10,7 @@ from pulumi_kubernetes.apiextensions import CustomResource
 from mesh.config.resolved import ClusterConfig
 from mesh.observability.names import DASHBOARD, RULES
 from mesh.observability.rules import rule_groups
-from mesh.observability.scrape import MONITORS_API, Document, lacking, monitors
+from mesh.observability.scrape import MONITORS_API, Document, lacking, monitors, several
 from mesh.plan import ClusterPlan
 
 _DASHBOARD_FILE = Path(__file__).with_name("dashboard.json")
@@ -57,7 +57,11 @@ class Monitoring(pulumi.ComponentResource):
                 opts=child,
             )
 
-        rules = rule_groups({cluster.name: len(plan.remotes)}, lacking=lacking(cluster.name, plan))
+        rules = rule_groups(
+            {cluster.name: len(plan.remotes)},
+            lacking=lacking(cluster.name, plan),
+            several=several([cluster]),
+        )
         declare("rules", "PrometheusRule", RULES, rules)
         for monitor in monitors(cluster.name):
             declare(monitor.name, monitor.kind, monitor.name, monitor.spec)

@@ -4,12 +4,13 @@ The series are those of `mesh.observability.scrape`. Metrics of istiod: `pkg/kub
 `pilot/pkg/xds`, `pilot/pkg/util/informermetric` and `security/pkg/server/ca` in istio/istio.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from mesh.istio.names import GATEWAY, GATEWAY_PORT, NAMESPACE
 from mesh.observability.scrape import GATEWAY_JOB, ISTIOD_JOB, Document
 
 RUNBOOKS = "docs/troubleshooting.md"
+_NOTHING: Mapping[str, Sequence[str]] = {}
 
 GATEWAY_LISTENER = f'{{job="{GATEWAY_JOB}",listener_address=~".+_{GATEWAY_PORT}"}}'
 """The gateways' listener for other networks, which has metrics where `observability` is on."""
@@ -29,7 +30,11 @@ _STATUS_IS_OF_NO_USE = rf"1\\.2[78]\\..*|{_STATUS_IS_WRONG}"
 
 
 def rule_groups(
-    remotes: Mapping[str, int], *, lacking: Container[tuple[str, str]] = (), pace: float = 1
+    remotes: Mapping[str, int],
+    *,
+    lacking: Container[tuple[str, str]] = (),
+    several: Mapping[str, Sequence[str]] = _NOTHING,
+    pace: float = 1,
 ) -> Document:
     """A rule file, which is the spec of a PrometheusRule, too.
 
@@ -37,6 +42,7 @@ def rule_groups(
         remotes: how many remote clusters each of those should know whose metrics the Prometheus has, by
             name: what is missing there is looked for by their names.
         lacking: clusters with jobs of `mesh.observability.scrape` for which they have nothing to scrape.
+        several: the Deployments of istiod in those clusters that have more than one.
         pace: what all durations are multiplied by. Below 1, alerts fire sooner. How often something may fail
             in that time is changed with it.
     """
@@ -47,8 +53,8 @@ def rule_groups(
     soon, window, hour, day = (duration(minutes) for minutes in (5, 10, 60, 1440))
     retries = f"{10 * pace * _RETRIES_PER_MINUTE:.2g}"
     rules = [
-        *_missing(remotes, lacking, soon),
-        *_known(remotes, soon),
+        *_missing(remotes, lacking, several, soon),
+        *_known(remotes, several, soon),
         *_discovery(soon=soon, window=window, hour=hour, retries=retries),
         *_gateways(soon=soon, window=window, day=day),
         *_certificates(window, retries),
@@ -57,7 +63,12 @@ def rule_groups(
     return {"groups": [{"name": "istio-mesh", "rules": rules}]}
 
 
-def _missing(clusters: Iterable[str], lacking: Container[tuple[str, str]], soon: str) -> Iterator[Document]:
+def _missing(
+    clusters: Iterable[str],
+    lacking: Container[tuple[str, str]],
+    several: Mapping[str, Sequence[str]],
+    soon: str,
+) -> Iterator[Document]:
     for cluster in clusters:
         for job, alert, what, section in (
             (ISTIOD_JOB, "IstioMeshIstiodDown", "istiod", "istiod-is-down"),
@@ -65,32 +76,49 @@ def _missing(clusters: Iterable[str], lacking: Container[tuple[str, str]], soon:
         ):
             if (cluster, job) in lacking:
                 continue
-            yield _alert(
-                alert,
-                f'absent(up{{job="{job}",cluster="{cluster}"}} == 1)',
-                wait=soon,
-                severity="critical",
-                summary=f"No {what} of {cluster} answers Prometheus.",
-                section=section,
-                cluster=cluster,  # what is absent has no labels
-            )
+            alike = several.get(cluster, ()) if job == ISTIOD_JOB else ()
+            for name, pods in [(name, _pods_of(name)) for name in alike] or [(what, "")]:
+                yield _alert(
+                    alert,
+                    f'absent(up{{job="{job}",cluster="{cluster}"{pods}}} == 1)',
+                    wait=soon,
+                    severity="critical",
+                    summary=f"No {name} of {cluster} answers Prometheus.",
+                    section=section,
+                    cluster=cluster,  # what is absent has no labels
+                )
 
 
-def _known(remotes: Mapping[str, int], soon: str) -> Iterator[Document]:
-    """One alert for each number of remote clusters, for the clusters that should know so many."""
+def _pods_of(deployment: str) -> str:
+    """Matcher of the pods of a Deployment: a hash of their template and a suffix are behind its name."""
+    return f',pod=~"{deployment}-[^-]+-[^-]+"'
+
+
+def _known(remotes: Mapping[str, int], several: Mapping[str, Sequence[str]], soon: str) -> Iterator[Document]:
+    """One alert for each number of remote clusters, for the clusters that should know so many.
+
+    And one for each control plane of a cluster with several: one that knows fewer would be hidden by another.
+    """
     numbers = dict.fromkeys(remotes.values())
     for number in filter(None, numbers):
         names = "|".join(name for name, count in remotes.items() if count == number)
         of_them = f',cluster=~"{names}"' if len(numbers) > 1 else ""
-        yield _alert(
-            "IstioMeshRemoteClusterUnknown",
-            f'max by (cluster) (istiod_managed_clusters{{cluster_type="remote"{of_them}}}) < {number}',
-            wait=soon,
-            severity="critical",
-            summary="istiod of {{ $labels.cluster }} knows {{ $value }} remote clusters, "
-            f"and the mesh has {number} for it.",
-            section="a-remote-cluster-is-not-synced",
-        )
+        yield _fewer_known("istiod", of_them, number, soon)
+    for cluster, deployments in several.items():
+        for name in deployments if remotes.get(cluster) else ():
+            yield _fewer_known(name, f',cluster="{cluster}"{_pods_of(name)}', remotes[cluster], soon)
+
+
+def _fewer_known(name: str, of_them: str, number: int, soon: str) -> Document:
+    return _alert(
+        "IstioMeshRemoteClusterUnknown",
+        f'max by (cluster) (istiod_managed_clusters{{cluster_type="remote"{of_them}}}) < {number}',
+        wait=soon,
+        severity="critical",
+        summary=f"{name} of {{{{ $labels.cluster }}}} knows {{{{ $value }}}} remote clusters, "
+        f"and the mesh has {number} for it.",
+        section="a-remote-cluster-is-not-synced",
+    )
 
 
 def _discovery(*, soon: str, window: str, hour: str, retries: str) -> Iterator[Document]:

@@ -5,13 +5,15 @@ its own metrics, for the remote cluster that they are about: here it is `remote_
 Ports: `manifests/charts/` in istio/istio; proxies have theirs whatever `enablePrometheusMerge` says.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pydantic.alias_generators import to_camel
 
-from mesh.istio.names import GATEWAY, GATEWAY_LABEL, ISTIOD, NAMESPACE
+from mesh.config.resolved import ClusterConfig
+from mesh.istio.names import GATEWAY, GATEWAY_LABEL, ISTIOD, NAMESPACE, revisioned
+from mesh.istio.revisions import revisions
 from mesh.plan import ClusterPlan
 
 Document: TypeAlias = dict[str, Any]
@@ -49,6 +51,12 @@ def lacking(cluster: str, plan: ClusterPlan) -> frozenset[tuple[str, str]]:
     """The cluster with each job for which it has nothing to scrape."""
     there = {ISTIOD_JOB: plan.primary is None, GATEWAY_JOB: plan.gateway}
     return frozenset((cluster, job) for job, found in there.items() if not found)
+
+
+def several(clusters: Iterable[ClusterConfig]) -> dict[str, Sequence[str]]:
+    """The Deployments of istiod in those clusters that have more than one."""
+    found = {c.name: [revisioned(ISTIOD, revision.name) for revision in revisions(c)] for c in clusters}
+    return {name: deployments for name, deployments in found.items() if len(deployments) > 1}
 
 
 def monitors(cluster: str) -> tuple[Monitor, ...]:

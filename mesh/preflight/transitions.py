@@ -204,21 +204,21 @@ def _able(
                 message=f"{_word(STEPS.index(phase))} changes {', '.join(moving) or 'this stack'}, and the "
                 f"phase of {cluster} is unknown: {found.unreachable}; expected every cluster to be reachable",
             )
-        elif cluster in moving and found.control_plane and not found.control_plane.multi_root:
+        elif cluster in moving and not all(one.multi_root for one in found.control_planes):
             yield Problem(
                 path=_PHASE,
                 message=f"istiod in {cluster} runs without ISTIO_MULTIROOT_MESH=true and would ignore "
                 "another root; set it in istio.values.istiod.env, and run `pulumi up` without nextRoot "
                 "first",
             )
-        elif cluster in moving and found.control_plane and (why := dropped(found.control_plane)):
+        elif cluster in moving and (why := next(filter(None, map(dropped, found.control_planes)), None)):
             yield Problem(
                 path=_PHASE,
                 message=f"istiod in {cluster} has dropped the mesh configuration in its ConfigMap, because "
                 f"of {why}; so it is not known what its proxies do with another root. Run `pulumi up` "
                 "without nextRoot first",
             )
-        elif cluster in moving and found.control_plane and not found.control_plane.xds_agent:
+        elif cluster in moving and not all(one.xds_agent for one in found.control_planes):
             yield Problem(
                 path=_PHASE,
                 message=f"the proxies in {cluster} run without PROXY_CONFIG_XDS_AGENT=true and would not "

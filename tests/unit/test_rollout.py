@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from mesh.digest.releases import Chart, Manifests, RenderedChange, release_changes
 from mesh.digest.steps import read
 from mesh.health.finding import Finding, Reason, Severity
@@ -233,6 +235,16 @@ def test_a_cluster_has_its_old_mesh_configuration_until_its_wave() -> None:
     findings = (_NOT_LOADED, _NOT_KEPT, _DOWN, _WARNING)
     assert list(unexpected(findings, {"eu"}, answered=True)) == [_DOWN]
     assert list(unexpected(findings, set(), answered=True)) == [_NOT_LOADED, _NOT_KEPT, _DOWN]
+
+
+@pytest.mark.parametrize(
+    "reason", [Reason.NEXT_ISTIOD_DOWN, Reason.NEXT_ISTIOD_NOT_SYNCED, Reason.INJECTION_NOT_MOVED]
+)
+def test_a_cluster_is_not_on_its_way_to_another_control_plane_until_its_wave(reason: Reason) -> None:
+    """Then it must be there, and serve what it should."""
+    finding = _NOT_LOADED.model_copy(update={"reason": reason})
+    assert list(unexpected([finding], {"eu"}, answered=True)) == []
+    assert list(unexpected([finding], {"us"}, answered=True)) == [finding]
 
 
 def test_a_call_without_an_answer_is_never_expected() -> None:

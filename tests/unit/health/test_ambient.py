@@ -443,7 +443,7 @@ def test_a_cluster_with_sidecars_alone_has_no_check_of_ambient() -> None:
 def test_beside_sidecars_only_a_label_makes_a_service_that_must_be_in_the_mesh() -> None:
     """There all are global, and sidecars call pods outside the mesh."""
     everything = {"serviceScopeConfigs": [{"scope": "GLOBAL"}]}
-    facts = {"data_plane": DataPlane.BOTH, "mesh_configs": {"istiod-1": everything}, "mesh_config": {}}
+    facts = {"data_plane": DataPlane.BOTH, "istiods": loaded({"istiod-1": everything}), "mesh_config": {}}
     for labels, expected in (({}, []), (GLOBAL, [Reason.PODS_NOT_ENROLLED])):
         east = _cluster("east", facts, services=_service(labels=labels, enrolled=0))
         found = [f for f in _found(_mesh(east)) if f.severity is Severity.WARNING and f.cluster == "east"]

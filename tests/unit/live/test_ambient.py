@@ -262,7 +262,6 @@ def test_services_waypoints_and_policies_are_read() -> None:
     }
     use = {"istio.io/use-waypoint": "waypoint"}
     objects = {
-        "/api/v1/namespaces": [{"metadata": {"name": "shop", "labels": use}}],
         f"{_API}/gateways": [waypoint, _gateway()],
         "/apis/security.istio.io/v1/authorizationpolicies": [
             _policy("deny", target),
@@ -283,7 +282,7 @@ def test_services_waypoints_and_policies_are_read() -> None:
         _service("far", {"istio.io/use-waypoint": "w", "istio.io/use-waypoint-namespace": "infra"}),
         _service("istiod", namespace="istio-system"),
     ]
-    assert read_enrolment(AnsweringApi(objects, {}), pods, services) == AmbientInspection(
+    assert read_enrolment(AnsweringApi(objects, {}), pods, services, {"shop": use}) == AmbientInspection(
         services={
             "shop/cart": AmbientService(
                 namespace_labels=use, pods=2, enrolled=1, injected=1, waypoint="shop/waypoint"
@@ -320,6 +319,5 @@ def test_pods_that_should_be_enrolled_and_are_not_are_missed() -> None:
         starting,
         ready_pod("dns", namespace="kube-system"),
     ]
-    names = ("shop", "kube-system")
-    objects = {"/api/v1/namespaces": [{"metadata": {"name": name, "labels": label}} for name in names]}
-    assert read_enrolment(AnsweringApi(objects, {}), pods, []).missed == ("shop/missed",)
+    namespaces = {"shop": label, "kube-system": label}
+    assert read_enrolment(AnsweringApi({}, {}), pods, [], namespaces).missed == ("shop/missed",)

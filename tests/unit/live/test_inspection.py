@@ -12,12 +12,14 @@ from mesh.istio.addresses import PeerAddress
 from mesh.live import inspection, readiness
 from mesh.live.admission import read_injection, read_validation
 from mesh.live.answers import ApiError, UnreachableError
-from mesh.live.facts import Ambient, ClusterFacts, Gateway, HboneGateway, LinkFacts, Pair
+from mesh.live.facts import Ambient, ClusterFacts, Gateway, HboneGateway, LinkFacts, NextRevision, Pair
 from mesh.live.inspected import ClusterInspection, ExposedService, Injection, Reach, Readiness
 from mesh.live.kubernetes_api import CommandOutput, KubernetesApi
 from mesh.live.pairs import Connections
 from mesh.live.reach import StartingPoint, Target
 from mesh.mappings import Json
+from tests.builders.pods import with_proxy
+from tests.builders.revisions import WEBHOOKS, injecting_webhook
 from tests.builders.stacks import stack_config
 
 _SYSTEM = "/api/v1/namespaces/istio-system"
@@ -28,6 +30,11 @@ _LOG = """2026-11-30T03:10:49Z\terror\tcontrollers\tretrying (retry count: 5): w
 2026-11-30T03:11:02Z\tinfo\tads\tADS: new connection
 2026-11-30T03:12:00Z\twarn\tads\tADS:CDS: ACK ERROR istio-eastwestgateway-1 Internal:Proto constraint
 """
+
+_WEBHOOK_OF_OTHERS: Json = {
+    "metadata": {"name": "cert-manager-webhook"},
+    "webhooks": [{"name": "webhook.cert-manager.io", "namespaceSelector": {}}],
+}
 
 
 def _pod(name: str, *, proxy: bool = True, namespace: str = "shop", **metadata: Any) -> dict[str, Any]:
@@ -70,7 +77,8 @@ class _Api(KubernetesApi):
         return {"status": {"allowed": resource not in self.answers.get("denied", ())}}
 
     def try_to_create(self, path: str, body: Json) -> Json:
-        answer = self.answers["created"]
+        revision = body["metadata"].get("labels", {}).get("istio.io/rev")
+        answer = self.answers["created" if revision is None else f"created as {revision}"]
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -124,6 +132,63 @@ def test_pods_with_a_proxy_are_found_with_what_makes_them(monkeypatch: pytest.Mo
     assert {(pod.image, pod.network, pod.cluster_id) for pod in found} == {
         ("istio/proxyv2:1.31.0", "net-east", "east")
     }
+
+
+def test_two_control_planes_are_asked_for_a_pod_and_what_leads_to_them_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that names no revision, and one for each that has a name."""
+    new = _pod("new", annotations={"sidecar.istio.io/status": '{"revision": "r2"}'})
+    ztunnel = with_proxy(_pod("ztunnel-a", namespace="istio-system"), "proxy", "ztunnel")
+    lists = {
+        "/api/v1/pods": [_pod("cart-1", annotations={"istio.io/rev": "r1"}), ztunnel],
+        "/api/v1/namespaces": [
+            {"metadata": {"name": "shop", "labels": {"istio.io/rev": "r2"}}},
+            {"metadata": {"name": "plain"}},
+        ],
+        WEBHOOKS: [injecting_webhook("r2"), injecting_webhook("r2", tag="default"), _WEBHOOK_OF_OTHERS],
+    }
+    api = _Api(
+        lists,
+        **{"created": new, "created as r1": ApiError(500, "failed calling webhook"), "created as r2": new},
+    )
+    facts = ClusterFacts(
+        name="east", network="net-east", revision="r1", next=NextRevision(revision="r2", version="1.32.0")
+    )
+    monkeypatch.setattr(inspection, "read_cluster_facts", lambda *_: {"east": facts})
+    connections = Connections(apis={"east": api}, unreachable={}, refused={})
+    found = inspection.inspect(stack_config({"east": {}}), connections).clusters["east"]
+    assert found.injection.revision == "r2"
+    assert {name: bool(one.problem) for name, one in found.named_injections.items()} == {
+        "r1": True,
+        "r2": False,
+    }
+    assert [pod.revision for pod in found.pods] == ["r1"]
+    assert found.served == {"default": {"istio-system": 1}, "r1": {"shop": 1}}
+    assert found.namespaces == {"shop": {"istio.io/rev": "r2"}, "plain": {}}
+    assert [(one.name, one.revision, one.tag, len(one.hooks)) for one in found.injectors] == [
+        ("istio-sidecar-injector-r2", "r2", None, 2),
+        ("istio-revision-tag-default", "r2", "default", 4),
+    ]
+
+
+def test_without_revisions_one_pod_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As ever."""
+    found = _inspected(_Api({}, created=_pod("new")), monkeypatch)
+    assert (found.injection.revision, found.named_injections) == ("default", {})
+
+
+def test_what_the_stack_says_of_revisions_is_known_of_a_cluster_that_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may refuse one question of many."""
+    api = _Api({}, created=UnreachableError("timed out"))
+    following = NextRevision(revision="r2", version="1.32.0")
+    facts = {"east": ClusterFacts(name="east", network="net-east", revision="r1", next=following)}
+    monkeypatch.setattr(inspection, "read_cluster_facts", lambda *_: facts)
+    connections = Connections(apis={"east": api}, unreachable={}, refused={})
+    east = inspection.inspect(stack_config({"east": {}}), connections).clusters["east"].facts
+    assert (east.unreachable, east.revision, east.next) == ("timed out", "r1", following)
 
 
 def test_services_of_users_are_compared_and_those_of_the_system_are_not(

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from mesh.live.istio_system import (
     read_istiods,
     read_reader_tokens,
     read_remote_secrets,
+    read_signing,
     read_trust,
     token_secrets,
 )
@@ -29,7 +31,7 @@ _KUBE_SYSTEM = "/api/v1/namespaces/kube-system"
 _PUBLISHED = f"{SYSTEM}/configmaps/istio-ca-root-cert"
 _MESH_CONFIG = f"{SYSTEM}/configmaps/istio"
 _INJECTOR = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/istio-sidecar-injector"
-_DEPLOYMENT = "/apis/apps/v1/namespaces/istio-system/deployments/istiod"
+_DEPLOYMENTS = {"path": "/apis/apps/v1/namespaces/istio-system/deployments", "labelSelector": "app=istiod"}
 _OPAQUE = {"path": f"{SYSTEM}/secrets", "fieldSelector": "type=Opaque"}
 _TOKENS = {"path": f"{SYSTEM}/secrets", "fieldSelector": "type=kubernetes.io/service-account-token"}
 _ISTIOD_PODS = {"path": f"{SYSTEM}/pods", "labelSelector": "app=istiod"}
@@ -100,15 +102,56 @@ def test_a_user_who_may_not_read_kube_system_has_clusters_without_an_identity(re
 
 def test_a_namespace_alone_is_not_a_control_plane(recording: Recording) -> None:
     """As where an administrator has put `cacerts` there beforehand."""
-    recording.remove("west", _DEPLOYMENT)
+    recording.items("west", **_DEPLOYMENTS).clear()
     west = read_clusters(recording.config)["west"]
     assert west.control_plane is None
     assert west.trust.cacerts is not None
 
 
+def test_two_control_planes_are_both_seen_with_their_own_settings(recording: Recording) -> None:
+    """By the ConfigMaps of their revisions; what an update needs of a control plane, it needs of both."""
+    deployments = recording.items("west", **_DEPLOYMENTS)
+    second = copy.deepcopy(deployments[0])
+    second["metadata"] |= {"name": "istiod-r2", "labels": {"app": "istiod", "istio.io/rev": "r2"}}
+    [container] = second["spec"]["template"]["spec"]["containers"]
+    container["env"] = [{"name": "CLUSTER_ID", "value": "west"}]
+    deployments.append(second)
+    recording.add("west", f"{_MESH_CONFIG}-r2", {"data": {"mesh": "defaultConfig: {meshId: dev}"}})
+    values = json.dumps({"global": {"network": "net-2"}})
+    recording.add("west", f"{_MESH_CONFIG}-sidecar-injector-r2", {"data": {"values": values}})
+    west = read_clusters(recording.config)["west"]
+    old, new = west.control_planes
+    assert west.control_plane == old
+    assert (old.cluster_id, old.mesh_id, old.network, old.multi_root) == ("west", "dev", "net-west", True)
+    assert (new.cluster_id, new.mesh_id, new.network, new.multi_root) == ("west", "dev", "net-2", False)
+    recording.object("west", f"{_MESH_CONFIG}-r2")["data"]["mesh"] = "a: {"
+    refused = read_clusters(recording.config)["west"].refused
+    assert refused is not None
+    assert "the ConfigMap istio-system/istio-r2 has" in refused
+    assert "get manifest istiod-r2`" in refused
+
+
+def test_each_istiod_says_when_its_intermediate_expires(recording: Recording) -> None:
+    """By its metrics; one that does not have it, or cannot be asked, is left out."""
+    (pod,) = read_istiod_pods(recording.api("east"))
+    name, command = pod["metadata"]["name"], "discovery pilot-discovery request GET /metrics"
+    metric = "# TYPE a gauge\n{}a_total 1\ncitadel_server_cert_chain_expiry_timestamp_of 3\n"
+    expiry = "citadel_server_cert_chain_expiry_timestamp"
+    for labels in ("", '{otel_scope_name="istio"}'):
+        printed = metric.format(f"{expiry}{labels} 1.796102345e+09\n")
+        recording.add_output("east", f"istio-system {name} {command}", printed)
+        assert read_signing(recording.api("east")) == {
+            "default": {name: datetime.fromtimestamp(1796102345, UTC)}
+        }
+    recording.add_output("east", f"istio-system {name} {command}", metric.format(""))
+    assert read_signing(recording.api("east")) == {}
+    recording.fail_commands("east", "/metrics")
+    assert read_signing(recording.api("east")) == {}
+
+
 def test_a_remote_says_whose_control_plane_serves_it(recording: Recording) -> None:
     """By an annotation of its namespace; its network is in the path by which its webhook asks."""
-    recording.remove("west", _DEPLOYMENT)
+    recording.items("west", **_DEPLOYMENTS).clear()
     annotations = {"topology.istio.io/controlPlaneClusters": "east"}
     recording.object("west", SYSTEM)["metadata"]["annotations"] = annotations
     service = {"name": "istiod", "path": "/inject/cluster/west/net/net-1"}
@@ -120,7 +163,8 @@ def test_a_remote_says_whose_control_plane_serves_it(recording: Recording) -> No
 
 def test_an_istiod_that_does_not_say_who_it_is_has_no_identity(recording: Recording) -> None:
     """Nor can it rotate a root."""
-    [container] = recording.object("west", _DEPLOYMENT)["spec"]["template"]["spec"]["containers"]
+    [deployment] = recording.items("west", **_DEPLOYMENTS)
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
     container["env"] = [{"name": "CLUSTER_ID", "value": ""}, {"name": "REVISION", "valueFrom": {}}]
     container["args"] = ["discovery", "--domain"]
     recording.object("west", f"{_MESH_CONFIG}-sidecar-injector")["data"]["values"] = "{"
@@ -369,7 +413,7 @@ def test_two_control_planes_are_read_apart(recording: Recording, monkeypatch: py
     """Each by its own pods, its own ConfigMap, and its version; one that the stack has may have no pods."""
     api = recording.api("east")
     (first,) = read_istiod_pods(api)
-    second = copy.deepcopy(first)
+    second: Any = copy.deepcopy(first)
     second["metadata"] |= {"name": "istiod-r2-1", "labels": {"app": "istiod", "istio.io/rev": "r2"}}
     second["spec"]["containers"][0]["image"] = "registry.example.com:5000/pilot:1.32.0@sha256:0"
     execute = api.execute

@@ -8,7 +8,7 @@ from mesh.live.objects import find_objects
 from tests.recordings.recorded import SYSTEM, RecordedApi, Recording
 
 _NAMESPACE = ObjectAddress(path=SYSTEM)
-_DEPLOYMENT = ObjectAddress(path="/apis/apps/v1/namespaces/istio-system/deployments/istiod")
+_SERVICE = ObjectAddress(path=f"{SYSTEM}/services/istio-eastwestgateway")
 _PODS = ObjectAddress(path=f"{SYSTEM}/pods", selector="app=istiod")
 
 
@@ -32,35 +32,35 @@ def test_what_is_there_is_found_with_its_maker_and_its_release(recording: Record
     """What Helm made says so itself, by a label and by the release that it names."""
     connection = recording.config.clusters["east"].connection
     owner = {f"meta.helm.sh/release-{key}": key for key in ("namespace", "name")}
-    recording.object("east", _DEPLOYMENT.path)["metadata"]["annotations"] = owner
-    found = find_objects(connection, [_NAMESPACE, _DEPLOYMENT, _PODS]).by_address
-    assert found.keys() == {_NAMESPACE, _DEPLOYMENT, _PODS}
-    assert found[_DEPLOYMENT].release == "namespace/name"
+    recording.object("east", _SERVICE.path)["metadata"]["annotations"] = owner
+    found = find_objects(connection, [_NAMESPACE, _SERVICE, _PODS]).by_address
+    assert found.keys() == {_NAMESPACE, _SERVICE, _PODS}
+    assert found[_SERVICE].release == "namespace/name"
     assert found[_NAMESPACE].release is None
     metadata = recording.object("east", _NAMESPACE.path)["metadata"]
     metadata["managedFields"] = [{"manager": "kubectl-create"}, {"manager": "pulumi-kubernetes"}]
     assert find_objects(connection, [_NAMESPACE]).by_address[_NAMESPACE] == FoundObject(
         maker="kubectl-create"
     )
-    recording.object("east", _DEPLOYMENT.path)["metadata"]["labels"] = {}
-    assert find_objects(connection, [_DEPLOYMENT]).by_address[_DEPLOYMENT].release is None
+    recording.object("east", _SERVICE.path)["metadata"]["labels"] = {}
+    assert find_objects(connection, [_SERVICE]).by_address[_SERVICE].release is None
 
 
 @pytest.mark.usefixtures("east")
 def test_what_is_not_there_is_not_found(recording: Recording) -> None:
     """Nor is an empty list."""
     connection = recording.config.clusters["east"].connection
-    recording.remove("east", _DEPLOYMENT.path)
+    recording.remove("east", _SERVICE.path)
     recording.items("east", _PODS.path, labelSelector="app=istiod").clear()
-    assert find_objects(connection, [_DEPLOYMENT, _PODS]) == FoundObjects()
+    assert find_objects(connection, [_SERVICE, _PODS]) == FoundObjects()
 
 
 @pytest.mark.usefixtures("east")
 def test_a_cluster_that_does_not_say_what_is_there_is_not_taken_for_empty(recording: Recording) -> None:
     """Whether it refuses one of the questions, or gives no answer at all."""
     connection = recording.config.clusters["east"].connection
-    recording.refuse("east", 403, "forbidden", only="deployments")
-    found = find_objects(connection, [_NAMESPACE, _DEPLOYMENT])
+    recording.refuse("east", 403, "forbidden", only="services")
+    found = find_objects(connection, [_NAMESPACE, _SERVICE])
     assert not found.by_address
     assert found.unknown
     assert "forbidden" in found.unknown

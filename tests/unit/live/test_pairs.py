@@ -10,7 +10,16 @@ from mesh.config.resolved import PeersKubeconfig, SecretEntry
 from mesh.config.secrets import Secrets
 from mesh.health.verification import expected_pairs
 from mesh.live import pairs
-from mesh.live.facts import Answers, LinkFacts, Pair, PairFacts, PathFacts, TokenCheck, Workload
+from mesh.live.facts import (
+    Answers,
+    LinkFacts,
+    NextRevision,
+    Pair,
+    PairFacts,
+    PathFacts,
+    TokenCheck,
+    Workload,
+)
 from tests.builders.kubeconfigs import kubeconfig
 from tests.builders.pods import ready_pod
 from tests.builders.stacks import stack_config
@@ -167,6 +176,23 @@ def test_a_cluster_has_the_mesh_configuration_of_the_stack(recording: Recording,
     declared = found[_EAST_WEST].target.mesh_config
     assert declared["trustDomain"] == "cluster.local"
     assert ("defaultConfig" in declared) is not secret
+
+
+def test_a_cluster_has_the_control_planes_that_the_stack_says(recording: Recording) -> None:
+    """Also where one of them is not there yet, or the cluster cannot be read."""
+    recording.remove("west", f"{SYSTEM}/configmaps/istio-1-32-0")
+    recording.settings["west"] = {"istio": {"next": {"version": "1.32.0", "phase": "moved"}}}
+    west, east = _read(recording)[_EAST_WEST].target, _read(recording)[_EAST_WEST].caller
+    assert (west.revision, west.serving_revision) == ("default", "1-32-0")
+    assert west.next == NextRevision(revision="1-32-0", version="1.32.0", moved=True)
+    assert {name: one.workload.ready for name, one in west.istiods.items()} == {"default": 1, "1-32-0": 0}
+    assert (east.next, list(east.declared)) == (None, ["default"])
+    recording.settings["west"] = {"istio": {"revision": "r1", "next": {"version": "1.32.0"}}}
+    recording.disconnect("west")
+    west = _read(recording)[_EAST_WEST].target
+    assert (west.revision, west.serving_revision, bool(west.unreachable)) == ("r1", "r1", True)
+    assert west.next is not None
+    assert not west.next.moved
 
 
 def _with_remote(recording: Recording, **changes: Any) -> dict[Pair, PairFacts]:

@@ -5,6 +5,8 @@ import re
 import pytest
 
 from mesh.observability.rules import rule_groups
+from mesh.observability.scrape import several
+from tests.builders.stacks import stack_config
 from tests.program.recording import PROJECT
 
 _RULES = [rule for group in rule_groups({"east": 1})["groups"] for rule in group["rules"]]
@@ -40,6 +42,29 @@ def _known(remotes: dict[str, int]) -> list[tuple[str, str]]:
     (group,) = rule_groups(remotes)["groups"]
     rules = (rule for rule in group["rules"] if rule["alert"] == "IstioMeshRemoteClusterUnknown")
     return [(rule["expr"], rule["annotations"]["summary"].partition(", and")[2]) for rule in rules]
+
+
+def test_each_of_two_control_planes_must_answer_and_know_all_clusters() -> None:
+    """One that does would hide one that does not; of a cluster with one control plane nothing changes."""
+    config = stack_config(
+        {
+            "east": {"istio": {"next": {"version": "1.32.0"}}},
+            "west": {"istio": {"revision": "r1"}},
+        }
+    )
+    (group,) = rule_groups({"east": 1, "west": 1}, several=several(config.clusters.values()))["groups"]
+    plain = rule_groups({"east": 1, "west": 1})["groups"][0]["rules"]
+    added = [rule for rule in group["rules"] if rule not in plain]
+    east, old, new = 'cluster="east"', 'pod=~"istiod-[^-]+-[^-]+"', 'pod=~"istiod-1-32-0-[^-]+-[^-]+"'
+    known = 'max by (cluster) (istiod_managed_clusters{cluster_type="remote"'
+    assert [(rule["expr"], rule["annotations"]["summary"].partition(" of ")[0]) for rule in added] == [
+        (f'absent(up{{job="istiod",{east},{old}}} == 1)', "No istiod"),
+        (f'absent(up{{job="istiod",{east},{new}}} == 1)', "No istiod-1-32-0"),
+        (f"{known},{east},{old}}}) < 1", "istiod"),
+        (f"{known},{east},{new}}}) < 1", "istiod-1-32-0"),
+    ]
+    gone = [rule["expr"] for rule in plain if rule not in group["rules"]]
+    assert gone == [f'absent(up{{job="istiod",{east}}} == 1)']
 
 
 def test_each_cluster_should_know_as_many_others_as_it_sees() -> None:

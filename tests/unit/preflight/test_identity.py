@@ -11,7 +11,7 @@ from tests.builders.stacks import stack_config
 
 def _running(**changes: Any) -> ObservedCluster:
     given = {"cluster_domain": "cluster.local", "mesh_config": {"trustDomain": "old"}}
-    return ObservedCluster(control_plane=ObservedControlPlane(**{**given, **changes}))
+    return ObservedCluster(control_planes=(ObservedControlPlane(**{**given, **changes}),))
 
 
 def _found(clusters: dict[str, ObservedCluster], **sections: Any) -> list[tuple[str, str]]:
@@ -49,7 +49,7 @@ def test_another_network_is_refused() -> None:
 def test_a_network_label_that_somebody_has_changed_is_not_the_network() -> None:
     """`pulumi up --refresh` puts it back: it must not be refused."""
     observed = ObservedCluster(
-        network="net-1", control_plane=ObservedControlPlane(network="net-east", mesh_config={})
+        network="net-1", control_planes=(ObservedControlPlane(network="net-east", mesh_config={}),)
     )
     assert _found({"east": observed}, **_OLD) == []
 
@@ -137,7 +137,7 @@ def test_a_remote_that_stays_one_is_accepted() -> None:
     ("observed", "control_plane", "message"),
     [
         (
-            ObservedCluster(control_plane=ObservedControlPlane(mesh_config={"trustDomain": "old"})),
+            ObservedCluster(control_planes=(ObservedControlPlane(mesh_config={"trustDomain": "old"}),)),
             "hub",
             "is 'hub', and worker runs with a control plane of its own. Leave it out,",
         ),

@@ -14,8 +14,8 @@ from tests.builders.certificates import authority
 from tests.builders.stacks import stack_config
 
 _CONFIG = stack_config({"east": {}, "west": {}})
-_OWN = ObservedCluster(control_plane=ObservedControlPlane(mesh_id="dev"))
-_OTHER = ObservedCluster(control_plane=ObservedControlPlane(mesh_id="prod"))
+_OWN = ObservedCluster(control_planes=(ObservedControlPlane(mesh_id="dev"),))
+_OTHER = ObservedCluster(control_planes=(ObservedControlPlane(mesh_id="prod"),))
 _NEW = RecordedState()
 _SYSTEM = "/api/v1/namespaces/istio-system"
 
@@ -50,14 +50,14 @@ def test_a_member_of_another_mesh_is_reported_as_such() -> None:
 
 def test_members_of_this_mesh_and_empty_clusters_are_accepted() -> None:
     """So is an istiod that states no mesh ID, and a cluster that cannot be reached."""
-    silent = ObservedCluster(control_plane=ObservedControlPlane())
+    silent = ObservedCluster(control_planes=(ObservedControlPlane(),))
     for observed in (_OWN, ObservedCluster(), silent, ObservedCluster(unreachable="timed out")):
         assert list(problems(_CONFIG, {"east": observed}, _NEW)) == []
 
 
 def test_a_member_under_another_name_is_refused() -> None:
     """Both installations would own the same namespace, and the removal of one would delete the other."""
-    east = ObservedCluster(control_plane=ObservedControlPlane(mesh_id="dev", cluster_id="east"))
+    east = ObservedCluster(control_planes=(ObservedControlPlane(mesh_id="dev", cluster_id="east"),))
     (problem,) = problems(_CONFIG, {"east": east, "west": east}, _NEW)
     assert problem.path == "clusters.west"
     assert "leads to the cluster that is 'east' in this mesh" in problem.message

@@ -28,7 +28,7 @@ def cluster(loaded: str, configured: str | None = None, **more: Any) -> Observed
     cacerts = Cacerts(certificate="", chain="", roots=BUNDLES[configured or loaded])
     return ObservedCluster(
         trust=ObservedTrust(published_roots=BUNDLES[loaded], cacerts=cacerts),
-        control_plane=ObservedControlPlane(**{"multi_root": True, "xds_agent": True, **more}),
+        control_planes=(ObservedControlPlane(**{"multi_root": True, "xds_agent": True, **more}),),
     )
 
 
@@ -328,7 +328,7 @@ def test_missing_cacerts_are_asked_for() -> None:
 
 
 _REPLACED = cluster("other")
-_STEPS_DONE = ObservedCluster(control_plane=ObservedControlPlane(multi_root=True, xds_agent=True))
+_STEPS_DONE = ObservedCluster(control_planes=(ObservedControlPlane(multi_root=True, xds_agent=True),))
 """After steps 1 and 2 of docs/runbooks/replaced-cacerts.md: no `cacerts`, no published root."""
 
 

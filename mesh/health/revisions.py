@@ -1,0 +1,248 @@
+"""What can be wrong with the control planes of a cluster, and with what leads proxies to them. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from mesh.health.finding import Finding, Reason, Severity, restart_istiod
+from mesh.health.restarting import restart
+from mesh.health.selectors import selects
+from mesh.istio.names import (
+    CACERTS,
+    DEFAULT_TAG,
+    INJECT_LABEL,
+    INJECTION_LABEL,
+    ISTIOD,
+    REVISION_LABEL,
+    TAG_LABEL,
+    revisioned,
+)
+from mesh.istio.skew import image_tag, skew
+from mesh.live.inspected import ClusterInspection, InjectedPod, Injector
+from mesh.pki.certificates import parse_readable
+
+_SHOWN = 3
+_PODS: tuple[Mapping[str, str], ...] = ({}, {INJECT_LABEL: "true"})
+"""Labels of a pod: one that says nothing of itself, and one that wants a proxy."""
+
+
+def injection_not_moved(cluster: ClusterInspection) -> Finding | None:
+    """What names no revision, and gets its proxy from another control plane than the stack says."""
+    given, facts, wanted = cluster.injection, cluster.facts, cluster.facts.serving_revision
+    if given.image is None or given.revision == wanted:
+        return None
+    return Finding(
+        reason=Reason.INJECTION_NOT_MOVED,
+        cluster=facts.name,
+        message=f"pods in {facts.name} that name no revision get a proxy of {istiod(given.revision)}; "
+        f"expected {istiod(wanted)}",
+        hint="run `pulumi up`; if that changes nothing, somebody has changed a webhook: in "
+        f"{facts.name}, run `kubectl get mutatingwebhookconfigurations --label-columns "
+        f"{REVISION_LABEL},{TAG_LABEL}`",
+    )
+
+
+def injectors_overlap(cluster: ClusterInspection) -> Finding | None:
+    """Pods that two control planes put a proxy into: whose it is depends on the names of their webhooks."""
+    found = {
+        namespace: injectors
+        for namespace, labels in cluster.namespaces.items()
+        if (injectors := _competing(cluster.injectors, labels))
+    }
+    if not found:
+        return None
+    name, injectors = cluster.facts.name, next(iter(found.values()))
+    webhooks = [f"{one.name} (of {istiod(one.revision)})" for one in injectors]
+    return Finding(
+        reason=Reason.INJECTORS_OVERLAP,
+        cluster=name,
+        message=f"pods in {_some(found)} of {name} are given a proxy by several control planes at once: "
+        f"{' and '.join(webhooks)}",
+        hint="run `pulumi up`; if that changes nothing, leave one of them: in "
+        f"{name}, run `kubectl get mutatingwebhookconfigurations --show-labels`, and delete the one that is "
+        f"not of the stack: `kubectl delete mutatingwebhookconfiguration {injectors[0].name}`",
+    )
+
+
+def _competing(injectors: Iterable[Injector], namespace: Mapping[str, str]) -> Sequence[Injector]:
+    """Those of different control planes that take the same pods of a namespace."""
+    for pod in _PODS:
+        taking = _taking(injectors, namespace, pod)
+        if len({injector.revision for injector in taking}) > 1:
+            return taking
+    return ()
+
+
+def _taking(
+    injectors: Iterable[Injector], namespace: Mapping[str, str], pod: Mapping[str, str]
+) -> list[Injector]:
+    """The injectors that the API server asks for a pod in a namespace, by their labels."""
+    return [
+        injector
+        for injector in injectors
+        if any(
+            selects(of_namespace, namespace) and selects(of_pod, pod)
+            for of_namespace, of_pod in injector.hooks
+        )
+    ]
+
+
+def namespace_revision_unknown(cluster: ClusterInspection) -> Finding | None:
+    """A namespace that names a revision or a tag of which there is none."""
+    if not cluster.injectors:
+        return None  # that there is no injector at all is said elsewhere
+    unknown = {
+        namespace: labels[REVISION_LABEL]
+        for namespace, labels in cluster.namespaces.items()
+        if REVISION_LABEL in labels
+        and INJECTION_LABEL not in labels
+        and not _taking(cluster.injectors, labels, {})
+    }
+    if not unknown:
+        return None
+    name, (namespace, label) = cluster.facts.name, next(iter(unknown.items()))
+    known = sorted({one.tag or one.revision for one in cluster.injectors})
+    value = DEFAULT_TAG if DEFAULT_TAG in known else known[0]
+    return Finding(
+        reason=Reason.NAMESPACE_REVISION_UNKNOWN,
+        cluster=name,
+        message=f"namespaces of {name} name a revision or a tag that does not exist, so that their pods "
+        f"start without a proxy: {_some(unknown)}; {namespace} has the label {REVISION_LABEL}={label}, and "
+        f"there are: {', '.join(known)}",
+        hint=f"in {name}, run `kubectl label --overwrite namespace {namespace} {REVISION_LABEL}={value}`, "
+        "and restart the pods there that have no proxy",
+    )
+
+
+def unserved(cluster: ClusterInspection) -> Finding | None:
+    """Proxies of a control plane that does not exist any more."""
+    facts = cluster.facts
+    lost = {revision: n for revision, n in cluster.served.items() if revision not in facts.istiods}
+    if not lost:
+        return None
+    revision, counted = next(iter(lost.items()))
+    pods = [pod for pod in cluster.pods if pod.revision == revision]
+    return Finding(
+        reason=Reason.PROXY_UNSERVED,
+        cluster=facts.name,
+        message=f"{_counted(counted)} of {facts.name} belong to {istiod(revision)}, which is not there: they "
+        "get no changes, and no new certificates when theirs expire",
+        hint=_move(cluster, pods, counted),
+    )
+
+
+def not_moved(cluster: ClusterInspection) -> Finding | None:
+    """Proxies that the control plane still serves which is about to go."""
+    facts = cluster.facts
+    if facts.next is None or not facts.next.moved or (left := left_behind(cluster)) is None:
+        return None
+    counted = cluster.served.get(facts.revision, {})
+    pods = [pod for pod in cluster.pods if pod.revision == facts.revision]
+    return Finding(
+        reason=Reason.PROXY_NOT_MOVED,
+        severity=Severity.WARNING,
+        cluster=facts.name,
+        message=f"{left}; expected {istiod(facts.next.revision)}",
+        hint=_move(cluster, pods, counted or cluster.namespaces),
+    )
+
+
+def left_behind(cluster: ClusterInspection) -> str | None:
+    """What still needs the control plane that the stack moves from; None where nothing does."""
+    facts = cluster.facts
+    if counted := cluster.served.get(facts.revision):
+        return f"{_counted(counted)} of {facts.name} are still served by {istiod(facts.revision)}"
+    if namespaces := [*_leading_elsewhere(cluster, cluster.namespaces)]:
+        return f"pods that start in {_some(namespaces)} of {facts.name} still get {istiod(facts.revision)}"
+    return None
+
+
+def _move(cluster: ClusterInspection, pods: Sequence[InjectedPod], namespaces: Iterable[str]) -> str:
+    """How proxies come to the control plane that serves what starts."""
+    wanted = cluster.facts.serving_revision
+    tags = (one.tag for one in cluster.injectors if one.revision == wanted and one.tag)
+    labels = f"{REVISION_LABEL}={next(tags, wanted)} {INJECTION_LABEL}-"
+    commands = [
+        f"`kubectl label --overwrite namespace {namespace} {labels}`"
+        for namespace in _leading_elsewhere(cluster, namespaces)
+    ]
+    first = f"in {cluster.facts.name}, run {', '.join(commands)}; then " if commands else ""
+    if not pods:
+        return f"{first}run `pulumi up`, which moves gateways and ztunnel"
+    return f"{first}{restart(cluster.facts.name, pods)}"
+
+
+def _leading_elsewhere(cluster: ClusterInspection, namespaces: Iterable[str]) -> Iterator[str]:
+    """The namespaces in which pods that start get another control plane than they should, or none."""
+    for namespace in namespaces:
+        labels = cluster.namespaces.get(namespace, {})
+        taking = _taking(cluster.injectors, labels, {})
+        names_one = REVISION_LABEL in labels and not taking
+        if names_one or (taking and all(one.revision != cluster.facts.serving_revision for one in taking)):
+            yield namespace
+
+
+def cacerts_not_loaded(cluster: ClusterInspection) -> Finding | None:
+    """A control plane that signs with another intermediate CA than the Secret has.
+
+    What one of two publishes for the workloads says nothing of the other.
+    """
+    cacerts, name = cluster.facts.trust.cacerts, cluster.facts.name
+    wanted = parse_readable(cacerts.certificate)[:1] if cacerts else ()
+    for revision, pods in cluster.signing.items():
+        for pod, expires in pods.items():
+            if wanted and expires != wanted[0].not_valid_after_utc:
+                return Finding(
+                    reason=Reason.CACERTS_NOT_LOADED,
+                    cluster=name,
+                    message=f"{istiod(revision)} in {name} (pod {pod}) signs with an intermediate CA that "
+                    f"expires at {expires:%Y-%m-%d %H:%M:%S} UTC, and that in {CACERTS} does at "
+                    f"{wanted[0].not_valid_after_utc:%Y-%m-%d %H:%M:%S}: it has not loaded it",
+                    hint=f"wait two minutes; then, in {name}, run {restart_istiod([revision])}",
+                )
+    return None
+
+
+def skewed(cluster: ClusterInspection) -> Finding | None:
+    """Proxies whose version is too far from that of the control plane which serves them."""
+    found = [(pod, why) for pod in cluster.pods if (why := skew_of(cluster, pod))]
+    if not found:
+        return None
+    first, why = found[0]
+    own = cluster.facts.istiods[first.revision].versions[0]
+    return Finding(
+        reason=Reason.PROXY_VERSION_SKEW,
+        severity=Severity.WARNING,
+        cluster=cluster.facts.name,
+        message=f"{len(found)} pods in {cluster.facts.name} have a proxy that Istio does not support with "
+        f"its control plane: {istiod(first.revision)} is {own}, and {image_tag(first.image)} in "
+        f"{first.namespace}/{first.name} {why}",
+        hint=restart(cluster.facts.name, [pod for pod, _ in found]),
+    )
+
+
+def skew_of(cluster: ClusterInspection, pod: InjectedPod) -> str | None:
+    """What of a proxy's version Istio does not support with the control plane that serves it.
+
+    While a control plane is replaced, its pods are of two versions, and nothing is said.
+    """
+    own = cluster.facts.istiods.get(pod.revision)
+    return skew(own.versions[0], image_tag(pod.image)) if own and len(own.versions) == 1 else None
+
+
+def istiod(revision: str) -> str:
+    """What a control plane is called: the name of its Deployment."""
+    return revisioned(ISTIOD, revision)
+
+
+def _counted(by_namespace: Mapping[str, int]) -> str:
+    """Such as `12 proxies (8 in shop, 4 in web)`."""
+    total = sum(by_namespace.values())
+    most = sorted(by_namespace.items(), key=lambda one: (-one[1], one[0]))
+    shown = ", ".join(f"{count} in {namespace}" for namespace, count in most[:_SHOWN])
+    more = f" and {len(most) - _SHOWN} namespaces more" if len(most) > _SHOWN else ""
+    return f"{total} {'proxy' if total == 1 else 'proxies'} ({shown}{more})"
+
+
+def _some(names: Iterable[str]) -> str:
+    every = list(names)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(every[:_SHOWN]) + more

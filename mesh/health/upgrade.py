@@ -1,0 +1,44 @@
+"""Whether clusters may go on to the next phase of an upgrade by revision. Pure."""
+
+from collections.abc import Iterator, Sequence
+
+from mesh.health.report import CheckResult, NextPhase, Outcome
+from mesh.health.revisions import istiod, left_behind
+from mesh.istio.names import NO_REVISION
+from mesh.live.facts import ClusterFacts, NextRevision
+from mesh.live.inspected import ClusterInspection, MeshInspection
+
+
+def next_phases(mesh: MeshInspection, results: Sequence[CheckResult]) -> Iterator[NextPhase]:
+    """What each cluster does next that has another control plane to come.
+
+    It waits while a check of it, or of a link from or to it, fails; and before the control plane goes that it
+    moves from, as long as anything needs that.
+    """
+    for name, cluster in mesh.clusters.items():
+        if (following := cluster.facts.next) is not None:
+            yield NextPhase(
+                cluster=name,
+                step=_step(cluster.facts, following),
+                why=_failure(name, results) or _needed(cluster, following),
+            )
+
+
+def _step(cluster: ClusterFacts, following: NextRevision) -> str:
+    if not following.moved:
+        return f"set istio.next.phase to moved: {istiod(following.revision)} serves what starts"
+    revision = following.revision if following.revision != NO_REVISION else "none"
+    return (
+        f"set istio.version to {following.version} and istio.revision to {revision}, and remove istio.next: "
+        f"{istiod(cluster.revision)} goes"
+    )
+
+
+def _failure(cluster: str, results: Sequence[CheckResult]) -> str | None:
+    failed = (r for r in results if r.outcome is Outcome.FAILED and cluster in (r.cluster, r.peer))
+    first = next((result.finding for result in failed if result.finding), None)
+    return f"{first.reason} in {first.cluster}" if first else None
+
+
+def _needed(cluster: ClusterInspection, following: NextRevision) -> str | None:
+    return left_behind(cluster) if following.moved else None
