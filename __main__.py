@@ -17,6 +17,7 @@ mesh = Mesh(
     "mesh",
     config,
     observed.certificates,
+    observed.revocation_lists,
     observed.kept,
     observed.recorded,
     observed.labelled,

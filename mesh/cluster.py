@@ -27,7 +27,7 @@ from mesh.observability.monitoring import Monitoring
 from mesh.plan import ClusterPlan
 from mesh.samples import names as sample
 from mesh.samples.hello_world import HelloWorld
-from mesh.trust.intermediate_ca import IntermediateCA
+from mesh.trust.intermediate_ca import IntermediateCA, RevocationLists
 from mesh.trust.root_ca import RootCA
 
 
@@ -82,6 +82,7 @@ class Cluster(pulumi.ComponentResource):
         nodes: Sequence[Node] = (),
         gateway_api: Sequence[Json] = (),
         primary: Primary | None = None,
+        revocation: RevocationLists | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the cluster.
@@ -91,7 +92,7 @@ class Cluster(pulumi.ComponentResource):
         that it exposes by their labels. `kubeconfig` is the one for peers, where the configuration gives it.
         `ways` are the addresses of other gateways that it is told, `nodes` its own nodes, if its gateway's
         addresses are theirs, and `primary` serves a remote. `gateway_api` are the definitions of the Gateway
-        API that are made.
+        API that are made, and `revocation` the mesh's CRLs, if it has any.
         """
         super().__init__("mesh:index:Cluster", name, None, opts)
         self.name = name
@@ -120,6 +121,7 @@ class Cluster(pulumi.ComponentResource):
                 secrets=config.secrets,
                 current=certificate,
                 retain=not is_kept,
+                revocation=revocation,
                 opts=child,
             )
         self.control_plane = ControlPlane(

@@ -466,6 +466,7 @@ def _cluster(
         offline=section.offline,
         istio=overridden(sections.istio, section.istio),
         intermediate=overridden(sections.trust.intermediate, section.trust.intermediate),
+        revocation=sections.trust.revoked is not None,
         gateway=overridden(sections.gateway, section.gateway),
         exposure=section.exposure.over(sections.exposure) if section.exposure else sections.exposure,
         stubs=section.stubs,

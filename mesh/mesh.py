@@ -1,7 +1,7 @@
 """The whole mesh: its root CA, its clusters, and the remote secrets between them."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Set
 from ipaddress import ip_address
 
 import pulumi
@@ -20,15 +20,16 @@ from mesh.mappings import Json
 from mesh.observability.kiali import KialiReader, kiali_secret
 from mesh.observability.names import KIALI_READER
 from mesh.offline import OfflineCluster, declare, providers_to_nowhere
-from mesh.pki.certificates import earliest, fingerprint
+from mesh.pki.certificates import earliest, fingerprint, join
 from mesh.pki.rotation import plan_roots
-from mesh.plan import Link, cluster_plan, control_plane_address, remote_secrets, remotes
+from mesh.plan import Link, cluster_plan, control_plane_address, primary, remote_secrets, remotes
 from mesh.provider import kubernetes_provider
 from mesh.secret_values import transformation
 from mesh.stacks import contract
 from mesh.stacks.membership import of_cluster, remote_secret
 from mesh.stacks.references import StackReferences
 from mesh.stacks.state import RecordedResource
+from mesh.trust.intermediate_ca import RevocationLists
 from mesh.trust.root_ca import RootCA
 
 
@@ -49,6 +50,7 @@ class Mesh(pulumi.ComponentResource):
         name: str,
         config: StackConfig,
         certificates: Mapping[str, str],
+        revocation_lists: Mapping[str, str],
         kept: Set[str],
         recorded: Sequence[RecordedResource],
         labelled: Mapping[str, Sequence[str]],
@@ -62,6 +64,7 @@ class Mesh(pulumi.ComponentResource):
             name: of the component.
             config: the stack's configuration.
             certificates: those that clusters sign with now, as PEM by name.
+            revocation_lists: the CRLs that clusters have now, as PEM by name.
             kept: logical names of the namespaces that were there before the stack.
             recorded: what the state has, for clusters that are away.
             labelled: hosts of the Services that clusters expose by their labels, by the cluster's name.
@@ -103,24 +106,26 @@ class Mesh(pulumi.ComponentResource):
             ).secret
 
         # A remote needs its primary: it comes after it.
-        for cluster in sorted(config.online.values(), key=lambda one: one.control_plane is not None):
-            self.clusters[cluster.name] = Cluster(
-                cluster.name,
-                cluster,
-                cluster_plan(config, cluster.name),
-                mesh=config.mesh,
-                root=self.root,
-                certificate=certificates.get(cluster.name, ""),
-                kept=kept,
-                labelled=labelled.get(cluster.name, ()),
-                kubeconfig=given.get(cluster.name),
-                ways=self._ways(cluster.name, others),
-                nodes=nodes.get(cluster.name, ()),
-                gateway_api=gateway_api.get(cluster.name, ()),
-                primary=self._primary(cluster, watch) if cluster.control_plane else None,
-                opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
-            )
-            self._lead_to_other_networks(cluster.name, others)
+        with self._sharing_lists(revocation_lists, others) as revocation:
+            for cluster in sorted(config.online.values(), key=lambda one: one.control_plane is not None):
+                self.clusters[cluster.name] = Cluster(
+                    cluster.name,
+                    cluster,
+                    cluster_plan(config, cluster.name),
+                    mesh=config.mesh,
+                    root=self.root,
+                    certificate=certificates.get(cluster.name, ""),
+                    kept=kept,
+                    labelled=labelled.get(cluster.name, ()),
+                    kubeconfig=given.get(cluster.name),
+                    ways=self._ways(cluster.name, others),
+                    nodes=nodes.get(cluster.name, ()),
+                    gateway_api=gateway_api.get(cluster.name, ()),
+                    primary=self._primary(cluster, watch) if cluster.control_plane else None,
+                    revocation=revocation(cluster.name),
+                    opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
+                )
+                self._lead_to_other_networks(cluster.name, others)
         for link in remote_secrets(config):
             if link.cluster in offline or self._made_with_its_remote(link):
                 continue  # among what is recorded of that cluster, or made before what needs it
@@ -134,6 +139,44 @@ class Mesh(pulumi.ComponentResource):
             )
         self._declare_kiali()
         self.register_outputs({"rootFingerprint": self.root_fingerprint})
+
+    @contextlib.contextmanager
+    def _sharing_lists(
+        self, current: Mapping[str, str], others: StackReferences
+    ) -> Generator[Callable[[str], RevocationLists | None]]:
+        """Give each cluster the CRLs of all, which are known once all are declared; `current` are theirs."""
+        revoked = self._config.trust.revoked
+        if revoked is None:
+            yield lambda _: None
+            return
+        lists, state = _deferred()
+        try:
+            yield lambda name: RevocationLists(declared=lists, current=current.get(name, ""))
+        except BaseException as error:
+            # The SDK waits for every output, after an error too.
+            state(_failed(error))
+            raise
+        state(self._revocation_lists(revoked, others))
+
+    def _revocation_lists(
+        self, revoked: Sequence[str], others: StackReferences
+    ) -> pulumi.Output[Sequence[str]]:
+        """The CRLs of all CAs of the mesh; none as long as a peer's is not known."""
+        intermediates = (
+            *(c.intermediate.revocation_list for c in self.clusters.values() if c.intermediate),
+            *(cluster.revocation_list for cluster in self.offline.values()),
+        )
+        given = self._config.trust.revocation_lists
+        own = pulumi.Output.all(
+            *self.root.revocation_lists(revoked),
+            *(one for one in intermediates if one is not None),
+            *([given] if given else ()),
+        )
+        if not self._config.peers:
+            return own
+        return pulumi.Output.all(own, others.revocation_lists).apply(
+            lambda known: [*known[0], *known[1].values()] if all(known[1].values()) else []
+        )
 
     def _ways(self, cluster: str, others: StackReferences) -> Ways | pulumi.Output[Ways]:
         """The addresses of gateways that a cluster is told, those of other stacks among them."""
@@ -245,6 +288,7 @@ class Mesh(pulumi.ComponentResource):
                         **contract.gateway(self._config.clusters[name]),
                         "kubeconfig": cluster.kubeconfig,
                         **({"kubeconfigsFrom": found} if (found := cluster.kubeconfigs_from) else {}),
+                        **({"revocationList": found} if (found := self._stated_lists(name)) else {}),
                     }
                     for name, cluster in self._readable().items()
                     if cluster.kubeconfig is not None
@@ -285,9 +329,36 @@ class Mesh(pulumi.ComponentResource):
             "gatewayAddresses": self.clusters[cluster.name].gateway_addresses,
         }
 
+    def _stated_lists(self, cluster: str) -> pulumi.Output[str] | None:
+        """The CRLs of the CAs that sign for a cluster, as far as they are not the root's own."""
+        trust, signing = self._config.trust, primary(self._config, cluster)
+        if trust.revoked is None:
+            return None
+        if (away := self.offline.get(signing)) is not None:
+            own = away.revocation_list
+        else:
+            intermediate = self.clusters[signing].intermediate
+            own = intermediate.revocation_list if intermediate else None
+        parts = [part for part in (own, trust.revocation_lists) if part is not None]
+        return pulumi.Output.all(*parts).apply(lambda pems: join(*pems))
+
     def _readable(self) -> dict[str, Reader | OfflineCluster]:
         """Who has the kubeconfigs of each cluster for its peers."""
         return {**{name: cluster.reader for name, cluster in self.clusters.items()}, **self.offline}
+
+
+def _deferred() -> tuple[pulumi.Output[Sequence[str]], Callable[[pulumi.Output[Sequence[str]]], None]]:
+    """An output, and what states later what it is."""
+    return pulumi.deferred_output()
+
+
+def _failed(error: BaseException) -> pulumi.Output[Sequence[str]]:
+    """An output that fails as the program has failed."""
+
+    def fail(_: object) -> Sequence[str]:
+        raise error
+
+    return pulumi.Output.from_input(None).apply(fail)
 
 
 def _given(config: StackConfig, others: StackReferences) -> dict[str, pulumi.Output[str]]:

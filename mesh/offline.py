@@ -32,10 +32,11 @@ class OfflineCluster:
     """A cluster that is away, with its remote secrets: nothing of it is created, changed, deleted or read.
 
     `expires` is when its intermediate CA expires; it and `istio_version` are None where the last update did
-    not come so far.
+    not come so far. `revocation_list` is the CRL of that CA as PEM, if it was stated.
     """
 
     expires: str | None
+    revocation_list: str | None
     istio_version: str | None
     gateway_addresses: Sequence[str]
 
@@ -55,7 +56,9 @@ class OfflineCluster:
         self._cluster = cluster
         self._declared = declare(recorded, mesh, providers)
         stated = {resource.name: _plain(resource.outputs) for resource in recorded if not resource.custom}
-        self.expires = stated.get(f"{cluster.name}-intermediate", {}).get("expires")
+        intermediate = stated.get(f"{cluster.name}-intermediate", {})
+        self.expires = intermediate.get("expires")
+        self.revocation_list = intermediate.get("revocationList")
         self.istio_version = stated.get(f"{cluster.name}-control-plane", {}).get("version")
         self.gateway_addresses = stated.get(cluster.name, {}).get("gatewayAddresses", ())
 

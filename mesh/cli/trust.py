@@ -64,6 +64,10 @@ def table(report: TrustReport) -> str:
             + (f"root rotation in phase {report.phase}" if report.phase else "one root")
         ],
         *([*_certificate(row)] for row in report.certificates),
+        [
+            f"revoked: {row.serial}, known to workloads of {', '.join(row.clusters) or 'no cluster'}"
+            for row in report.revoked
+        ],
         list(
             columns(
                 ("TOKEN OF", "GENERATION", "DAYS OLD", "USED BY"),

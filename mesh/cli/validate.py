@@ -16,7 +16,7 @@ from mesh.config.secrets import Secrets
 from mesh.health.finding import Severity
 from mesh.load import Loaded
 from mesh.preflight import charts, encryption
-from mesh.rules import data_plane, expiry, versions
+from mesh.rules import data_plane, expiry, revocation, versions
 from mesh.stack_file import settings, stack_file
 from mesh.stacks import split
 
@@ -96,6 +96,7 @@ def _findings(prefix: str, loaded: Mapping[str, Loaded]) -> Iterator[ValidationF
             *_prefixed(prefix, _versions(name, loaded)),
             *_prefixed(prefix, data_plane.warnings(one.config)),
             *_prefixed(prefix, expiry.warnings(one.config, datetime.now(UTC))),
+            *_prefixed(prefix, revocation.warnings(one.config, datetime.now(UTC))),
             *(_prefixed(prefix, split.warnings(name, comparable)) if name in comparable else ()),
         ]
         for severity, problems in ((Severity.ERROR, errors), (Severity.WARNING, warnings)):

@@ -89,7 +89,7 @@ class ClusterConfig:
     its own serves beside it. `api_servers_from` has what
     differs for single reading clusters. `kubeconfig` is the one for peers where it is not made here, and
     `kubeconfig_folder` has, by remote cluster, where the kubeconfigs are that istiod reads from a folder; it
-    is empty where istiod reads remote secrets.
+    is empty where istiod reads remote secrets. `revocation` is whether the mesh has CRLs.
     """
 
     name: str
@@ -109,6 +109,7 @@ class ClusterConfig:
     offline: bool
     istio: IstioSection
     intermediate: IntermediateSection
+    revocation: bool
     gateway: GatewaySection
     exposure: ExposureSection
     stubs: tuple[StubSection, ...] = ()

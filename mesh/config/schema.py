@@ -44,7 +44,9 @@ from mesh.config.types import (
     ReaderRole,
     Replicas,
     RevisionName,
+    RevocationListsPem,
     SecretKey,
+    SerialNumber,
     ServiceHost,
     ServiceType,
     StackName,
@@ -285,6 +287,18 @@ class TrustSection(Section):
         default=None,
         description="The stack that creates the root CA, if it is another one.",
         examples=["organization/istio-mesh/trust"],
+    )
+    revoked: tuple[SerialNumber, ...] | None = Field(
+        default=None,
+        description="Serial numbers of revoked intermediates. With it, even empty, every proxy checks "
+        "certificates against CRLs.",
+        examples=['["5f0c2a9be1d47703"]'],
+    )
+    revocation_lists: RevocationListsPem | None = Field(
+        default=None,
+        description="PEM CRLs of the CAs whose private key the stack does not have: offline roots, CAs "
+        "between root and intermediate, existing intermediates.",
+        examples=["-----BEGIN X509 CRL-----…"],
     )
 
 

@@ -29,6 +29,9 @@ _CLUSTERS = re.compile(rf"{_DNS_LABEL.pattern}|{_LABEL_VALUE}={_LABEL_VALUE}")
 _KEY = re.compile(rf"({_DNS_NAME.pattern}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?")
 _VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 
+_SERIAL = re.compile(r"[0-9a-f]{1,40}")
+
+_LISTS = r"(?![\s\S]*PRIVATE KEY)\s*-----BEGIN X509 CRL-----[\s\S]*"
 _CERTIFICATE = r"(?![\s\S]*PRIVATE KEY)\s*-----BEGIN CERTIFICATE-----[\s\S]*"
 
 
@@ -208,6 +211,22 @@ def _certificate_pem(value: str) -> str:
     return value
 
 
+def _revocation_lists_pem(value: str) -> str:
+    if "PRIVATE KEY" in value:
+        raise ValueError("expected CRLs, but this is a private key, which must not be here")
+    if not value.strip().startswith("-----BEGIN X509 CRL-----"):
+        raise ValueError(f"expected {_PEM_LISTS}")
+    return value
+
+
+def _serial_number(value: str) -> str:
+    """In the form of `python -m mesh trust`, from that of OpenSSL too."""
+    found = value.replace(":", "").lower().lstrip("0")
+    if not _SERIAL.fullmatch(found):
+        raise ValueError(f"expected {_SERIAL_NUMBER}")
+    return found
+
+
 _LABEL = "a DNS label: lower-case letters, digits and -, at most 63, for example net-east"
 DnsLabel = Annotated[str, AfterValidator(_matching(_DNS_LABEL, _LABEL)), _shown(_DNS_LABEL.pattern, _LABEL)]
 _NAME = "a DNS name: labels with dots between them, for example cluster.local"
@@ -292,6 +311,13 @@ CertificateAuthority = Annotated[
     AfterValidator(_certificate_authority),
     _shown(rf"{PUBLIC}|{_CERTIFICATE}", f"{_PEM}, or {PUBLIC}"),
 ]
+_PEM_LISTS = "PEM CRLs, for example what `openssl ca -gencrl` writes"
+RevocationListsPem = Annotated[str, AfterValidator(_revocation_lists_pem), _shown(_LISTS, _PEM_LISTS)]
+_SERIAL_NUMBER = (
+    "a serial number as `python -m mesh trust` shows it: hexadecimal, in quotes, for example "
+    '"5f0c2a9be1d47703"'
+)
+SerialNumber = Annotated[str, AfterValidator(_serial_number), _shown(r"[0-9A-Fa-f:]{1,80}", _SERIAL_NUMBER)]
 CertificatePem = Annotated[str, AfterValidator(_certificate_pem), _shown(_CERTIFICATE, _PEM)]
 # In plain text it is refused (`mesh.rules.plain_text`): a JSON Schema takes nothing but a secret.
 PrivateKeyPem = Annotated[

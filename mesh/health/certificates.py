@@ -16,6 +16,7 @@ from mesh.live.facts import ClusterTrust, Holders
 from mesh.pki.certificates import fingerprint, name, parse_readable, path_to_root
 from mesh.pki.profile import root_common_name
 from mesh.pki.renewal import RENEW, late
+from mesh.pki.revocation import parse_readable_lists, serials
 from mesh.pki.rotation import STEPS
 
 
@@ -46,6 +47,13 @@ class TokenRow(_Row):
     generation: int
     age_days: int
     used_by: tuple[str, ...]
+
+
+class RevokedRow(_Row):
+    """A serial number that is revoked, and the clusters whose workloads have been told so."""
+
+    serial: str
+    clusters: tuple[str, ...]
 
 
 class AccessRow(_Row):
@@ -91,6 +99,7 @@ class TrustReport(_Row):
     phase: str | None
     certificates: tuple[CertificateRow, ...]
     tokens: tuple[TokenRow, ...]
+    revoked: tuple[RevokedRow, ...] = ()
     access: tuple[AccessRow, ...] = ()
     workloads: tuple[WorkloadRow, ...]
     ztunnels: tuple[ZtunnelRow, ...] = ()
@@ -136,6 +145,7 @@ def trust_report(
         phase=config.trust.phase,
         certificates=tuple(rows),
         tokens=tuple(_tokens(facts, now)),
+        revoked=tuple(_revoked(config, facts)),
         access=tuple(
             AccessRow(
                 reader=cluster,
@@ -157,6 +167,28 @@ def trust_report(
         waiting=tuple(_waiting(config, facts)),
         findings=tuple(without(finding, config.offline) for finding in _findings(config, declared, clusters)),
     )
+
+
+def _revoked(config: StackConfig, clusters: Mapping[str, ClusterTrust]) -> Iterator[RevokedRow]:
+    told = {name: serials(parse_readable_lists(c.trust.published_lists)) for name, c in clusters.items()}
+    for serial in sorted({*(config.trust.revoked or ()), *(s for known in told.values() for s in known)}):
+        yield RevokedRow(
+            serial=serial, clusters=tuple(name for name, known in told.items() if serial in known)
+        )
+
+
+def _revocation_findings(config: StackConfig, cluster: str, found: ClusterTrust) -> Iterator[str]:
+    """What a cluster revokes otherwise than the stack; given CRLs may revoke more."""
+    told = serials(parse_readable_lists(found.trust.published_lists))
+    given = serials(parse_readable_lists(config.trust.revocation_lists or ""))
+    wanted = frozenset(config.trust.revoked or ()) | given
+    for serial in sorted(wanted - told):
+        yield (
+            f"{cluster} has not told its workloads that {serial} is revoked: wait two minutes, and if that "
+            f"does not help, {PUT_BACK}"
+        )
+    for serial in sorted(told - wanted):
+        yield f"{cluster} tells its workloads that {serial} is revoked, and the stack does not: {PUT_BACK}"
 
 
 def _ztunnels(clusters: Mapping[str, ClusterTrust]) -> Iterator[ZtunnelRow]:
@@ -290,6 +322,8 @@ def _findings(
                 f"istiod in {cluster} has not loaded the roots in its cacerts: wait two minutes, and if that "
                 "does not help, restart istiod"
             )
+        if not config.clusters[cluster].intermediate.existing:
+            yield from _revocation_findings(config, cluster, found.facts)
         yield from _token_findings(config, cluster, clusters)
 
 

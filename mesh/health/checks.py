@@ -17,6 +17,7 @@ from mesh.health import (
     mesh_config,
     networks,
     revisions,
+    revocation,
     supported,
     tokens,
     trust,
@@ -84,6 +85,8 @@ def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
         (
             on(_TRUST, "the intermediate CA is usable", _facts(lambda c: trust.unusable(c, now))),
             on(_TRUST, "CA certificates are far from their end", _facts(lambda c: trust.expires(c, now))),
+            on(_TRUST, "workloads get the CRLs of cacerts", _facts(revocation.not_loaded)),
+            on(_TRUST, "CRLs are far from their end", _facts(lambda c: revocation.expires(c, now))),
         ),
         (on(_TRUST, "the reader's token is not old", lambda c: tokens.old(c, now)),),
         (
@@ -219,7 +222,10 @@ def link_chains(now: datetime) -> tuple[Chain[LinkInspection], ...]:
             on(_PEERS, "the peer's gateway leads to its services", inside.passes_nothing),
             on(_PEERS, "the peer's services show a certificate that is trusted", inside.distrusted),
         ),
-        (on(_PEERS, "the peer's CA is trusted", _pair(trust.different_roots)),),
+        (
+            on(_PEERS, "the peer's CA is trusted", _pair(trust.different_roots)),
+            on(_PEERS, "there are CRLs of the peer's CAs, or none", _pair(revocation.missing)),
+        ),
         (on(_PEERS, "the clocks agree", members.clocks_differ),),
         (on(_PEERS, "services have the same ports", members.ports_differ),),
     )

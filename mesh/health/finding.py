@@ -113,6 +113,9 @@ class Reason(StrEnum):
     DIFFERENT_ROOTS = "different-roots"
     ROOT_NOT_LOADED = "root-not-loaded"
     CERTIFICATE_EXPIRES = "certificate-expires"
+    CRL_NOT_LOADED = "crl-not-loaded"
+    CRL_MISSING = "crl-missing"
+    CRL_EXPIRES = "crl-expires"
     PEER_CERTIFICATE_DISTRUSTED = "peer-certificate-distrusted"
 
     GATEWAY_API_MISSING = "gateway-api-missing"

@@ -65,4 +65,6 @@ def ztunnel_identity(cluster: ClusterConfig, trust_domain: str) -> Values:
             # For short names of services, which ztunnel resolves.
             "CLUSTER_DOMAIN": cluster_domain(cluster),
         },
+        # It reads them from 1.29 on; proxies get them without a value.
+        **({"peerCaCrl": {"enabled": True}} if cluster.revocation else {}),
     }

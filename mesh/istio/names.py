@@ -24,6 +24,8 @@ TAG_WEBHOOK = f"istio-revision-tag-{DEFAULT_TAG}"
 CACERTS = "cacerts"
 ROOT_CERTIFICATE = "istio-ca-root-cert"
 """The ConfigMap in which istiod gives its roots to the workloads of a namespace."""
+REVOCATION_LISTS = "istio-ca-crl"
+"""The one in which it gives them CRLs (`CRLNamespaceConfigMap` in istio/istio)."""
 PROXY_CONTAINER = "istio-proxy"
 
 INJECT_LABEL = "sidecar.istio.io/inject"

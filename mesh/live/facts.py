@@ -97,6 +97,7 @@ class Cacerts:
     roots: str
     private_key: str = field(default="", repr=False)
     tls: bool = False
+    revocation_lists: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,10 +106,12 @@ class ObservedTrust:
 
     `cacerts` is what istiod is configured with, None where the Secret does not exist. `published_roots` is
     the trust bundle (PEM) that istiod has loaded and gives to workloads; empty before istiod has started.
+    `published_lists` are the CRLs (PEM) that it gives to workloads.
     """
 
     cacerts: Cacerts | None = None
     published_roots: str = ""
+    published_lists: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from mesh.istio.names import (
     NO_REVISION,
     REMOTE_SECRET_LABEL,
     REVISION_LABEL,
+    REVOCATION_LISTS,
     ROOT_CERTIFICATE,
     is_remote_secret_name,
     revisioned,
@@ -135,15 +136,18 @@ def read_trust(api: KubernetesApi, *, private_key: bool = False) -> ObservedTrus
     """The Secret `cacerts`, its private key only on request, and the roots that istiod has loaded.
 
     istiod writes the ConfigMap `istio-ca-root-cert` itself: it changes only once istiod has loaded `cacerts`.
+    So it does `istio-ca-crl`, which is empty as long as there was no CRL since istiod started.
     """
     secret = api.find(f"{SYSTEM}/secrets/{CACERTS}")
-    published = at(api.find(f"{SYSTEM}/configmaps/{ROOT_CERTIFICATE}"), "data", "root-cert.pem")
+    published = at(api.find(f"{SYSTEM}/configmaps/{ROOT_CERTIFICATE}"), "data", "root-cert.pem") or ""
+    lists = at(api.find(f"{SYSTEM}/configmaps/{REVOCATION_LISTS}"), "data", "ca-crl.pem") or ""
     if secret is None:
-        return ObservedTrust(published_roots=published or "")
+        return ObservedTrust(published_roots=published, published_lists=lists)
     texts = secret_texts(secret)
     return ObservedTrust(
         cacerts=_cacerts(texts, private_key=private_key),
-        published_roots=published or "",
+        published_roots=published,
+        published_lists=lists,
     )
 
 
@@ -165,6 +169,7 @@ def _cacerts(texts: Mapping[str, str], *, private_key: bool) -> Cacerts:
         roots=roots,
         private_key=key if private_key else "",
         tls=tls,
+        revocation_lists="" if tls else texts.get("ca-crl.pem", ""),
     )
 
 

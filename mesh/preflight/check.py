@@ -20,7 +20,7 @@ from mesh.mappings import Json
 from mesh.pki.certificates import join, parse_readable
 from mesh.preflight import charts, encryption
 from mesh.preflight.look import look
-from mesh.rules import data_plane, expiry, failover, versions
+from mesh.rules import data_plane, expiry, failover, revocation, versions
 from mesh.stack_file import settings, stack_file
 from mesh.stacks import state
 from mesh.stacks.state import RecordedResource
@@ -31,13 +31,15 @@ class Observed:
     """What the declarations take from the clusters.
 
     `certificates` are those that the clusters sign with now, as PEM by the cluster's name, each with its
-    chain after it; `kept` has the logical names of the namespaces that were there before the stack, and
-    `recorded` the resources in its state. `labelled` are the hosts of the Services that clusters expose by
-    their labels, and `nodes` those of the clusters whose gateway has their addresses, by the cluster's name.
-    `gateway_api` has the definitions that the stack declares in a cluster, by its name.
+    chain after it, and `revocation_lists` the CRLs that they have. `kept` has the logical names of the
+    namespaces that were there before the stack, and `recorded` the resources in its state. `labelled` are the
+    hosts of the Services that clusters expose by their labels, and `nodes` those of the clusters whose
+    gateway has their addresses, by the cluster's name. `gateway_api` has the definitions that the stack
+    declares in a cluster, by its name.
     """
 
     certificates: Mapping[str, str]
+    revocation_lists: Mapping[str, str]
     kept: Set[str]
     recorded: Sequence[RecordedResource]
     labelled: Mapping[str, Sequence[str]]
@@ -73,6 +75,10 @@ def preflight(config: StackConfig) -> Observed:
         *(str(problem) for problem in _prefixed(prefix, list(data_plane.warnings(config)))),
         *(str(problem) for problem in _prefixed(prefix, list(failover.warnings(config)))),
         *(str(problem) for problem in _prefixed(prefix, list(expiry.warnings(config, datetime.now(UTC))))),
+        *(
+            str(problem)
+            for problem in _prefixed(prefix, list(revocation.warnings(config, datetime.now(UTC))))
+        ),
         *found.warnings,
     )
     for warning in warnings:
@@ -89,6 +95,9 @@ def preflight(config: StackConfig) -> Observed:
             name: join(own.certificate, own.chain)
             for name, c in found.clusters.items()
             if (own := c.trust.cacerts) and parse_readable(own.certificate)
+        },
+        revocation_lists={
+            name: own.revocation_lists for name, c in found.clusters.items() if (own := c.trust.cacerts)
         },
         recorded=found.recorded.resources,
         kept=found.kept,

@@ -36,6 +36,7 @@ from mesh.preflight import (
     nodes,
     ownership,
     revisions,
+    revocation,
     transitions,
 )
 from mesh.stacks.state import RecordedState
@@ -178,6 +179,7 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
             *revisions.problems(config, recorded, proxies),
             *identity.problems(config, members),
             *transitions.problems(config, members, recorded, datetime.now(UTC), holders),
+            *revocation.problems(config, members, recorded),
         ),
         warnings=(
             *access.unchecked(by_peers),

@@ -60,7 +60,8 @@ class StatedCluster(_Part):
 
     `gateway_addresses` are those that peers cannot find by the gateway's Service, and
     `hbone_gateway_addresses` those of the gateway for ambient workloads. Output of earlier programs has none,
-    and says nothing of a data plane, since there was one only.
+    and says nothing of a data plane, since there was one only. `revocation_list` is the CRL of its
+    intermediate as PEM, empty where the stack has no CRLs.
     """
 
     network: str
@@ -69,6 +70,7 @@ class StatedCluster(_Part):
     kubeconfigs_from: Mapping[str, str] = Field(default={}, repr=False)
     gateway_addresses: tuple[StatedAddress, ...] = ()
     hbone_gateway_addresses: tuple[StatedAddress, ...] = ()
+    revocation_list: str = ""
 
     def kubeconfig_for(self, reader: str) -> str:
         """The kubeconfig for one reading cluster."""

@@ -113,6 +113,28 @@ class StackReferences:
         contracts = {stack: pulumi.Output.unsecret(self._contracts[stack]) for stack in peers.values()}
         return pulumi.Output.all(**contracts).apply(gateways)
 
+    @property
+    def revocation_lists(self) -> pulumi.Output[dict[str, str]]:
+        """The CRLs of the peers' intermediates as PEM, by name; empty where a stack does not state one."""
+        peers = self._config.peers
+
+        def lists(found: Mapping[str, Contract | None]) -> dict[str, str]:
+            stated = {
+                name: known.clusters[name].revocation_list
+                for name, stack in peers.items()
+                if (known := found[stack]) is not None and name in known.clusters
+            }
+            if silent := [name for name, pem in stated.items() if not pem]:
+                pulumi.log.warn(
+                    f"trust.revoked: no cluster of this stack gets CRLs yet, since the stack of "
+                    f"{', '.join(silent)} states none, and proxies would refuse its workloads. Set "
+                    "trust.revoked there too, run `pulumi up` there, and then here again."
+                )
+            return stated
+
+        contracts = {stack: self._contracts[stack] for stack in peers.values()}
+        return pulumi.Output.unsecret(pulumi.Output.all(**contracts).apply(lists))
+
     def _read(self, stack: str) -> pulumi.Output[Contract | None]:
         def parsed(output: Mapping[str, Any] | None) -> Contract | None:
             if output is None:

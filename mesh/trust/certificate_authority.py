@@ -1,12 +1,16 @@
-"""What a CA signs with, and how its private key is generated."""
+"""What a CA signs with, how its private key is generated, and its CRL."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pulumi
 import pulumi_tls as tls
 
+from mesh.config.secrets import Secrets
 from mesh.config.types import KeyAlgorithm
+from mesh.pki import revocation
 from mesh.pki.profile import key_settings
+from mesh.secret_values import protected
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +23,19 @@ class CertificateAuthority:
     certificate_pem: pulumi.Output[str]
     private_key_pem: pulumi.Output[str] | None
     expires: pulumi.Output[str]
+
+
+def revocation_list(
+    certificate_pem: pulumi.Output[str],
+    private_key_pem: pulumi.Output[str],
+    revoked: Iterable[str],
+    secrets: Secrets,
+) -> pulumi.Output[str]:
+    """The CRL of a CA as PEM. The key that signs it is a secret, and the CRL is none."""
+    made = pulumi.Output.all(certificate_pem, private_key_pem).apply(
+        lambda known: revocation.revocation_list(known[0], known[1], revoked)
+    )
+    return protected(pulumi.Output.unsecret(made), secrets)
 
 
 def private_key(name: str, algorithm: KeyAlgorithm, opts: pulumi.ResourceOptions) -> tls.PrivateKey:

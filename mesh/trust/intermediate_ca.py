@@ -1,5 +1,6 @@
 """A cluster's intermediate CA, and the Secret by which istiod gets it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,8 +13,9 @@ from mesh.config.secrets import Secrets
 from mesh.pki.certificates import certificate_chain, expiry, join, path_expiry
 from mesh.pki.lifetime import Lifetime, lifetime
 from mesh.pki.profile import CA_USES, ISTIOD_DNS_NAME, intermediate_common_name
+from mesh.pki.revocation import complete
 from mesh.secret_values import protected
-from mesh.trust.certificate_authority import CertificateAuthority, private_key
+from mesh.trust.certificate_authority import CertificateAuthority, private_key, revocation_list
 from mesh.trust.root_ca import RootCA
 
 
@@ -30,6 +32,18 @@ class SigningCA:
     chain_pem: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class RevocationLists:
+    """The CRLs of a mesh that has some, and those that the cluster has now, as PEM.
+
+    There are no `declared` ones as long as another stack of the mesh has not stated its own: proxies would
+    refuse its workloads.
+    """
+
+    declared: pulumi.Output[Sequence[str]]
+    current: str
+
+
 class IntermediateCA(pulumi.ComponentResource):
     """A CA of one cluster's own, signed by the mesh's root, in the cluster as Istio's `cacerts`.
 
@@ -41,6 +55,8 @@ class IntermediateCA(pulumi.ComponentResource):
 
     expires: pulumi.Output[str] | None
     secret: kubernetes.core.v1.Secret | None
+    revocation_list: pulumi.Output[str] | None
+    """Its own CRL as PEM, which is empty; None where the mesh has no CRLs, or not its key."""
 
     def __init__(
         self,
@@ -54,11 +70,12 @@ class IntermediateCA(pulumi.ComponentResource):
         secrets: Secrets,
         current: str,
         retain: bool,
+        revocation: RevocationLists | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """With `retain`, `cacerts` stays in the cluster when it is no longer declared."""
         super().__init__("mesh:index:IntermediateCA", name, None, opts)
-        self.expires = self.secret = None
+        self.expires = self.secret = self.revocation_list = None
         if intermediate.existing:
             if current:
                 self.expires = pulumi.Output.from_input(path_expiry(current))
@@ -70,18 +87,25 @@ class IntermediateCA(pulumi.ComponentResource):
         else:
             signing_ca = _provided(intermediate, secrets)
         self.expires = signing_ca.expires
+        stated = {"certificatePem": signing_ca.certificate_pem, "expires": signing_ca.expires}
+        if revocation:
+            self.revocation_list = revocation_list(
+                signing_ca.certificate_pem, signing_ca.private_key_pem, (), secrets
+            )
+            stated["revocationList"] = self.revocation_list
         self.secret = _cacerts(
             cluster,
             namespace,
             signing_ca,
             root,
+            revocation,
             # A cluster that gets its `cacerts` from elsewhere from now on goes on with this one until then.
             # One that was imported says `Opaque`, as the default is: the provider would replace it for that.
             pulumi.ResourceOptions.merge(
                 child, pulumi.ResourceOptions(retain_on_delete=retain, ignore_changes=["type"])
             ),
         )
-        self.register_outputs({"certificatePem": signing_ca.certificate_pem, "expires": signing_ca.expires})
+        self.register_outputs(stated)
 
 
 def _generated(
@@ -146,6 +170,7 @@ def _cacerts(
     namespace: pulumi.Input[str],
     signing_ca: SigningCA,
     root: RootCA,
+    revocation: RevocationLists | None,
     opts: pulumi.ResourceOptions,
 ) -> kubernetes.core.v1.Secret:
     chain = pulumi.Output.all(signing_ca.certificate_pem, root.signing.certificate_pem).apply(
@@ -159,6 +184,14 @@ def _cacerts(
             "ca-key.pem": signing_ca.private_key_pem,
             "root-cert.pem": root.bundle,
             "cert-chain.pem": chain,
+            **({"ca-crl.pem": _lists(revocation)} if revocation else {}),
         },
         opts=opts,
+    )
+
+
+def _lists(revocation: RevocationLists) -> pulumi.Output[str]:
+    """Istiod takes an empty text for no CRL."""
+    return revocation.declared.apply(
+        lambda declared: complete(declared, revocation.current, datetime.now(UTC)) if declared else ""
     )

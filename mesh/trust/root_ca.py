@@ -1,6 +1,6 @@
 """The mesh's root CAs: one, or two while one takes the other's place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pulumi
 import pulumi_random as random
@@ -12,7 +12,7 @@ from mesh.pki.certificates import expiry, join
 from mesh.pki.profile import CA_USES, ROOT_PATH_LENGTH, root_common_name
 from mesh.pki.rotation import RootPlan
 from mesh.secret_values import protected
-from mesh.trust.certificate_authority import CertificateAuthority, private_key
+from mesh.trust.certificate_authority import CertificateAuthority, private_key, revocation_list
 
 
 class RootCA(pulumi.ComponentResource):
@@ -58,9 +58,23 @@ class RootCA(pulumi.ComponentResource):
             return elsewhere(root.generation) if elsewhere else self.generated[root.generation]
 
         self.signing = authority(roots.signing)
-        trusted = [authority(root).certificate_pem for root in roots.bundle]
+        self._secrets = secrets
+        self._trusted = {root.generation: authority(root) for root in roots.bundle}
+        trusted = [self._trusted[root.generation].certificate_pem for root in roots.bundle]
         self.bundle = pulumi.Output.all(*trusted).apply(lambda pems: join(*pems))
         self.register_outputs({"certificatePem": self.signing.certificate_pem, "bundle": self.bundle})
+
+    def revocation_lists(self, revoked: Sequence[str]) -> list[pulumi.Output[str]]:
+        """The CRLs (PEM) of the trusted roots whose key is known here.
+
+        `revoked` are serial numbers, hexadecimal. Each has them all: which root has signed what is revoked
+        need not be known.
+        """
+        return [
+            revocation_list(root.certificate_pem, root.private_key_pem, revoked, self._secrets)
+            for root in self._trusted.values()
+            if root.private_key_pem is not None
+        ]
 
 
 def _provided(root: RootSection, secrets: Secrets) -> CertificateAuthority:

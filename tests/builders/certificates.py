@@ -47,6 +47,7 @@ def authority(
     ca: bool | None = True,
     path_length: int | None = None,
     signs: bool = True,
+    signs_lists: bool = True,
     days: tuple[float, float] = (-1, 365),
     names: Sequence[str] = (),
     purposes: Sequence[x509.ObjectIdentifier] = (),
@@ -55,7 +56,8 @@ def authority(
     """A CA signed by `issuer`, or by itself; `days` are its begin and end, counted from now.
 
     `ca` is the flag of its basic constraints, None leaves them out; `signs` is the key usage keyCertSign,
-    `purposes` the extended one. It ends with its issuer at the latest, but for one that `outlives` it.
+    `signs_lists` cRLSign, `purposes` the extended one. It ends with its issuer at the latest, but for one that
+    `outlives` it.
     """
     own = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
@@ -71,7 +73,8 @@ def authority(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + timedelta(days=days[0]))
         .not_valid_after(end)
-        .add_extension(_usage(signs=signs), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(own.public_key()), critical=False)
+        .add_extension(_usage(signs=signs, signs_lists=signs_lists), critical=True)
     )
     if ca is not None:
         constraints = x509.BasicConstraints(ca=ca, path_length=path_length if ca else None)
@@ -86,11 +89,11 @@ def authority(
     return Authority(certificate=builder.sign(signer, algorithm), key=own)
 
 
-def _usage(*, signs: bool) -> x509.KeyUsage:
+def _usage(*, signs: bool, signs_lists: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
         digital_signature=True,
         key_cert_sign=signs,
-        crl_sign=True,
+        crl_sign=signs_lists,
         content_commitment=False,
         key_encipherment=False,
         data_encipherment=False,

@@ -258,6 +258,42 @@ def _signs_with(mesh: Mesh, certificate: str) -> bool:
     return x509.load_pem_x509_certificate(certificate.encode()) in shown
 
 
+def test_a_revoked_intermediate_is_refused_until_it_is_revoked_no_more(mesh_of_before: Mesh) -> None:
+    """Workloads in east still have certificates of the one before; nothing is restarted for the CRLs.
+
+    From here on the mesh has CRLs, which are empty: all that follows goes on with them.
+    """
+    mesh = mesh_of_before
+    state = json.loads(_STATE.read_text())["deployment"]["resources"]
+    (old,) = (r for r in state if r["urn"].endswith("::east-intermediate-g1-certificate"))
+    serial = f"{x509.load_pem_x509_certificate(old['outputs']['certPem'].encode()).serial_number:x}"
+    now = x509.load_pem_x509_certificate(mesh.cacerts("east")["ca-cert.pem"].encode()).serial_number
+    mesh.set_trust(revoked=[f"{now:x}"])
+    refused = mesh.stack.up(check=False)
+    assert refused.returncode != 0, "an intermediate was revoked with which a cluster signs"
+    assert f"{now:x} is the intermediate with which east signs" in refused.stdout
+    mesh.set_trust(revoked=[serial])
+    mesh.stack.up()
+    eventually(
+        lambda: _refuse_each_other(mesh),
+        lambda: {name: kube.answers() for name, kube in mesh.kubes.items()},
+        seconds=_PROPAGATION_SECONDS,
+    )
+    assert mesh.stack.preview() == [], "the CRLs come out otherwise"
+    mesh.set_trust(revoked=[])
+    mesh.stack.up()
+    mesh.assert_answered()
+
+
+def _refuse_each_other(mesh: Mesh) -> bool:
+    """Whether west takes no certificate of east, as server and as client; what is open there stays open."""
+    west = mesh.kubes["west"]
+    for deployment in ("deployment/helloworld-west", "deployment/client"):
+        west.kubectl("-n", "sample", "rollout", "restart", deployment)
+        west.kubectl("-n", "sample", "rollout", "status", deployment, "--timeout=110s")
+    return "west" not in mesh.kubes["east"].answers() and set(west.answers()) == {"west"}
+
+
 def test_reader_tokens_are_rotated_without_a_failed_call(mesh_of_before: Mesh) -> None:
     """Both live at once, every remote secret moves, and only then the old ones go and are refused."""
     mesh = mesh_of_before

@@ -17,7 +17,7 @@ from pulumi.runtime.settings import ROOT
 from pulumi.runtime.stack import Stack
 
 from mesh.stacks import state
-from tests.builders.certificates import authority
+from tests.builders.certificates import Authority, authority
 from tests.builders.stack_files import decrypted, secrets
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -25,7 +25,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted([*PROJECT.glob("examples/*.yaml"), *PROJECT.glob("examples/kind/*.yaml")])
 _RELEASE = "kubernetes:helm.sh/v3:Release"
 TOKEN = "reader-token-of-"
-PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----"
+PRIVATE_KEY = "-----BEGIN PRIVATE KEY-----"
 _SIGNATURE = rpc._special_sig_key  # noqa: SLF001 - the SDK has no public name for it
 
 # As Pulumi's language host does: a program that is refused leaves outputs behind that nobody awaits.
@@ -120,8 +120,12 @@ class _Engine(mocks.Mocks):
 
 
 @cache  # one for each resource, whichever run asks for it
+def _authority(name: str) -> Authority:
+    return authority(name, days=(-1, 3650))
+
+
 def _certificate(name: str) -> str:
-    return authority(name, days=(-1, 3650)).pem
+    return _authority(name).pem
 
 
 def _computed(
@@ -130,7 +134,7 @@ def _computed(
     """What a provider adds; `values` are those of the releases, by their names in cluster and program."""
     match args.typ:
         case "tls:index/privateKey:PrivateKey":
-            return {"privateKeyPem": f"{PRIVATE_KEY}\n{args.name}\n"}
+            return {"privateKeyPem": _authority(f"{args.name.removesuffix('-key')}-certificate").key_pem}
         case "tls:index/certRequest:CertRequest":
             return {"certRequestPem": f"request {args.name}"}
         case "tls:index/selfSignedCert:SelfSignedCert":

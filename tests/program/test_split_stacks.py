@@ -96,6 +96,24 @@ def test_together_they_declare_what_one_stack_declares(
         assert found.secret_inputs == registration.secret_inputs, f"{urn} has other secrets"
 
 
+def test_no_cluster_gets_crls_until_all_stacks_state_theirs(home: Path, trust: Recording) -> None:
+    """Proxies would refuse the workloads of one whose CRL they lack."""
+    said: dict[str, Mapping[str, Any]] = {_full("trust"): _outputs(trust), **{_full(n): {} for n in NAMES}}
+    said |= {_full(name): _outputs(_run(home, name, said)) for name in NAMES}
+
+    def lists(name: str) -> int:
+        config = _config(name)
+        config["istio-mesh:trust"] = {**config["istio-mesh:trust"], "revoked": []}
+        recording = _run(home, name, said, config)
+        said[_full(name)] = _outputs(recording)
+        cacerts = recording.one("kubernetes:core/v1:Secret", f"{name}-cacerts")
+        return cacerts.inputs["stringData"]["ca-crl.pem"].count("BEGIN X509 CRL")
+
+    assert lists("east") == 0, "west has not stated its own"
+    root_and_both = 3
+    assert [lists("west"), lists("east")] == [root_and_both] * 2
+
+
 def test_a_link_is_empty_until_the_other_stack_has_been_updated(home: Path, trust: Recording) -> None:
     """It is declared, so that a preview shows it; with nothing in it, istiod has nothing to do."""
     said = {_full("trust"): _outputs(trust), _full("west"): {}}

@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from mesh.live import istio_system
 from mesh.live.facts import Cacerts, ObservedCluster, ObservedTrust
+from mesh.pki import revocation
 from mesh.pki.certificates import expiry, name, parse
 from tests.builders.certificates import authority
 from tests.builders.kubeconfigs import kubeconfig
@@ -22,7 +24,7 @@ SECRET = "kubernetes:core/v1:Secret"
 
 def program(east: dict[str, Any] | None = None, **sections: Any) -> Recording:
     """Run the program for one cluster."""
-    clusters = {"east": {"context": "east", **(east or {})}}
+    clusters = {"east": {"context": "east", **(east or {})}, **sections.pop("clusters", {})}
     write_kubeconfigs(clusters)
     raw = {"mesh": {"id": "dev"}, **sections, "clusters": clusters}
     config = {f"istio-mesh:{key}": json.dumps(value) for key, value in raw.items()}
@@ -136,3 +138,80 @@ def test_the_minimal_role_names_no_secrets() -> None:
     }
     istiod = recording.one("kubernetes:helm.sh/v3:Release", "east-istiod")
     assert istiod.inputs["values"]["global"]["enableReaderRBAC"] is False
+
+
+def lists(recording: Recording, cluster: str = "east") -> dict[str, set[str]]:
+    """The CRLs that a cluster gets: the serial numbers in each, by the common name of its CA."""
+    found = recording.one(SECRET, f"{cluster}-cacerts").inputs["stringData"]["ca-crl.pem"]
+    return {
+        str(one.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value): set(
+            revocation.serials([one])
+        )
+        for one in revocation.parse_lists(found)
+    }
+
+
+def test_without_the_setting_there_is_no_crl() -> None:
+    """An empty one has a meaning of its own: proxies check."""
+    recording = program()
+    assert "ca-crl.pem" not in texts(recording)
+
+
+def test_every_cluster_has_the_crls_of_all_and_roots_revoke() -> None:
+    """Envoy refuses a chain of which one CA has no CRL."""
+    clusters = {"west": {"context": "west"}}
+    recording = program(trust={"revoked": ["0A:bc"]}, clusters=clusters)
+    expected = {
+        "mesh-root-g1-certificate": {"abc"},
+        "east-intermediate-g1-certificate": set[str](),
+        "west-intermediate-g1-certificate": set[str](),
+    }
+    assert lists(recording, "east") == lists(recording, "west") == expected
+    assert "stringData" in recording.one(SECRET, "east-cacerts").secret_inputs
+    again = program(trust={"revoked": ["abc"]}, clusters=clusters)
+    assert lists(again) == expected
+
+
+def test_while_a_root_is_rotated_both_roots_revoke() -> None:
+    """Nobody needs to know which one has signed what is revoked."""
+    trust = {"nextRoot": {"generation": 2}, "phase": "sign-with-new", "revoked": ["abc"]}
+    found = lists(program(trust=trust))
+    assert {name: found[name] for name in found if "root" in name} == {
+        "mesh-root-g1-certificate": {"abc"},
+        "mesh-root-g2-certificate": {"abc"},
+    }
+
+
+def test_an_offline_root_revokes_by_the_crl_that_is_given() -> None:
+    """Its key is nowhere here."""
+    serial = f"{authority('leaked', issuer=ROOT).certificate.serial_number:x}"
+    given = revocation.revocation_list(ROOT.pem, ROOT.key_pem, [serial])
+    recording = program(
+        east={"trust": {"intermediate": {"certificate": OWN.pem, "privateKey": OWN.key_pem}}},
+        trust={"root": {"certificate": ROOT.pem}, "revoked": [serial], "revocationLists": given},
+    )
+    assert lists(recording) == {"the user's root": {serial}, "the user's own": set()}
+
+
+def test_a_cluster_keeps_the_crl_of_the_intermediate_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workloads have certificates of it for half a day after a rotation."""
+    before = revocation.revocation_list(OWN.pem, OWN.key_pem, [])
+    cacerts = Cacerts(certificate="", chain="", roots="", revocation_lists=before)
+    monkeypatch.setattr(
+        istio_system,
+        "read_clusters",
+        lambda config: {n: ObservedCluster(trust=ObservedTrust(cacerts=cacerts)) for n in config.online},
+    )
+    assert "the user's own" in lists(program(trust={"revoked": []}))
+    assert "ca-crl.pem" not in texts(program())
+
+
+def test_a_program_that_fails_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CRLs are never known then, and the SDK waits for whatever has been declared."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("a mistake of the program's")
+
+    monkeypatch.setattr("mesh.mesh.Mesh._lead_to_other_networks", fail)
+    with pytest.raises(RuntimeError, match="a mistake of the program's"):
+        program(trust={"revoked": []})

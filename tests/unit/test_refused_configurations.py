@@ -923,6 +923,22 @@ CASES = (
         ),
     ),
     Case(
+        mistake="a revoked cluster in place of a serial number",
+        written="trust: {revoked: [east]}",
+        message=(
+            "trust.revoked.0: 'east' is invalid: expected a serial number as `python -m mesh trust` shows "
+            'it: hexadecimal, in quotes, for example "5f0c2a9be1d47703"'
+        ),
+    ),
+    Case(
+        mistake="a certificate in place of CRLs",
+        written="trust: {revoked: [], revocationLists: '-----BEGIN CERTIFICATE-----'}",
+        message=(
+            "trust.revocationLists: '-----BEGIN CERTIFICATE-----' is invalid: expected PEM CRLs, for example "
+            "what `openssl ca -gencrl` writes"
+        ),
+    ),
+    Case(
         mistake="a phase without a root to rotate to",
         written="trust: {phase: trust-both}",
         message=(

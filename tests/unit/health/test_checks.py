@@ -19,9 +19,11 @@ from mesh.health.report import CheckReport, CheckResult, Outcome
 from mesh.istio.addresses import PeerAddress
 from mesh.live.facts import (
     AccessFault,
+    Cacerts,
     ClusterFacts,
     Gateway,
     LinkFacts,
+    ObservedTrust,
     Pair,
     RemoteSecret,
     TokenCheck,
@@ -35,6 +37,8 @@ from mesh.live.inspected import (
     Readiness,
 )
 from mesh.pki.client_certificate import ClientCertificate
+from mesh.pki.revocation import revocation_list
+from tests.builders.certificates import authority
 from tests.builders.facts import RUNS, cluster_facts, observed_trust, told
 from tests.builders.inspections import NOW as _NOW
 from tests.builders.inspections import ROOT as _ROOT
@@ -113,6 +117,22 @@ def test_credentials_of_somebody_else_are_replaced_by_somebody_else() -> None:
         assert hint in finding.hint
 
 
+_OWN = authority("intermediate", issuer=_ROOT, days=(-1, 300))
+_SHORT = authority("a CA that ends", days=(-1, 20))
+_ROOTS, _OWNS, _ENDS = (revocation_list(one.pem, one.key_pem, []) for one in (_ROOT, _OWN, _SHORT))
+
+
+def _lists(given: str, published: str) -> dict[str, Any]:
+    """The CRLs in a cluster's `cacerts`, and those that its workloads have."""
+    cacerts = Cacerts(certificate=_OWN.pem, chain="", roots=_ROOT.pem, revocation_lists=given)
+    return {"trust": ObservedTrust(cacerts=cacerts, published_roots=_ROOT.pem, published_lists=published)}
+
+
+def _listed(given: str, published: str) -> MeshInspection:
+    """East has these, and west has none."""
+    return _mesh(_cluster("east", facts=_lists(given, published)), _cluster("west", facts=_lists("", "")))
+
+
 FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
     "no answer": (
         _mesh(west=ClusterInspection(facts=ClusterFacts(name="west", network="n", unreachable="timed out"))),
@@ -160,6 +180,10 @@ FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
         Reason.CERTIFICATE_EXPIRES,
         "east",
     ),
+    "CRLs not loaded": (_listed(_ROOTS + _OWNS, ""), Reason.CRL_NOT_LOADED, "east"),
+    "CRLs not forgotten": (_listed("", _ROOTS + _OWNS), Reason.CRL_NOT_LOADED, "east"),
+    "CRL that ends": (_listed(*[_ROOTS + _OWNS + _ENDS] * 2), Reason.CRL_EXPIRES, "east"),
+    "CRL of a peer missing": (_listed(_ROOTS, _ROOTS), Reason.CRL_MISSING, "east"),
     "old token": (
         _mesh(_cluster("east", tokens={1: _NOW - timedelta(days=400)})),
         Reason.TOKEN_OLD,

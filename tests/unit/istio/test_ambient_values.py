@@ -81,6 +81,12 @@ def test_ztunnel_knows_its_cluster_its_network_and_its_trust_domain() -> None:
     }
 
 
+def test_ztunnel_checks_crls_where_the_mesh_has_some() -> None:
+    """Empty ones too; without the setting, its pods are as they were."""
+    revoking = stack_config({"east": {}}, dataPlane="ambient", trust={"revoked": []}).clusters["east"]
+    assert ambient_values.ztunnel(revoking, "cluster.local")["peerCaCrl"] == {"enabled": True}
+
+
 def test_ztunnel_resolves_short_names_in_the_domain_of_its_cluster() -> None:
     """As istiod is told."""
     cluster = _user("istiod", **{"global": {"proxy": {"clusterDomain": "corp.internal"}}})

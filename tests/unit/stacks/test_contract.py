@@ -53,6 +53,13 @@ def test_the_stack_of_the_trust_may_be_ahead() -> None:
     assert list(problems(config, "o/p/trust", other("drop-old", clusters={}))) == []
 
 
+def test_a_stack_may_state_crls() -> None:
+    """An older program, and a stack without trust.revoked, states none."""
+    assert other().clusters["west"].revocation_list == ""
+    stated = {"west": {"network": "n", "kubeconfig": "k", "revocationList": "pem"}}
+    assert other(clusters=stated).clusters["west"].revocation_list == "pem"
+
+
 def test_a_stack_may_state_kubeconfigs_for_single_readers() -> None:
     """An older program states none, and an older program reads the one for all."""
     clusters = {"west": {"network": "n", "kubeconfig": "all", "kubeconfigsFrom": {"east": "own"}}}
