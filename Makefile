@@ -77,7 +77,7 @@ test: lint unit setup ## Run all tests, on real clusters too; a group that fails
 
 .PHONY: test-sandbox
 test-sandbox: setup
-	$(call step,Prometheus$(comma) for its tests,$(PY) -m sandbox.tools prometheus promtool)
+	$(call step,Tools that only tests need,$(PY) -m sandbox.tools prometheus promtool pulumi-language-yaml)
 	$(call step,Tests of the sandbox$(comma) and of the stand-ins beside them,$(call beside,standins,$(PYTEST) tests/standins,$(PYTEST) tests/sandbox))
 
 .PHONY: test-mesh
@@ -110,9 +110,10 @@ bench: setup .venv/bench ## Compare the mesh with the documented way; continues 
 	$(call step,Table and picture,$(PY) -m benchmarks plot --data .sandbox/bench/mesh.jsonl)
 
 .PHONY: reference
-reference: .venv/installed ## Write docs/configuration.md and docs/stack-file.schema.json from the models.
+reference: .venv/installed ## Write docs/configuration.md, docs/stack-file.schema.json and mesh/package/args.py from the models.
 	@$(PY) -m docs.reference > docs/configuration.md
 	@$(PY) -m docs.stack_file_schema > docs/stack-file.schema.json
+	@$(PY) -m docs.package_args > mesh/package/args.new && mv mesh/package/args.new mesh/package/args.py
 
 .PHONY: dashboard
 dashboard: .venv/installed ## Write the Grafana dashboard from docs/dashboard.py.

@@ -83,6 +83,7 @@ class Cluster(pulumi.ComponentResource):
         gateway_api: Sequence[Json] = (),
         primary: Primary | None = None,
         revocation: RevocationLists | None = None,
+        awaited: pulumi.Output[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the cluster.
@@ -92,7 +93,8 @@ class Cluster(pulumi.ComponentResource):
         that it exposes by their labels. `kubeconfig` is the one for peers, where the configuration gives it.
         `ways` are the addresses of other gateways that it is told, `nodes` its own nodes, if its gateway's
         addresses are theirs, and `primary` serves a remote. `gateway_api` are the definitions of the Gateway
-        API that are made, and `revocation` the mesh's CRLs, if it has any.
+        API that are made, and `revocation` the mesh's CRLs, if it has any. `awaited` is the kubeconfig of the
+        cluster itself where it is not known yet.
         """
         super().__init__("mesh:index:Cluster", name, None, opts)
         self.name = name
@@ -141,6 +143,7 @@ class Cluster(pulumi.ComponentResource):
             namespace=self.namespace,
             control_plane=self.control_plane,
             given=kubeconfig,
+            awaited=awaited,
             opts=child,
         )
         if primary is not None:

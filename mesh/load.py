@@ -64,14 +64,17 @@ class Loaded:
     problems: tuple[Problem, ...]
     invalid: frozenset[str] = frozenset()
 
-    def valid(self) -> StackConfig:
+    def valid(self, where: str = "the stack's configuration") -> StackConfig:
         """The configuration.
+
+        Args:
+            where: the problems are, for the message.
 
         Raises:
             ConfigurationError: with all problems.
         """
         if self.problems:
-            raise ConfigurationError(self.problems)
+            raise ConfigurationError(self.problems, where)
         return self.config
 
 
@@ -140,6 +143,7 @@ def load(
     written: Mapping[str, object] | None = None,
     environment: Mapping[str, str] = _NO_ENVIRONMENT,
     path_prefix: str = "",
+    awaited: Set[str] = frozenset(),
 ) -> Loaded:
     """Check the sections in `raw` and resolve them.
 
@@ -154,6 +158,7 @@ def load(
             `secure`; without it, all values of a section with secrets count as secret.
         environment: the variables of which one may have a kubeconfig for peers.
         path_prefix: what comes before a section's name in the stack file, such as `istio-mesh:`.
+        awaited: names of the clusters whose kubeconfig is not known yet.
     """
     problems: list[Problem] = []
     secrets = find(raw, secret, written or {})
@@ -170,7 +175,10 @@ def load(
         # The kubeconfig of a cluster that is away may be gone. Other stacks get what it says of the cluster.
         split = sections.trust.shared or sections.trust.stack or sections.peers
         unneeded = section.offline and not split
-        connection = _connection(name, section, read, kubeconfigs, [] if unneeded else problems)
+        if name in awaited:
+            connection = _unknown(section)
+        else:
+            connection = _connection(name, section, read, kubeconfigs, [] if unneeded else problems)
         if connection is None:
             path = section.kubeconfig or ""
             nothing: dict[str, ApiServer] = {}
@@ -313,6 +321,19 @@ def _connection(
         return None
     connection = Connection(context=section.context, path=path, contents=contents, proxy_url=found.proxy_url)
     return connection, servers.pop(""), servers
+
+
+def _unknown(section: ClusterSection) -> tuple[Connection, ApiServer, dict[str, ApiServer]]:
+    """What is known of a connection without a kubeconfig: what the cluster's entry says itself."""
+    nowhere = Endpoint(server="")
+    return (
+        Connection(context=section.context, path="", awaited=True),
+        _for_peers(section.api_server, nowhere, None),
+        {
+            peer: _for_peers(overridden(section.api_server, own), nowhere, None)
+            for peer, own in section.api_server.from_.items()
+        },
+    )
 
 
 def _refuse_relative_paths(text: str, context: str, path: str | None) -> None:

@@ -23,14 +23,16 @@ from mesh.offline import OfflineCluster, declare, providers_to_nowhere
 from mesh.pki.certificates import earliest, fingerprint, join
 from mesh.pki.rotation import plan_roots
 from mesh.plan import Link, cluster_plan, control_plane_address, primary, remote_secrets, remotes
-from mesh.provider import kubernetes_provider
+from mesh.provider import GivenKubeconfig, kubernetes_provider
 from mesh.secret_values import transformation
 from mesh.stacks import contract
 from mesh.stacks.membership import of_cluster, remote_secret
 from mesh.stacks.references import StackReferences
-from mesh.stacks.state import RecordedResource
+from mesh.stacks.state import MESH, RecordedResource
 from mesh.trust.intermediate_ca import RevocationLists
 from mesh.trust.root_ca import RootCA
+
+_NONE: Mapping[str, GivenKubeconfig] = {}
 
 
 class Mesh(pulumi.ComponentResource):
@@ -56,6 +58,7 @@ class Mesh(pulumi.ComponentResource):
         labelled: Mapping[str, Sequence[str]],
         nodes: Mapping[str, Sequence[Node]],
         gateway_api: Mapping[str, Sequence[Json]],
+        kubeconfigs: Mapping[str, GivenKubeconfig] = _NONE,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """Declare the mesh.
@@ -70,12 +73,14 @@ class Mesh(pulumi.ComponentResource):
             labelled: hosts of the Services that clusters expose by their labels, by the cluster's name.
             nodes: of the clusters whose gateway has the addresses of nodes, by name.
             gateway_api: the definitions of the Gateway API that are made in a cluster, by its name.
+            kubeconfigs: those that the program gets from other resources, by the cluster's name.
             opts: of the component.
         """
         own = pulumi.ResourceOptions(transformations=[take_back, transformation(config.secrets)])
-        super().__init__("mesh:index:Mesh", name, None, pulumi.ResourceOptions.merge(own, opts))
+        super().__init__(MESH, name, None, pulumi.ResourceOptions.merge(own, opts))
         child = pulumi.ResourceOptions(parent=self)
         self._config = config
+        self._awaited = {name: kubeconfigs[name].contents for name in config.awaited if name in kubeconfigs}
         others = StackReferences(config, child)
         self.root = RootCA(
             f"{name}-root",
@@ -87,7 +92,10 @@ class Mesh(pulumi.ComponentResource):
         )
         offline = {name: of_cluster(recorded, name) for name in config.offline}
         providers = {
-            **{name: kubernetes_provider(cluster, child) for name, cluster in config.online.items()},
+            **{
+                name: kubernetes_provider(cluster, kubeconfigs.get(name), child)
+                for name, cluster in config.online.items()
+            },
             **providers_to_nowhere(recorded, offline, child),
         }
         given = _given(config, others)
@@ -123,6 +131,7 @@ class Mesh(pulumi.ComponentResource):
                     gateway_api=gateway_api.get(cluster.name, ()),
                     primary=self._primary(cluster, watch) if cluster.control_plane else None,
                     revocation=revocation(cluster.name),
+                    awaited=self._awaited.get(cluster.name),
                     opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
                 )
                 self._lead_to_other_networks(cluster.name, others)
@@ -237,6 +246,7 @@ class Mesh(pulumi.ComponentResource):
                 self._config.clusters[name],
                 namespace=cluster.namespace,
                 home=kiali.cluster,
+                awaited=self._awaited.get(name),
                 opts=pulumi.ResourceOptions(parent=cluster),
             ).kubeconfig
             for name, cluster in self.clusters.items()
@@ -305,9 +315,10 @@ class Mesh(pulumi.ComponentResource):
         return {name: self._describe(cluster) for name, cluster in self._config.clusters.items()}
 
     def _describe(self, cluster: ClusterConfig) -> dict[str, pulumi.Input[object]]:
+        server, awaited = cluster.api_server.server, self._awaited.get(cluster.name)
         common: dict[str, pulumi.Input[object]] = {
             "network": cluster.network,
-            "apiServer": cluster.api_server.server,
+            "apiServer": pulumi.Output.unsecret(awaited).apply(lambda _: server) if awaited else server,
         }
         if cluster.sees is not None:
             common["sees"] = list(remotes(self._config, cluster.name))

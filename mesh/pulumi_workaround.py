@@ -1,9 +1,13 @@
-"""How Pulumi's Python SDK waits for what a program has declared."""
+"""How Pulumi's Python SDK waits: for what a program has declared, and for values."""
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 from pulumi.runtime.settings import _get_rpc_manager  # pyright: ignore[reportPrivateUsage]
+from pulumi.runtime.sync_await import _sync_await  # pyright: ignore[reportPrivateUsage]
+
+T = TypeVar("T")
 
 
 def wait_for_each_once() -> None:
@@ -17,3 +21,12 @@ def wait_for_each_once() -> None:
     """
     manager: Any = _get_rpc_manager()
     manager.rpcs.append(asyncio.ensure_future(asyncio.sleep(0)))
+
+
+def settled(value: Awaitable[T]) -> T:
+    """Wait for a value, and let the rest of the program and its registrations go on meanwhile.
+
+    The SDK does so itself for functions that are called for their result (`invoke` in
+    `pulumi/runtime/invoke.py`), and has no public name for it.
+    """
+    return _sync_await(value)

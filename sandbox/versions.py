@@ -10,6 +10,9 @@ HELM = "3.20.2"
 PULUMI = "3.274.1"
 COREDNS = "1.12.4"
 
+PULUMI_YAML = "1.25.0"
+"""The language host for programs in YAML."""
+
 PULUMI_KUBERNETES = "4.25.0"
 """What the provider calls itself where it is built; `requirements.txt` has the release that users get."""
 

@@ -41,9 +41,9 @@ class Problem:
 class ConfigurationError(Exception):
     """The configuration cannot be used; `problems` has every reason, in the order of the stack file."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], where: str = "the stack's configuration") -> None:
         self.problems = tuple(problems)
-        super().__init__(summary(self.problems, "the stack's configuration"))
+        super().__init__(summary(self.problems, where))
 
 
 def summary(problems: Sequence[Problem], where: str) -> str:

@@ -28,13 +28,15 @@ _NOTHING = Secrets()
 class Connection:
     """How the program reaches a cluster: a kubeconfig, by path or as contents, and a context in it.
 
-    `proxy_url` is the proxy that the kubeconfig has for it.
+    `proxy_url` is the proxy that the kubeconfig has for it. `awaited` is whether the contents are not known
+    yet, because the cluster is made in the same update: nothing can ask it, and `api_server` has no address.
     """
 
     context: str
     path: str
     contents: str | None = field(default=None, repr=False)
     proxy_url: str | None = None
+    awaited: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +181,11 @@ class StackConfig:
     def online(self) -> Mapping[str, ClusterConfig]:
         """The clusters that an update may change, by name."""
         return {name: cluster for name, cluster in self.clusters.items() if not cluster.offline}
+
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """The names of the clusters whose kubeconfig is not known yet."""
+        return tuple(name for name, cluster in self.online.items() if cluster.connection.awaited)
 
     @property
     def offline(self) -> tuple[str, ...]:

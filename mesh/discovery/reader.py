@@ -36,9 +36,13 @@ class Reader(pulumi.ComponentResource):
         namespace: pulumi.Input[str],
         control_plane: ControlPlane,
         given: pulumi.Output[str] | None,
+        awaited: pulumi.Output[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare the tokens, or take the kubeconfig that is `given`."""
+        """Declare the tokens, or take the kubeconfig that is `given`.
+
+        `awaited` is the program's own kubeconfig, where it is not known yet and so the API server is not.
+        """
         super().__init__("mesh:index:Reader", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         # The chart `istiod` gives the account its rights: a request before that is refused.
@@ -55,9 +59,9 @@ class Reader(pulumi.ComponentResource):
         self.kubeconfig, self.kubeconfigs_from = given, {}
         if cluster.kubeconfig is None:
             token = _token(name, cluster, namespace, control_plane, child)
-            self.kubeconfig = token_kubeconfig(cluster.name, cluster.api_server, token)
+            self.kubeconfig = token_kubeconfig(cluster.name, cluster.api_server, token, awaited)
             self.kubeconfigs_from = {
-                reader: token_kubeconfig(cluster.name, server, token)
+                reader: token_kubeconfig(cluster.name, server, token, awaited)
                 for reader, server in cluster.api_servers_from.items()
             }
         self.register_outputs({})
@@ -89,9 +93,15 @@ def _token(
 
 
 def token_kubeconfig(
-    cluster: str, server: ApiServer, data: pulumi.Output[Mapping[str, str]]
+    cluster: str,
+    server: ApiServer,
+    data: pulumi.Output[Mapping[str, str]],
+    awaited: pulumi.Output[str] | None = None,
 ) -> pulumi.Output[str]:
-    """A kubeconfig for peers that reach a cluster's API server so, with the token in a Secret's `data`."""
+    """A kubeconfig for peers that reach a cluster's API server so, with the token in a Secret's `data`.
+
+    It is not known as long as `awaited` is not.
+    """
 
     def kubeconfig(data: Mapping[str, str]) -> str:
         return remote_kubeconfig(
@@ -103,4 +113,7 @@ def token_kubeconfig(
             ),
         )
 
-    return pulumi.Output.secret(data).apply(kubeconfig)
+    known = pulumi.Output.secret(data)
+    if awaited is not None:
+        known = pulumi.Output.all(known, awaited).apply(lambda both: both[0])
+    return known.apply(kubeconfig)

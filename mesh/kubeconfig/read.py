@@ -124,6 +124,14 @@ def minified(text: str, context: str) -> str:
     return yaml.safe_dump({**narrowed(text, context), "current-context": context}, sort_keys=False)
 
 
+def current_context(text: str) -> str | None:
+    """The name of the context that is used where none is named; None where there is none."""
+    try:
+        return _text(parse(text), "current-context")
+    except ValueError:
+        return None
+
+
 def default_files(environment: Mapping[str, str]) -> tuple[str, ...]:
     """The kubeconfigs that kubectl uses where none is named: those in `KUBECONFIG`, else the user's own."""
     named = [path for path in environment.get("KUBECONFIG", "").split(os.pathsep) if path]

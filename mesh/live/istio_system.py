@@ -59,6 +59,7 @@ _INTERMEDIATE_EXPIRY = re.compile(
     r"^citadel_server_cert_chain_expiry_timestamp(?:\{[^}]*\})? (\S+)$", re.MULTILINE
 )
 OFFLINE = "it is offline in the stack file"
+AWAITED = "its kubeconfig is not known yet"
 # What istiod's informers list in a remote cluster (pilot/pkg/serviceregistry/kube in istio/istio).
 _LISTED_BY_ISTIOD = (
     ("", "services"),
@@ -74,11 +75,14 @@ _LISTED_FOR_AMBIENT = (("gateway.networking.k8s.io", "gateways"),)
 def read_clusters(config: StackConfig) -> dict[str, ObservedCluster]:
     """Every cluster of the stack by name, as an update will find it; all are read at once.
 
-    One that is offline in the stack file is not asked.
+    One that is offline in the stack file is not asked, nor one whose kubeconfig is not known yet.
     """
-    online = config.online
-    found = for_each(online, lambda name: read_cluster(online[name].connection))
-    return {name: found.get(name, ObservedCluster(unreachable=OFFLINE)) for name in config.clusters}
+    asked = [name for name in config.online if name not in config.awaited]
+    found = for_each(asked, lambda name: read_cluster(config.clusters[name].connection))
+    return {
+        name: found.get(name) or ObservedCluster(unreachable=AWAITED if name in config.awaited else OFFLINE)
+        for name in config.clusters
+    }
 
 
 def read_cluster(connection: Connection) -> ObservedCluster:

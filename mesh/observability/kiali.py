@@ -67,9 +67,13 @@ class KialiReader(pulumi.ComponentResource):
         *,
         namespace: pulumi.Input[str],
         home: str,
+        awaited: pulumi.Output[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """Declare it in `cluster`, for a Kiali that runs in the cluster `home`."""
+        """Declare it in `cluster`, for a Kiali that runs in the cluster `home`.
+
+        `awaited` is as for `mesh.discovery.reader.Reader`.
+        """
         super().__init__("mesh:index:KialiReader", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         account = kubernetes.core.v1.ServiceAccount(
@@ -120,7 +124,7 @@ class KialiReader(pulumi.ComponentResource):
             },
             opts=child,
         )
-        self.kubeconfig = token_kubeconfig(cluster.name, cluster.api_server_for(home), token.data)
+        self.kubeconfig = token_kubeconfig(cluster.name, cluster.api_server_for(home), token.data, awaited)
         self.register_outputs({})
 
 

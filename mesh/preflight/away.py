@@ -1,4 +1,4 @@
-"""Clusters that are away: marked as such in the stack file, or without an answer. Pure."""
+"""Clusters that are away: marked as such in the stack file, not made yet, or without an answer. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,10 +7,11 @@ from mesh.live.facts import ObservedCluster
 from mesh.plan import links, taken_away
 
 _SEE = "docs/offline.md"
+_PACKAGE = "docs/package.md#clusters-that-are-made-in-the-same-program"
 
 
 def warnings(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Iterator[str]:
-    """One warning for all clusters that are marked, and one for each that gives no answer."""
+    """One warning for all clusters that are marked, one for all new ones, one for each without an answer."""
     if config.offline:
         names = ", ".join(config.offline)
         without = dict.fromkeys(link.cluster for link in links(config) if taken_away(config, link))
@@ -19,7 +20,14 @@ def warnings(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> It
             f"offline in the stack file, so left as they are: {names}, and the remote secrets for "
             f"them{secrets}. Once a cluster is back, remove its `offline` and run `pulumi up` ({_SEE})"
         )
+    if config.awaited:
+        yield (
+            f"not looked at before the update: {', '.join(config.awaited)}, because a kubeconfig is not "
+            f"known before its cluster is there ({_PACKAGE})"
+        )
     for name, cluster in config.online.items():
+        if name in config.awaited:
+            continue
         if (reason := clusters[name].unreachable) and not cluster.skip_unreachable:
             yield (
                 f"{name} gives no answer: {reason}. Its part will fail; with --continue-on-error the others "

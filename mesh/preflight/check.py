@@ -47,12 +47,17 @@ class Observed:
     gateway_api: Mapping[str, Sequence[Json]]
 
 
-def preflight(config: StackConfig) -> Observed:
+def preflight(config: StackConfig, *, prefix: str, mesh: str | None = None) -> Observed:
     """Refuse an update of the clusters as they are.
 
     A cluster that gives no answer stops only the steps of a root rotation; one that refuses stops everything.
     Where peers would not get in, too; that this machine cannot try it stops nothing, with a warning.
     Charts that cannot be rendered here stop nothing, with a warning.
+
+    Args:
+        config: of the stack.
+        prefix: what comes before the paths of settings in messages.
+        mesh: name of the component, in a stack that has other things, too.
 
     Returns:
         What the declarations take from the clusters.
@@ -64,10 +69,9 @@ def preflight(config: StackConfig) -> Observed:
     stack = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
     with ThreadPoolExecutor(max_workers=2) as beside:
         rendering = beside.submit(charts.checked, config)
-        exporting = beside.submit(_recorded, stack)
+        exporting = beside.submit(_recorded, stack, mesh)
         found = look(config, exporting.result)
         values, unavailable = rendering.result()
-    prefix = f"{pulumi.get_project()}:"
     definitions, no_manifest = _definitions(config, found.gateway_api)
     warnings = (
         *filter(None, [unavailable]),
@@ -121,8 +125,8 @@ def _prefixed(prefix: str, problems: Sequence[Problem]) -> list[Problem]:
     return [Problem(path=prefix + p.path, message=p.message) for p in dict.fromkeys(problems)]
 
 
-def _recorded(stack: str) -> state.RecordedState:
+def _recorded(stack: str, mesh: str | None) -> state.RecordedState:
     try:
-        return state.recorded(state.export(stack, Path.cwd()))
+        return state.recorded(state.export(stack, Path.cwd()), mesh)
     except state.StateError as error:
         raise pulumi.RunError(str(error)) from error

@@ -20,7 +20,7 @@ from mesh.live import (
 )
 from mesh.live import revisions as live_revisions
 from mesh.live.concurrent import for_each
-from mesh.live.facts import ObservedCluster, PeerAccess, Way
+from mesh.live.facts import FoundGatewayApi, ObservedCluster, PeerAccess, Way
 from mesh.plan import read_by_others
 from mesh.preflight import (
     access,
@@ -110,14 +110,14 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
         ],
         lambda name: gateways.read_nodes_of(config.clusters[name].connection),
     )
-    gateway_apis = gateway_api.ownership(
-        config,
-        for_each(
-            [name for name in gateway_api.used(config, recorded) if name in answering],
-            lambda name: live_gateway_api.read_gateway_api(config.clusters[name].connection),
-        ),
-        recorded,
+    ambient = gateway_api.used(config, recorded)
+    definitions_there = for_each(
+        [name for name in ambient if name in answering],
+        lambda name: live_gateway_api.read_gateway_api(config.clusters[name].connection),
     )
+    # A new cluster has none, as a rule.
+    new = {name: FoundGatewayApi() for name in ambient if name in config.awaited}
+    gateway_apis = gateway_api.ownership(config, {**definitions_there, **new}, recorded)
     of_users = for_each(
         [name for name in config.online if name in answering and namespaces.addresses(config, name)],
         lambda name: objects.find_objects(

@@ -41,6 +41,8 @@ def _address(cluster: ClusterConfig) -> Iterator[Problem]:
         if wrong := misleading(server):
             yield Problem(path=path, message=f"{server} {wrong}; {_EXPECTED} ({_SEE})")
         return
+    if cluster.connection.awaited:
+        return
     if not server.startswith("https://"):
         yield Problem(
             path=path,
@@ -138,7 +140,7 @@ def _same(clusters: Iterable[ClusterConfig]) -> Iterator[Problem]:
     first: dict[Hashable, ClusterConfig] = {}
     for cluster in clusters:
         server = cluster.api_server
-        if is_loopback(server.server):
+        if not server.server or is_loopback(server.server):
             continue
         other = first.setdefault((server.server, server.proxy_url), cluster)
         # One context twice is one mistake, and clusters.py has a word for it.

@@ -11,6 +11,8 @@ def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
     """A problem for each cluster with the context of an earlier one, or that is not there."""
     connections: dict[Hashable, str] = {}
     for cluster in config.clusters.values():
+        if cluster.connection.awaited:
+            continue
         other = connections.setdefault(cluster.connection, cluster.name)
         if other != cluster.name:
             yield Problem(

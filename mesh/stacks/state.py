@@ -12,6 +12,7 @@ from mesh.config.resolved import Connection
 from mesh.kubeconfig.write import NOWHERE
 from mesh.mappings import Json, as_map, at
 
+MESH = "mesh:index:Mesh"
 _STACK = "pulumi:pulumi:Stack"
 _PROVIDERS = "pulumi:providers:"
 PROVIDER = f"{_PROVIDERS}kubernetes"
@@ -109,9 +110,14 @@ def export(stack: str, folder: Path) -> Json:
     return json.loads(done.stdout)
 
 
-def recorded(state: Json) -> RecordedState:
-    """What an exported state says. Pure."""
-    resources = list(_resources(state))
+def recorded(state: Json, mesh: str | None = None) -> RecordedState:
+    """What an exported state says. Pure.
+
+    Args:
+        state: of a stack.
+        mesh: name of the mesh, in a stack that has other things, too; what is not below it does not count.
+    """
+    resources = list(_resources(state) if mesh is None else _below(mesh, _resources(state)))
     kubeconfigs = {
         (_name(resource), str(at(resource, "inputs", "context"))): path
         for resource in resources
@@ -143,6 +149,16 @@ def recorded(state: Json) -> RecordedState:
 def _resources(state: Json) -> Iterator[Json]:
     resources: Sequence[Json] = at(state, "deployment", "resources") or ()
     return (resource for resource in resources if not resource.get("delete"))
+
+
+def _below(mesh: str, resources: Iterator[Json]) -> Iterator[Json]:
+    """The component of a mesh and all below it; in a state, a parent comes before its children."""
+    found: set[str] = set()
+    for resource in resources:
+        own = resource["type"] == MESH and _name(resource) == mesh
+        if own or resource.get("parent") in found:
+            found.add(resource["urn"])
+            yield resource
 
 
 def _stated(resources: Sequence[Json]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sandbox import versions
 
-FOR_TESTS = ("prometheus", "promtool")
+FOR_TESTS = ("prometheus", "promtool", "pulumi-language-yaml")
 """Tools that a sandbox does without."""
 
 _CNI_TAGS = ("agent", "disable_pgv", "grpcnotrace", "retrynotrace")
@@ -64,11 +64,11 @@ class GoBuild:
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """One tool at one version; `version_args` make it print that version."""
+    """One tool at one version; `version_args` make it print that version, and are None where nothing does."""
 
     name: str
     version: str
-    version_args: tuple[str, ...]
+    version_args: tuple[str, ...] | None
     download: Download | None = None
     wheel: Wheel | None = None
     go: GoBuild | None = None
@@ -82,6 +82,7 @@ def catalogue(arch: str) -> dict[str, Tool]:
         *_kubernetes(arch),
         _helm(arch),
         _pulumi(arch),
+        _pulumi_yaml(),
         _coredns(arch),
         *_istio(arch),
         *_prometheus(arch),
@@ -208,6 +209,22 @@ def _pulumi(arch: str) -> Tool:
             package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
             variables=(("github.com/pulumi/pulumi/sdk/v3/go/common/version.Version", f"v{versions.PULUMI}"),),
             minutes=6.5,
+        ),
+    )
+
+
+def _pulumi_yaml() -> Tool:
+    """The language host for YAML; an official CLI has it beside itself."""
+    module = "github.com/pulumi/pulumi-yaml"
+    return Tool(
+        name="pulumi-language-yaml",
+        version=versions.PULUMI_YAML,
+        version_args=None,
+        go=GoBuild(
+            group="pulumi-yaml",
+            package=f"{module}/cmd/pulumi-language-yaml",
+            variables=((f"{module}/pkg/version.Version", f"v{versions.PULUMI_YAML}"),),
+            minutes=1,
         ),
     )
 

@@ -17,7 +17,7 @@ def reports(output: str, version: str) -> bool:
 
 
 def problem(tool: Tool, binary: Path) -> str | None:
-    """Why `binary` is not `tool` at its pinned version; None if it is.
+    """Why `binary` is not `tool` at its pinned version; None if it is, or if it cannot say.
 
     Scripts do not count: a wrapper of the same name may need the environment that it was made for.
     """
@@ -25,6 +25,8 @@ def problem(tool: Tool, binary: Path) -> str | None:
         with binary.open("rb") as file:
             if file.read(len(_ELF_MAGIC)) != _ELF_MAGIC:
                 return "is no Linux binary"
+        if tool.version_args is None:
+            return None
         done = subprocess.run(
             [binary, *tool.version_args],
             capture_output=True,

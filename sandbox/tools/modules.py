@@ -24,6 +24,7 @@ ROOTS = {
         "github.com/pulumi/pulumi-kubernetes/provider/v4",
         versions.PULUMI_KUBERNETES_MODULE,
     ),
+    "pulumi-yaml": ("github.com/pulumi/pulumi-yaml", f"v{versions.PULUMI_YAML}"),
     "coredns": ("github.com/coredns/coredns", f"v{versions.COREDNS}"),
     "prometheus": ("github.com/prometheus/prometheus", versions.PROMETHEUS_MODULE),
     SOURCE_ONLY: ("github.com/prometheus-operator/prometheus-operator", versions.PROMETHEUS_OPERATOR),

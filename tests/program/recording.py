@@ -4,7 +4,7 @@ import base64
 import json
 import logging
 import runpy
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -287,6 +287,21 @@ def run_config(
 
     `secret` are the keys that hold secrets, `stacks` the outputs of other stacks by full name.
     """
+    pulumi.runtime.set_all_config(dict(config), list(secret))
+
+    def declare() -> None:
+        runpy.run_path(str(PROJECT / "__main__.py"))
+
+    return run_program(declare, preview=preview, stacks=stacks)
+
+
+def run_program(
+    declare: Callable[[], None],
+    *,
+    preview: bool = False,
+    stacks: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Recording:
+    """Run a program and wait until all is registered."""
     recording = Recording()
     engine = _Engine(preview=preview, stacks=stacks or {})
     mocks.set_mocks(
@@ -297,13 +312,9 @@ def run_config(
         monitor=_Monitor(engine, recording),
         organization="organization",
     )
-    pulumi.runtime.set_all_config(dict(config), list(secret))
 
     @pulumi.runtime.test
     def program() -> None:
-        def declare() -> None:
-            runpy.run_path(str(PROJECT / "__main__.py"))
-
         Stack(declare)
 
     ROOT.set(None)

@@ -32,3 +32,13 @@ def test_a_cluster_without_an_answer_is_said_with_the_ways_on() -> None:
     assert warning.startswith("west gives no answer: timed out")
     assert "clusters.west.offline" in warning
     assert "python -m mesh forget west" in warning
+
+
+def test_clusters_that_are_made_in_the_same_update_have_one_warning() -> None:
+    """They are neither offline nor silent."""
+    config = stack_config({"east": {}, "west": {}, "north": {}}, awaited={"west", "north"})
+    clusters = {"east": ObservedCluster(), "west": _SILENT, "north": _SILENT}
+    (warning,) = warnings(config, clusters)
+    assert warning.startswith(
+        "not looked at before the update: west, north, because a kubeconfig is not known"
+    )

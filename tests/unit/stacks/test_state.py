@@ -92,3 +92,25 @@ def test_a_state_that_cannot_be_had_is_an_error(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(StateError, match="no `pulumi` on the path"):
         export("dev", tmp_path)
+
+
+def test_of_a_stack_with_other_things_only_the_mesh_counts() -> None:
+    """All that is below the component of its name, at any remove."""
+    mesh, other = (_resource("mesh:index:Mesh", name) for name in ("mesh", "other-mesh"))
+    of_both = {"kubeconfig": "~/.kube/config", "context": "admin"}
+    cluster = _resource("mesh:index:Cluster", "east", parent=mesh["urn"])
+    found = recorded(
+        _state(
+            mesh,
+            other,
+            _resource("pulumi:providers:kubernetes", "east", inputs=of_both, parent=mesh["urn"]),
+            cluster,
+            _resource("kubernetes:core/v1:Namespace", "east-istio-system", parent=cluster["urn"]),
+            _resource("pulumi:providers:kubernetes", "west", inputs=of_both, parent=other["urn"]),
+            _resource("pulumi:providers:kubernetes", "apps", inputs=of_both),
+        ),
+        "mesh",
+    )
+    assert found.connections.keys() == {"east"}
+    assert found.namespaces.keys() == {"east-istio-system"}
+    assert {resource.name for resource in found.resources} == {"mesh", "east", "east-istio-system"}
