@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import get_args
 
-from sandbox import cluster, stack
+from sandbox import cluster, stack, versions
 from sandbox.cluster import Surroundings, environment, namespaces, status, supplies
 from sandbox.cluster.surroundings import ApiServer, LoadBalancer
 from sandbox.cluster.system import check_machine
 from sandbox.errors import SandboxError
+from sandbox.images import on_demand
 
 _SURROUNDINGS = [field.name for field in dataclasses.fields(Surroundings)]
 
@@ -53,6 +54,13 @@ def _stack(_: argparse.Namespace) -> int:
     return 0
 
 
+def _earlier_istio(_: argparse.Namespace) -> int:
+    images = on_demand.earlier_istio()
+    names = ", ".join(cluster.add_images(images)) or "no cluster: none is running"
+    print(f"Istio {versions.ISTIO_EARLIER} is in {names}")
+    return 0
+
+
 def _env(_: argparse.Namespace) -> int:
     print("\n".join(environment.exports(environment.variables())))
     return 0
@@ -86,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     stop.add_argument("--all", action="store_true", help="remove the Pulumi state kept beside them, too")
     add("status", _status, "show the clusters")
     add("stack", _stack, "start the clusters of Pulumi.dev.yaml and make the stack dev ready for `pulumi up`")
+    add("earlier-istio", _earlier_istio, f"bring Istio {versions.ISTIO_EARLIER} to the clusters that run")
     add("env", _env, 'print what a shell needs, for eval "$(python -m sandbox env)"')
     inside = add("exec", _exec, "run a command inside a cluster: in its network, mounts and processes")
     inside.add_argument("name", metavar="NAME")

@@ -44,3 +44,9 @@ ISTIO_API = "v1.31.0-rc.0.0.20260824154656-b943409680a7"
 
 ISTIO_NEXT = "1.31.1"
 """A second version of the same charts and images, so that upgrades have somewhere to go."""
+
+ISTIO_EARLIER = "1.30.0"
+"""What Istio of the line before calls itself: real other programs and charts, for who asks for them."""
+
+ISTIO_EARLIER_MODULE = "v0.0.0-20260423205519-b01690e6db7d"
+"""The commit of the 1.30 line that they are taken from."""

@@ -45,6 +45,14 @@ GATEWAY_METRICS: Mapping[str, str] = {
 (`pkg/bootstrap/config.go` in istio/istio)."""
 
 
+GATEWAY_DRAIN_SECONDS = 300
+"""How long a gateway's pod that goes keeps the connections through it, at most; Istio's own is 5.
+
+Load balancers mostly give the connections to a target that goes as long. What waits for pods to go has more:
+ten minutes for a namespace (`pkg/await/await.go` in pulumi/pulumi-kubernetes), and for a node by the cluster
+autoscaler (`--max-graceful-termination-sec`).
+"""
+
 ANY_ADDRESS = "192.0.2.1"
 """In place of an address that only an update knows (RFC 5737)."""
 
@@ -303,6 +311,9 @@ def _gateway_defaults() -> Values:
             "timeoutSeconds": 3,
             "failureThreshold": 30,
         },
+        # A pod that goes is there until the last connection through it has ended (`pkg/envoy/agent.go`).
+        "env": {"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"},
+        "terminationGracePeriodSeconds": GATEWAY_DRAIN_SECONDS,
     }
 
 

@@ -18,6 +18,11 @@ def runs(pod: Json) -> bool:
     return ready and "deletionTimestamp" not in pod["metadata"]
 
 
+def staying(pods: Iterable[Json]) -> list[Json]:
+    """The pods that are not being deleted."""
+    return [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+
+
 def replaced(pods: Iterable[Json]) -> bool:
     """Whether a Deployment or a DaemonSet still has pods of two templates: the old ones are on their way out.
 
@@ -82,13 +87,13 @@ def is_enrolled(pod: Json) -> bool:
 
 def workload(pods: Iterable[Json], namespace: Mapping[str, str] | None = None) -> Workload:
     """Counts of the pods that are not being deleted; `namespace` are the labels of their namespace."""
-    staying = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    counted = staying(pods)
     return Workload(
-        pods=len(staying),
-        ready=sum(runs(pod) for pod in staying),
-        injected=sum(has_proxy(pod) for pod in staying),
-        labelled=sum(is_labelled(pod, namespace or {}) for pod in staying),
-        enrolled=sum(is_enrolled(pod) for pod in staying),
+        pods=len(counted),
+        ready=sum(runs(pod) for pod in counted),
+        injected=sum(has_proxy(pod) for pod in counted),
+        labelled=sum(is_labelled(pod, namespace or {}) for pod in counted),
+        enrolled=sum(is_enrolled(pod) for pod in counted),
     )
 
 

@@ -6,8 +6,9 @@
     python -m sandbox.charts --directory <folder> --address 127.0.0.1 --port 8879
 
 The same charts are there under two versions, `versions.ISTIO` and `versions.ISTIO_NEXT`: an upgrade from
-one to the other runs like a real one and changes the version and the images' tags, nothing else. `istiod` has
-one more template, for the proxies of an ambient mesh: see `upstream_envoy`.
+one to the other runs like a real one and changes the version and the images' tags, nothing else. Those of
+`versions.ISTIO_EARLIER` are of another Istio, whose images `sandbox.images.on_demand` has. `istiod` of the
+first two has one more template, for the proxies of an ambient mesh: see `upstream_envoy`.
 """
 
 from sandbox.charts.repository import ensure

@@ -9,6 +9,7 @@ from pathlib import Path
 from sandbox import cache, paths, tools, versions
 from sandbox.charts import upstream_envoy
 from sandbox.errors import SandboxError
+from sandbox.tools.catalogue import EARLIER_ISTIO
 
 _CHARTS = {
     "base": "base",
@@ -19,6 +20,13 @@ _CHARTS = {
 }
 """The folder of each chart below `manifests/charts` of istio/istio."""
 
+_GROUPS = {
+    versions.ISTIO: "istio",
+    versions.ISTIO_NEXT: "istio",
+    versions.ISTIO_EARLIER: EARLIER_ISTIO,
+}
+"""The Go modules that pin the Istio of each version."""
+
 _RELEASE_HUB = "registry.istio.io/release"
 
 
@@ -28,12 +36,12 @@ def ensure(*, say: Callable[[str], None] = print) -> Path:
     Raises `SandboxError` if helm or the module cannot be had, or if helm refuses a chart.
     """
     home = paths.cache_dir() / "charts"
-    pins = (versions.ISTIO_MODULE, versions.ISTIO, versions.ISTIO_NEXT, versions.HELM)
+    pins = (*_GROUPS, versions.ISTIO_MODULE, versions.ISTIO_EARLIER_MODULE, versions.HELM)
     entry = home / cache.key([Path(__file__).read_bytes(), upstream_envoy.template(), *pins])
     with cache.locked(home):
         if not entry.exists():
             cache.publish(entry, _make)
-            say(f"charts {', '.join(_CHARTS)}: packaged as {versions.ISTIO} and {versions.ISTIO_NEXT}")
+            say(f"charts {', '.join(_CHARTS)}: packaged as {', '.join(_GROUPS)}")
     return entry
 
 
@@ -49,17 +57,17 @@ def released(values: str, version: str) -> str:
 
 
 def _make(stage: Path) -> None:
-    source = tools.module_dir("istio", "istio.io/istio") / "manifests" / "charts"
     helm = tools.ensure(["helm"])["helm"]
     work = stage / ".work"
-    for version in (versions.ISTIO, versions.ISTIO_NEXT):
+    for version, group in _GROUPS.items():
+        source = tools.module_dir(group, "istio.io/istio") / "manifests" / "charts"
         for folder in _CHARTS.values():
             chart = work / version / folder
             # The module cache is read-only; copies of its folders must not be.
             shutil.copytree(source / folder, chart, copy_function=shutil.copyfile)
             for path in (chart, *chart.rglob("*")):
                 path.chmod(0o755 if path.is_dir() else 0o644)
-            if folder == _CHARTS["istiod"]:
+            if folder == _CHARTS["istiod"] and group != EARLIER_ISTIO:
                 (chart / "templates" / "upstream-envoy.yaml").write_text(upstream_envoy.template())
             values = chart / "values.yaml"
             values.write_text(released(values.read_text(), version))

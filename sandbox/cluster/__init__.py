@@ -14,6 +14,7 @@ All of it is in one folder, see `sandbox.paths.state_dir`.
 
 from sandbox.cluster.clusters import (
     Cluster,
+    add_images,
     chart_repository,
     find,
     gateway_api_manifest,
@@ -28,6 +29,7 @@ from sandbox.cluster.ztunnel import has_ztunnel
 __all__ = [
     "Cluster",
     "Surroundings",
+    "add_images",
     "chart_repository",
     "find",
     "gateway_api_manifest",

@@ -15,6 +15,7 @@ from typing import Literal
 from sandbox.cluster import (
     cgroups,
     chart_server,
+    image_store,
     kubeconfig,
     lifecycle,
     memory,
@@ -164,6 +165,22 @@ def stop(names: Iterable[str] | None = None) -> list[str]:
         _write_merged_kubeconfig()
         if names is None or not memory.layouts():
             _stop_sandbox()
+    return wanted
+
+
+def add_images(images: Sequence[Path], names: Iterable[str] | None = None) -> list[str]:
+    """Import images into running clusters, beside those that every cluster has; without names, into all.
+
+    Returns the clusters' names.
+
+    Raises:
+        SandboxError: there is no cluster of that name, or an image cannot be imported.
+    """
+    there = find()
+    wanted = list(there) if names is None else list(names)
+    known = (*supplies.ensure().images, *images)
+    for name in wanted:
+        image_store.ensure_imported(named(name).layout, known)
     return wanted
 
 

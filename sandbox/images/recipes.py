@@ -16,7 +16,7 @@ from sandbox.images.content import Entry, File, Folder, Link, Text, command, lib
 from sandbox.tools import go
 
 _PROXY_USER = "1337:1337"
-_PLAIN_USER = "65532:65532"
+PLAIN_USER = "65532:65532"
 _ROOT = "0:0"
 _HELLOWORLD = Path(__file__).parent / "helloworld"
 IPTABLES = [
@@ -45,34 +45,40 @@ def istio_references(name: str) -> tuple[str, ...]:
 
 def recipe(name: str) -> Image:
     """Return the image of that name; what goes into it is fetched or built first."""
-    entrypoint, user, entries = _RECIPES[name]()
+    return image(name, references()[name], _RECIPES[name]())
+
+
+def image(name: str, references: tuple[str, ...], recipe: "Recipe") -> Image:
+    """Return the image of a recipe under these references."""
+    entrypoint, user, entries = recipe
     return Image(
         name=name,
-        references=references()[name],
+        references=references,
         entrypoint=entrypoint,
         user=user,
         entries=(*entries, Folder(path="/tmp", mode=0o1777)),  # noqa: S108 - a folder of the image
     )
 
 
-_Recipe = tuple[tuple[str, ...], str, list[Entry]]
+Recipe = tuple[tuple[str, ...], str, list[Entry]]
+"""Entrypoint, user as `uid:gid`, and contents of an image."""
 
 
-def _pause() -> _Recipe:
+def _pause() -> Recipe:
     busybox = command("busybox").resolve()
     return (
         ("/busybox", "sleep", "infinity"),
-        _PLAIN_USER,
+        PLAIN_USER,
         [File(path="/busybox", source=busybox), *libraries([busybox])],
     )
 
 
-def _coredns() -> _Recipe:
+def _coredns() -> Recipe:
     # Root, because port 53 is a privileged one.
     return ("/coredns",), _ROOT, [File(path="/coredns", source=_tool("coredns"))]
 
 
-def _client() -> _Recipe:
+def _client() -> Recipe:
     curl, busybox = command("curl").resolve(), command("busybox").resolve()
     names = ("sh", "sleep", "cat")
     entries: list[Entry] = [
@@ -82,39 +88,49 @@ def _client() -> _Recipe:
         *_merged([*libraries([curl, busybox]), *_name_service()]),
         Text(path="/etc/nsswitch.conf", text="hosts: files dns\n"),
         *_authorities(),
-        *accounts("client", _PLAIN_USER),
+        *accounts("client", PLAIN_USER),
     ]
-    return ("/bin/sleep", "infinity"), _PLAIN_USER, entries
+    return ("/bin/sleep", "infinity"), PLAIN_USER, entries
 
 
-def _helloworld() -> _Recipe:
-    sources = [_HELLOWORLD / name for name in ("go.mod", "main.go")]
-    home = paths.cache_dir() / "images" / "helloworld-server"
+def _helloworld() -> Recipe:
+    return ("/helloworld",), PLAIN_USER, [File(path="/helloworld", source=program(_HELLOWORLD))]
+
+
+def program(folder: Path) -> Path:
+    """Return a program of ours, built from a folder beside this file where it is missing."""
+    sources = sorted(path for path in folder.iterdir() if not path.name.endswith("_test.go"))
+    home = paths.cache_dir() / "images" / f"{folder.name}-server"
     entry = home / cache.key([path.read_bytes() for path in sources])
     with cache.locked(home):
         if not entry.exists():
-            cache.publish(entry, lambda stage: go.build_program(_HELLOWORLD, stage / "helloworld"))
-    return ("/helloworld",), _PLAIN_USER, [File(path="/helloworld", source=entry / "helloworld")]
+            cache.publish(entry, lambda stage: go.build_program(folder, stage / folder.name))
+    return entry / folder.name
 
 
-def _pilot() -> _Recipe:
+def _pilot() -> Recipe:
+    return pilot(_tool("pilot-discovery"))
+
+
+def pilot(program: Path) -> Recipe:
+    """Return what is in the image of an istiod."""
     path = "/usr/local/bin/pilot-discovery"
-    return (
-        (path,),
-        _PROXY_USER,
-        [File(path=path, source=_tool("pilot-discovery")), *accounts("istio-proxy", _PROXY_USER)],
-    )
+    return (path,), _PROXY_USER, [File(path=path, source=program), *accounts("istio-proxy", _PROXY_USER)]
 
 
-def _proxyv2() -> _Recipe:
-    istio = tools.module_dir("istio", "istio.io/istio")
+def _proxyv2() -> Recipe:
+    return proxyv2(_tool("pilot-agent"), tools.module_dir("istio", "istio.io/istio"))
+
+
+def proxyv2(agent: Path, istio: Path) -> Recipe:
+    """Return what is in the image of a proxy; `istio` is the source of the Istio that its agent is of."""
     template = (istio / "tools/packaging/common/envoy_bootstrap.json").read_text(encoding="utf-8")
     iptables, binaries = _iptables()
     envoy, busybox = _tool("envoy"), command("busybox").resolve()
     # Istio's own image has these, if it is not the distroless one.
     tools_of_debian = [command(name).resolve() for name in ("curl", "openssl")]
     entries: list[Entry] = [
-        File(path="/usr/local/bin/pilot-agent", source=_tool("pilot-agent")),
+        File(path="/usr/local/bin/pilot-agent", source=agent),
         File(path="/usr/local/bin/envoy", source=envoy),
         *(File(path=f"/usr/bin/{path.name}", source=path) for path in tools_of_debian),
         File(path="/bin/busybox", source=busybox),
@@ -146,7 +162,7 @@ def for_upstream_envoy(template: str) -> str:
     return rest
 
 
-def _install_cni() -> _Recipe:
+def _install_cni() -> Recipe:
     iptables, binaries = _iptables()
     nft = command("nft").resolve()
     return (
@@ -177,7 +193,7 @@ def ztunnel(program: Path) -> Image:
     )
 
 
-_RECIPES: dict[str, Callable[[], _Recipe]] = {
+_RECIPES: dict[str, Callable[[], Recipe]] = {
     "pause": _pause,
     "coredns": _coredns,
     "client": _client,

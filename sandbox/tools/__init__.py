@@ -8,11 +8,11 @@ Each tool is looked for in the cache, on the path, at its official download site
 and is last built from its Go module. `python -m sandbox.tools` does so from the command line.
 """
 
-from sandbox.tools.catalogue import FOR_TESTS, catalogue
+from sandbox.tools.catalogue import catalogue
 from sandbox.tools.go import module_dir
 from sandbox.tools.supply import ensure
 
-NAMES = tuple(name for name in catalogue("amd64") if name not in FOR_TESTS)
+NAMES = tuple(name for name, tool in catalogue("amd64").items() if not tool.on_demand)
 """The names of all tools of a sandbox."""
 
 __all__ = ["NAMES", "ensure", "module_dir"]

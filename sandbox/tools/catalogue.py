@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from sandbox import versions
 
-FOR_TESTS = ("prometheus", "promtool", "pulumi-language-yaml")
-"""Tools that a sandbox does without."""
+EARLIER_ISTIO = "istio-earlier"
+"""The folder below `modules` that pins the Istio of the line before."""
 
 _CNI_TAGS = ("agent", "disable_pgv", "grpcnotrace", "retrynotrace")
 """Those of Istio's own build (`Makefile.core.mk`)."""
@@ -64,7 +64,10 @@ class GoBuild:
 
 @dataclass(frozen=True, kw_only=True)
 class Tool:
-    """One tool at one version; `version_args` make it print that version, and are None where nothing does."""
+    """One tool at one version; `version_args` make it print that version, and are None where nothing does.
+
+    A sandbox does without those that are `on_demand`.
+    """
 
     name: str
     version: str
@@ -72,6 +75,7 @@ class Tool:
     download: Download | None = None
     wheel: Wheel | None = None
     go: GoBuild | None = None
+    on_demand: bool = False
 
 
 def catalogue(arch: str) -> dict[str, Tool]:
@@ -85,6 +89,7 @@ def catalogue(arch: str) -> dict[str, Tool]:
         _pulumi_yaml(),
         _coredns(arch),
         *_istio(arch),
+        *_earlier_istio(),
         *_prometheus(arch),
     ]
     return {tool.name: tool for tool in tools}
@@ -226,6 +231,7 @@ def _pulumi_yaml() -> Tool:
             variables=((f"{module}/pkg/version.Version", f"v{versions.PULUMI_YAML}"),),
             minutes=1,
         ),
+        on_demand=True,
     )
 
 
@@ -244,49 +250,83 @@ def _coredns(arch: str) -> Tool:
 
 
 def _istio(arch: str) -> list[Tool]:
-    variables = (
-        ("istio.io/istio/pkg/version.buildVersion", versions.ISTIO),
-        ("istio.io/istio/pkg/version.buildGitRevision", versions.ISTIO_MODULE.rsplit("-", 1)[1]),
-    )
     release = f"https://github.com/istio/istio/releases/download/{versions.ISTIO}"
     istioctl = f"{release}/istioctl-{versions.ISTIO}-linux-{arch}.tar.gz"
 
     def build(package: str, minutes: float, *tags: str) -> GoBuild:
-        return GoBuild(group="istio", package=package, variables=variables, tags=tags, minutes=minutes)
+        return _istio_build("istio", versions.ISTIO, versions.ISTIO_MODULE, package, minutes, *tags)
 
     return [
         Tool(
             name="pilot-discovery",
             version=versions.ISTIO,
             version_args=("version", "--short"),
-            go=build("istio.io/istio/pilot/cmd/pilot-discovery", 6),
+            go=build("pilot/cmd/pilot-discovery", 6),
         ),
         Tool(
             name="pilot-agent",
             version=versions.ISTIO,
             version_args=("version", "--short"),
-            go=build("istio.io/istio/pilot/cmd/pilot-agent", 0.5, "agent"),
+            go=build("pilot/cmd/pilot-agent", 0.5, "agent"),
         ),
         Tool(
             name="istio-cni",
             version=versions.ISTIO,
             version_args=(),
-            go=build("istio.io/istio/cni/cmd/istio-cni", 0.3, *_CNI_TAGS),
+            go=build("cni/cmd/istio-cni", 0.3, *_CNI_TAGS),
         ),
         Tool(
             name="install-cni",
             version=versions.ISTIO,
             version_args=("version", "--short"),
-            go=build("istio.io/istio/cni/cmd/install-cni", 0.5, *_CNI_TAGS),
+            go=build("cni/cmd/install-cni", 0.5, *_CNI_TAGS),
         ),
         Tool(
             name="istioctl",
             version=versions.ISTIO,
             version_args=("version", "--remote=false"),
             download=Download(url=istioctl, checksum_url=f"{istioctl}.sha256", member="istioctl"),
-            go=build("istio.io/istio/istioctl/cmd/istioctl", 0.7),
+            go=build("istioctl/cmd/istioctl", 0.7),
         ),
     ]
+
+
+def _earlier_istio() -> list[Tool]:
+    def build(package: str, minutes: float, *tags: str) -> GoBuild:
+        version, module = versions.ISTIO_EARLIER, versions.ISTIO_EARLIER_MODULE
+        return _istio_build(EARLIER_ISTIO, version, module, package, minutes, *tags)
+
+    return [
+        Tool(
+            name=earlier("pilot-discovery"),
+            version=versions.ISTIO_EARLIER,
+            version_args=("version", "--short"),
+            go=build("pilot/cmd/pilot-discovery", 6),
+            on_demand=True,
+        ),
+        Tool(
+            name=earlier("pilot-agent"),
+            version=versions.ISTIO_EARLIER,
+            version_args=("version", "--short"),
+            go=build("pilot/cmd/pilot-agent", 0.5, "agent"),
+            on_demand=True,
+        ),
+    ]
+
+
+def earlier(name: str) -> str:
+    """Return the name in the catalogue of a program of the earlier Istio."""
+    return f"{name}-{versions.ISTIO_EARLIER}"
+
+
+def _istio_build(group: str, version: str, module: str, package: str, minutes: float, *tags: str) -> GoBuild:
+    variables = (
+        ("istio.io/istio/pkg/version.buildVersion", version),
+        ("istio.io/istio/pkg/version.buildGitRevision", module.rsplit("-", 1)[1]),
+    )
+    return GoBuild(
+        group=group, package=f"istio.io/istio/{package}", variables=variables, tags=tags, minutes=minutes
+    )
 
 
 def _prometheus(arch: str) -> list[Tool]:
@@ -310,6 +350,7 @@ def _prometheus(arch: str) -> list[Tool]:
                 tags=("remove_all_sd", "enable_kubernetes_sd"),
                 minutes=minutes,
             ),
+            on_demand=True,
         )
         for name, minutes in (("prometheus", 2), ("promtool", 0.2))
     ]

@@ -64,8 +64,8 @@ def fetch_modules(group: str) -> None:
 
 
 def build_program(source: Path, target: Path) -> None:
-    """Build a program of ours, which needs nothing but Go's standard library, into `target`."""
-    _go(source, "build", "-trimpath", "-ldflags", "-s -w", "-o", str(target), ".")
+    """Build a program of ours, of which `source` is the module, into `target`."""
+    _go(source, "build", "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o", str(target), ".")
 
 
 @functools.cache

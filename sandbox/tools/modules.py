@@ -5,12 +5,13 @@ Generated and committed, so that a build resolves nothing and every module is ch
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
 from sandbox import versions
 from sandbox.tools import istio_tests
-from sandbox.tools.catalogue import catalogue
+from sandbox.tools.catalogue import EARLIER_ISTIO, catalogue
 from sandbox.tools.go import MODULES
 
 SOURCE_ONLY = "prometheus-operator"
@@ -30,6 +31,7 @@ ROOTS = {
     SOURCE_ONLY: ("github.com/prometheus-operator/prometheus-operator", versions.PROMETHEUS_OPERATOR),
     "istio-api": ("istio.io/api", versions.ISTIO_API),
     "istio": ("istio.io/istio", versions.ISTIO_MODULE),
+    EARLIER_ISTIO: ("istio.io/istio", versions.ISTIO_EARLIER_MODULE),
     istio_tests.GROUP: ("istio.io/istio", versions.ISTIO_MODULE),
 }
 """The module of each group and its version."""
@@ -63,7 +65,8 @@ def main() -> None:
         # Kubernetes refers to its own staging folders, which a consumer has to replace with releases.
         staging = re.findall(r"^\s*(?:replace\s+)?(k8s\.io/\S+) => \./staging/", text, re.MULTILINE)
         (go_version,) = re.findall(r"^go (\S+)$", text, re.MULTILINE)
-        (folder / "go.sum").unlink(missing_ok=True)
+        # The module's own sums come first: the checksum database does not have every commit that it needs.
+        shutil.copyfile(Path(found["Dir"]) / "go.sum", folder / "go.sum")
         (folder / "go.mod").write_text(render(group, go_version, staging))
         if group == SOURCE_ONLY:
             sums = ((version, found["Sum"]), (f"{version}/go.mod", found["GoModSum"]))

@@ -56,8 +56,8 @@ def authority(
     """A CA signed by `issuer`, or by itself; `days` are its begin and end, counted from now.
 
     `ca` is the flag of its basic constraints, None leaves them out; `signs` is the key usage keyCertSign,
-    `signs_lists` cRLSign, `purposes` the extended one. It ends with its issuer at the latest, but for one that
-    `outlives` it.
+    `signs_lists` cRLSign, `purposes` the extended one. It ends with its issuer at the latest, but for one
+    that `outlives` it.
     """
     own = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])

@@ -11,6 +11,7 @@ from sandbox import cluster
 from sandbox.paths import state_dir
 from tests.e2e.ambient import NAMES as AMBIENT
 from tests.e2e.ambient import ambient_config
+from tests.e2e.connections import Connections
 from tests.e2e.kube import Kube
 from tests.e2e.reach import AROUND, configure_relay
 from tests.e2e.reach import config as reach_config
@@ -68,6 +69,17 @@ def mesh(
 def used_after(request: pytest.FixtureRequest, keep: bool) -> bool:
     """Say whether another module follows, for whose tests those of this one put back what they changed."""
     return keep or request.session.items[-1].path != request.path
+
+
+@pytest.fixture(scope="module")
+def connections(
+    mesh: Stack, kube: Callable[[str], Kube], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Connections]:
+    """Long connections between east and west, none of which may break when no test looks."""
+    assert mesh.name, "the mesh comes first"
+    found = Connections({name: kube(name) for name in ("east", "west")})
+    with found.deployed(tmp_path_factory.mktemp("connections")):
+        yield found
 
 
 @pytest.fixture(scope="session")

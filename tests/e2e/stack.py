@@ -42,6 +42,8 @@ def mesh_config(names: tuple[str, ...], kubeconfig: Path) -> dict[str, Any]:
     config = {k.removeprefix("istio-mesh:"): v for k, v in copy.deepcopy(document["config"]).items()}
     config["istio"]["chartRepository"] = cluster.chart_repository()
     config["clusters"] = {name: {"kubeconfig": str(kubeconfig), "context": name} for name in names}
+    # Else tests that take a gateway away would wait for minutes until its connections have ended.
+    config["istio"]["values"]["gateway"]["terminationGracePeriodSeconds"] = 6
     # Small keys: what is tested here does not depend on their size, and large ones take seconds of CPU.
     config["trust"] = {"root": {"key": "ecdsa-p256"}, "intermediate": {"key": "ecdsa-p256"}}
     return config

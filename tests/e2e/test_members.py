@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox import cluster
+from tests.e2e.connections import Connections
 from tests.e2e.kube import Kube, assert_answered_everywhere
 from tests.e2e.load import Load
 from tests.e2e.stack import Change, Stack
@@ -56,9 +57,17 @@ READ = {("kubernetes:core/v1:Service", "south-east-west-gateway-service")}
 
 @pytest.fixture(scope="module")
 def with_south(
-    mesh: Stack, fresh_clusters: Callable[..., Any], kube: Callable[[str], Kube], keep: bool
+    mesh: Stack,
+    connections: Connections,
+    fresh_clusters: Callable[..., Any],
+    kube: Callable[[str], Kube],
+    keep: bool,
 ) -> Iterator[Mapping[str, Kube]]:
-    """Return three clusters, the third of which is in no mesh yet; after the tests the mesh is as before."""
+    """Return three clusters, the third of which is in no mesh yet; after the tests the mesh is as before.
+
+    Between the others are long connections.
+    """
+    assert connections.events()
     config = mesh.config()
     fresh_clusters(NEW)
     yield {name: kube(name) for name in (*OLD, NEW)}
@@ -109,12 +118,15 @@ def test_the_preview_of_a_third_cluster_shows_its_own_resources_and_its_links(
     assert _named(mesh.preview()) == {"create": OWN | LINKS}
 
 
-def test_a_third_cluster_answers_and_is_answered(mesh: Stack, with_south: Mapping[str, Kube]):
-    """One update brings it in, and no call fails meanwhile; every cluster is then answered by all three."""
-    with Load(cluster.merged_kubeconfig(), OLD) as load:
+def test_a_third_cluster_answers_and_is_answered(
+    mesh: Stack, with_south: Mapping[str, Kube], connections: Connections
+):
+    """One update brings it in, and nothing fails or breaks; every cluster is then answered by all three."""
+    with connections.watched() as watch, Load(cluster.merged_kubeconfig(), OLD) as load:
         mesh.up()
         load.wait_until(lambda report: all(report.answered(caller)[NEW] for caller in OLD))
     assert not load.report.failed, load.report
+    assert not watch.broken, watch
     assert_answered_everywhere(with_south)
     assert mesh.preview() == []
 
@@ -137,15 +149,16 @@ def test_the_preview_without_its_block_removes_exactly_what_it_brought(mesh: Sta
 
 
 def test_a_cluster_that_left_is_gone_from_everywhere(
-    mesh: Stack, with_south: Mapping[str, Kube], before: dict[str, Any]
+    mesh: Stack, with_south: Mapping[str, Kube], before: dict[str, Any], connections: Connections
 ):
-    """No call fails; the state and the peers keep nothing of it, and nothing of the mesh is left in it."""
-    with Load(cluster.merged_kubeconfig(), OLD) as load:
+    """Nothing fails or breaks; the state and the peers keep nothing of it, nor is anything left in it."""
+    with connections.watched() as watch, Load(cluster.merged_kubeconfig(), OLD) as load:
         load.wait_until(lambda report: all(report.answered(caller)[NEW] for caller in OLD))
         mesh.up()
         gone = datetime.now(UTC)
         load.wait_until(lambda report: all(report.answered(c, after=gone).total() > 20 for c in OLD))
     assert not load.report.failed, load.report
+    assert not watch.broken, watch
     for caller in OLD:
         assert set(load.report.answered(caller, after=gone)) == set(OLD), load.report
     assert _picture(mesh, with_south) == before

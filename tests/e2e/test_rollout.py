@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from sandbox import cluster
+from tests.e2e.connections import Connections
 from tests.e2e.faults import SYSTEM, passes
 from tests.e2e.kube import Kube
 from tests.e2e.leaks import Haystack, Needle, Watch
@@ -69,9 +70,12 @@ def _picture(kube: Kube) -> dict[str, Any]:
 
 
 def test_a_good_change_goes_through_wave_by_wave_and_costs_no_call(
-    mesh: Stack, clusters: Mapping[str, Kube]
+    mesh: Stack, clusters: Mapping[str, Kube], connections: Connections
 ) -> None:
-    """West waits until east is right; a new cluster waits for nobody. Afterwards nothing is left to do."""
+    """West waits until east is right; a new cluster waits for nobody. Afterwards nothing is left to do.
+
+    No long connection breaks either.
+    """
     before = {name: _picture(clusters[name]) for name in OLD}
     _configure(mesh, [["east"], ["west"]], {"podAnnotations": {"changed": "1"}})
     mesh.set_secret(_MARKED, _SECRETS["good"])
@@ -84,10 +88,11 @@ def test_a_good_change_goes_through_wave_by_wave_and_costs_no_call(
         "  west: istiod, restarts the pods of istiod",
     ]
     assert {name: _picture(clusters[name]) for name in OLD} == before, "without --yes nothing is changed"
-    with Load(cluster.merged_kubeconfig(), OLD) as load:
+    with connections.watched() as watch, Load(cluster.merged_kubeconfig(), OLD) as load:
         done = _rollout(mesh, "--yes")
     assert done.returncode == 0, done
     assert not load.report.failed, load.report
+    assert not watch.broken, watch
     updated = {name: kube.releases()["istiod"]["updated"] for name, kube in clusters.items()}
     assert updated["east"] < updated["west"], updated
     assert updated[NEW] < updated["west"], updated

@@ -21,6 +21,7 @@ from mesh.live.kubernetes_api import ApiError, ExecError, KubernetesApi
 from mesh.live.pods import injected
 from mesh.live.proxies import WorkloadTrust, workload_trust
 from sandbox import cluster
+from tests.e2e.connections import Connections
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.load import Load
 from tests.e2e.stack import Stack
@@ -155,6 +156,14 @@ def _trusts(*generations: int) -> Callable[[WorkloadTrust], bool]:
 
 
 @pytest.fixture(scope="module")
+def connections(mesh_of_before: Mesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connections]:
+    """Long connections between the two clusters, whose mesh is there by then."""
+    found = Connections(mesh_of_before.kubes)
+    with found.deployed(tmp_path_factory.mktemp("connections")):
+        yield found
+
+
+@pytest.fixture(scope="module")
 def mesh_of_before(
     fresh_clusters: Callable[..., Mapping[str, cluster.Cluster]],
     new_stack: Callable[[str], Stack],
@@ -215,7 +224,9 @@ def test_a_mesh_of_before_is_taken_over_with_its_root_and_intermediates(mesh_of_
     mesh.assert_answered()
 
 
-def test_an_intermediate_is_rotated_without_a_failed_call(mesh_of_before: Mesh) -> None:
+def test_an_intermediate_is_rotated_without_a_failed_call_or_broken_connection(
+    mesh_of_before: Mesh, connections: Connections
+) -> None:
     """Key and certificate are new, in place, and nothing else is touched."""
     mesh = mesh_of_before
 
@@ -231,7 +242,7 @@ def test_an_intermediate_is_rotated_without_a_failed_call(mesh_of_before: Mesh) 
         ("update", "east-cacerts"),
         *(("delete", f"east-intermediate-g1-{part}") for part in parts),
     }
-    with mesh.load() as load:
+    with connections.watched() as watch, mesh.load() as load:
         mesh.stack.up()
         after = mesh.cacerts("east")
         eventually(
@@ -240,6 +251,7 @@ def test_an_intermediate_is_rotated_without_a_failed_call(mesh_of_before: Mesh) 
             seconds=_PROPAGATION_SECONDS,
         )
     assert not load.report.failed, load.report
+    assert not watch.broken, watch
     assert after["ca-key.pem"] != before["ca-key.pem"], "the intermediate has its old key"
     assert after["root-cert.pem"] == before["root-cert.pem"], "the root has changed, too"
 
@@ -294,7 +306,9 @@ def _refuse_each_other(mesh: Mesh) -> bool:
     return "west" not in mesh.kubes["east"].answers() and set(west.answers()) == {"west"}
 
 
-def test_reader_tokens_are_rotated_without_a_failed_call(mesh_of_before: Mesh) -> None:
+def test_reader_tokens_are_rotated_without_a_failed_call_or_broken_connection(
+    mesh_of_before: Mesh, connections: Connections
+) -> None:
     """Both live at once, every remote secret moves, and only then the old ones go and are refused."""
     mesh = mesh_of_before
     old = {name: mesh.token(name, 1) for name in CONTEXTS}
@@ -306,7 +320,7 @@ def test_reader_tokens_are_rotated_without_a_failed_call(mesh_of_before: Mesh) -
     refused = mesh.stack.pulumi("preview", check=False)
     assert refused.returncode != 0, "a token that peers use was dropped"
     assert "still uses it; expected [1, 2] first" in refused.stdout
-    with mesh.load() as load:
+    with connections.watched() as watch, mesh.load() as load:
         generations(1, 2)
         mesh.stack.up()
         assert all(_status(mesh, name, token) == 200 for name, token in old.items())
@@ -318,6 +332,7 @@ def test_reader_tokens_are_rotated_without_a_failed_call(mesh_of_before: Mesh) -
         for name, token in old.items():
             eventually(lambda n=name, t=token: _status(mesh, n, t) == 401, lambda: "the old token is taken")
     assert not load.report.failed, load.report
+    assert not watch.broken, watch
     mesh.restart_servers()  # whose new addresses only the new tokens can tell
     mesh.assert_answered()
 
@@ -358,7 +373,9 @@ def test_a_phase_before_its_turn_is_refused_before_anything_changes(mesh_of_befo
     assert not [name for name in mesh.names() if "root-g2" in name], "the next root was made all the same"
 
 
-def test_the_root_is_rotated_without_a_failed_call(mesh_of_before: Mesh) -> None:
+def test_the_root_is_rotated_without_a_failed_call_or_broken_connection(
+    mesh_of_before: Mesh, connections: Connections
+) -> None:
     """Every phase holds under load and through restarts; at its end nobody knows the old root."""
     mesh = mesh_of_before
     in_phase = {
@@ -368,11 +385,12 @@ def test_the_root_is_rotated_without_a_failed_call(mesh_of_before: Mesh) -> None
     }
     for phase, (trusts, chains) in in_phase.items():
         mesh.set_trust(nextRoot={"generation": 2, "key": "ecdsa-p256"}, phase=phase)
-        with mesh.load() as load:
+        with connections.watched() as watch, mesh.load() as load:
             mesh.stack.up()
             mesh.wait_for_proxies(lambda proxy, trusts=trusts, chains=chains: trusts(proxy) and chains(proxy))
             mesh.restart_istiod()
         assert not load.report.failed, f"{phase}: {load.report}"
+        assert not watch.broken, f"{phase}: {watch}"
         _wait_for_report(mesh)
         mesh.restart_servers()
         mesh.assert_answered()

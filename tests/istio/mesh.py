@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from sandbox import cluster
-from sandbox.cluster import Surroundings, image_store, supplies
+from sandbox.cluster import Surroundings
 from sandbox.images import istio_tests
 from tests.e2e.faults import SYSTEM, passes, patch
 from tests.e2e.kube import Kube, eventually
@@ -91,8 +91,7 @@ class IstioMesh:
     def load_images(self, names: Iterable[str]) -> None:
         """Import images that Istio's tests deploy into all clusters."""
         tars = istio_tests.ensure(names)
-        for one in self._clusters.values():
-            image_store.ensure_imported(one.layout, (*supplies.ensure().images, *tars))
+        cluster.add_images(tars, [one.layout.name for one in self._clusters.values()])
 
     def run(self, name: str, tests: Iterable[str], *, minutes: int) -> suite.Result:
         """Run tests of one of Istio's suites, given by their full names."""

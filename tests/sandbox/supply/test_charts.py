@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,20 +56,36 @@ def test_a_release_has_its_own_hub_and_tag() -> None:
 
 
 @needs_helm
-def test_the_index_lists_every_chart_under_both_versions_by_relative_urls() -> None:
+def test_the_index_lists_every_chart_under_all_versions_by_relative_urls() -> None:
     """Relative, so that the repository can be served at any address."""
+    known = {versions.ISTIO, versions.ISTIO_NEXT, versions.ISTIO_EARLIER}
     index = yaml.safe_load((charts.ensure() / "index.yaml").read_text())
     assert set(index["entries"]) == {"base", "istiod", "gateway", "cni", "ztunnel"}
     for name, entries in index["entries"].items():
-        assert {entry["version"] for entry in entries} == {versions.ISTIO, versions.ISTIO_NEXT}
-        assert {entry["appVersion"] for entry in entries} == {versions.ISTIO, versions.ISTIO_NEXT}
+        assert {entry["version"] for entry in entries} == known
+        assert {entry["appVersion"] for entry in entries} == known
         for entry in entries:
             assert entry["urls"] == [f"{name}-{entry['version']}.tgz"]
             assert (charts.ensure() / entry["urls"][0]).is_file()
 
 
 @needs_helm
-@pytest.mark.parametrize("version", [versions.ISTIO, versions.ISTIO_NEXT])
+def test_the_earlier_charts_are_another_istios() -> None:
+    """They differ in more than the version, and ask for images of their own."""
+    folder = charts.ensure()
+
+    def values(version: str) -> str:
+        with tarfile.open(folder / f"gateway-{version}.tgz") as chart:
+            file = chart.extractfile("gateway/values.yaml")
+            assert file
+            return file.read().decode()
+
+    assert values(versions.ISTIO) == values(versions.ISTIO_NEXT)
+    assert values(versions.ISTIO) != values(versions.ISTIO_EARLIER)
+
+
+@needs_helm
+@pytest.mark.parametrize("version", [versions.ISTIO, versions.ISTIO_NEXT, versions.ISTIO_EARLIER])
 def test_helm_renders_istiod_from_the_repository_with_images_of_its_version(
     repository: str, version: str, tmp_path: Path
 ) -> None:

@@ -14,10 +14,9 @@ import pytest
 
 from sandbox import images, paths, tools, versions
 from sandbox.errors import SandboxError
-from sandbox.images import archive, recipes
+from sandbox.images import archive, on_demand, recipes
 from sandbox.images.content import File, Folder, Link, Text, command, libraries, loaded
-
-HELLOWORLD = Path(recipes.__file__).parent / "helloworld"
+from sandbox.tools.catalogue import catalogue, earlier
 
 needs_commands = pytest.mark.skipif(
     not all(map(shutil.which, ("busybox", "curl"))), reason="busybox and curl are not installed"
@@ -129,10 +128,9 @@ def test_a_static_binary_needs_no_libraries(tmp_path: Path) -> None:
     assert libraries([script]) == []
 
 
-def test_only_istios_own_images_have_the_user_that_the_sidecar_leaves_alone(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Traffic of user 1337 goes past the proxy: a client of that user would not be in the mesh."""
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Have nothing fetched and built: all that goes into images is a small file, which is returned."""
     tool = tmp_path / "tool"
     tool.write_bytes(b"tool")
     monkeypatch.setattr(recipes, "_tool", lambda _: tool)
@@ -146,10 +144,45 @@ def test_only_istios_own_images_have_the_user_that_the_sidecar_leaves_alone(
     monkeypatch.setattr(recipes, "_name_service", list)
     monkeypatch.setattr(recipes.go, "build_program", lambda _, target: target.write_bytes(b"server"))
     monkeypatch.setenv("ISTIO_MESH_SANDBOX_CACHE", str(tmp_path / "cache"))
+    return tool
+
+
+def test_only_istios_own_images_have_the_user_that_the_sidecar_leaves_alone(small_parts: Path) -> None:
+    """Traffic of user 1337 goes past the proxy: a client of that user would not be in the mesh."""
     users = {name: recipes.recipe(name).user.split(":")[0] for name in images.references()}
     assert {name for name, user in users.items() if user == "1337"} == {"pilot", "proxyv2"}
     assert {name for name, user in users.items() if user == "0"} == {"coredns", "install-cni"}
-    assert recipes.ztunnel(tool).user == "0:0"
+    assert recipes.ztunnel(small_parts).user == "0:0"
+
+
+def test_images_of_the_earlier_istio_have_its_programs_and_the_tag_that_its_charts_ask_for(
+    small_parts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They take no reference from the images of the present one."""
+    programs = {}
+
+    def ensure(names: list[str], **_: Any) -> dict[str, Path]:
+        for name in names:
+            programs[name] = tmp_path / name
+            programs[name].write_text(name)
+        return programs
+
+    monkeypatch.setattr(on_demand.tools, "ensure", ensure)
+    read_images = [read(tar) for tar in on_demand.earlier_istio()]
+    found = {manifest["RepoTags"][0]: layer for manifest, _, layer in read_images}
+    assert set(found) == {f"localhost/istio/{name}:{versions.ISTIO_EARLIER}" for name in ("pilot", "proxyv2")}
+    assert set(found).isdisjoint(r for names in images.references().values() for r in names)
+    for name, program in (("pilot", "pilot-discovery"), ("proxyv2", "pilot-agent")):
+        layer = found[f"localhost/istio/{name}:{versions.ISTIO_EARLIER}"]
+        content = member(layer, f"usr/local/bin/{program}").read().decode()
+        assert content == f"{program}-{versions.ISTIO_EARLIER}"
+
+
+def test_what_is_had_on_demand_is_no_part_of_every_sandbox() -> None:
+    """A setup would take minutes more."""
+    assert earlier("pilot-discovery") in catalogue("amd64")
+    assert not [name for name in tools.NAMES if name.startswith("prom") or versions.ISTIO_EARLIER in name]
+    assert "connections" not in images.references()
 
 
 @needs_commands
@@ -324,11 +357,12 @@ def test_a_missing_command_is_named() -> None:
 
 
 @needs_go
-def test_the_helloworld_server_passes_its_own_tests() -> None:
+@pytest.mark.parametrize("program", ["helloworld", "connections"])
+def test_a_program_of_ours_passes_its_own_tests(program: str) -> None:
     """`go test` in its folder."""
     done = subprocess.run(
         ["go", "test", "-trimpath", "./..."],
-        cwd=HELLOWORLD,
+        cwd=Path(recipes.__file__).parent / program,
         env={**os.environ, "CGO_ENABLED": "0"},
         capture_output=True,
         text=True,

@@ -87,8 +87,8 @@ def _ports(given: dict[str, Any]) -> dict[str, tuple[int, int]]:
     return {port["name"]: (port["port"], port["targetPort"]) for port in given["service"]["ports"]}
 
 
-def test_without_settings_of_its_own_a_gateway_gets_what_it_always_got() -> None:
-    """A mesh that is there must not change with the program."""
+def test_without_settings_of_its_own_a_gateway_gets_these_values() -> None:
+    """What is added here restarts the gateways of every mesh that is there, once."""
     assert values.gateway(stack_config({"east": {}}).clusters["east"]) == {
         "name": "istio-eastwestgateway",
         "networkGateway": "net-east",
@@ -104,6 +104,8 @@ def test_without_settings_of_its_own_a_gateway_gets_what_it_always_got() -> None
             "timeoutSeconds": 3,
             "failureThreshold": 30,
         },
+        "env": {"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"},
+        "terminationGracePeriodSeconds": values.GATEWAY_DRAIN_SECONDS,
     }
 
 
@@ -112,7 +114,7 @@ def test_with_addresses_of_its_own_the_service_is_no_gateway_to_istiod() -> None
     given = _gateway({"addresses": [{"address": "198.51.100.7"}]})
     assert given["networkGateway"] == ""
     assert "labels" not in given
-    assert given["env"] == {"ISTIO_META_REQUESTED_NETWORK_VIEW": "net-east"}
+    assert given["env"]["ISTIO_META_REQUESTED_NETWORK_VIEW"] == "net-east"
     assert _ports(given) == {name: (port, port) for name, port in _PORTS.items()}
 
 
@@ -222,6 +224,19 @@ def test_a_budget_of_the_users_own_is_left_alone() -> None:
     given = _gateway({"replicas": 7}, podDisruptionBudget={"minAvailable": 6})
     assert given["podDisruptionBudget"] == {"minAvailable": 6}
     assert given["autoscaling"] == {"minReplicas": 7, "maxReplicas": 7}
+
+
+def test_a_pod_that_goes_waits_for_its_connections_unless_the_user_says_how_long() -> None:
+    """Beside other variables: those of the user, and the network of a gateway with addresses of its own."""
+    shorter = _gateway(
+        {"addresses": [{"address": "198.51.100.7"}]}, terminationGracePeriodSeconds=30, env={"A": "b"}
+    )
+    assert shorter["terminationGracePeriodSeconds"] == 30
+    assert shorter["env"].keys() == {
+        "A",
+        "EXIT_ON_ZERO_ACTIVE_CONNECTIONS",
+        "ISTIO_META_REQUESTED_NETWORK_VIEW",
+    }
 
 
 def test_a_network_policy_is_the_charts_own() -> None:
