@@ -97,7 +97,7 @@ istio-tests: setup ## Run all of Istio's own integration tests that can run here
 	$(call step,Istio's own tests,$(PYTEST) tests/istio)
 
 .PHONY: adoption-tests
-adoption-tests: setup ## Take over meshes that Helm and istioctl have built (six minutes).
+adoption-tests: setup ## Take over meshes that Helm and istioctl have built (ten minutes).
 	$(call step,Meshes of others,$(PYTEST) tests/e2e -m adoption)
 
 .venv/bench: .venv/installed requirements-bench.lock

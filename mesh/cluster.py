@@ -19,6 +19,7 @@ from mesh.istio.gateway_api import definitions
 from mesh.istio.hbone_gateway import HboneGateway, remote_gateway
 from mesh.istio.names import CONTROL_PLANE_ANNOTATION, NAMESPACE, NETWORK_LABEL
 from mesh.istio.namespace import namespace
+from mesh.istio.revisions import oldest
 from mesh.istio.stub import stub_service
 from mesh.istio.values import Ways
 from mesh.istio.waypoint import Waypoint
@@ -181,7 +182,7 @@ class Cluster(pulumi.ComponentResource):
                     f"{name}-failover-{host}",
                     failover,
                     host=host,
-                    istio_version=config.istio.version,
+                    istio_version=oldest(config).version,
                     namespace=self.namespace,
                     control_plane=self.control_plane,
                     opts=child,

@@ -71,7 +71,7 @@ def _messages(step: Step, preview: Preview) -> Iterator[str]:
     if step.change is not Change.CHANGED:
         yield "`cacerts` is made again, which istiod notices only if it is restarted"
         return
-    old, new = _contents(step.old, preview), _contents(step.new, preview)
+    old, new = (_contents(state, step.cluster, preview) for state in (step.old, step.new))
     signer = _signer(old, new, preview)
     if signer:
         yield f"{signer}. {_ISTIOD_TAKES_OVER}"
@@ -83,7 +83,7 @@ def _messages(step: Step, preview: Preview) -> Iterator[str]:
     elif any(_is_made_again(preview, urn) for urn in new.roots):
         yield "the root CA that is made again is the trusted one"
     elif not signer:
-        yield "`cacerts` changes: a certificate or a key from the configuration, or from another stack"
+        yield "`cacerts` changes: the CRLs, or a certificate or key of the configuration or of another stack"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +94,13 @@ class _Contents:
     roots: Set[str]
 
 
-def _contents(state: Json, preview: Preview) -> _Contents:
-    types = {step.urn: step.type for step in preview.steps}
+def _contents(state: Json, cluster: str | None, preview: Preview) -> _Contents:
     urns: Sequence[str] = state.get("dependencies") or ()
-    signers = [urn for urn in urns if types.get(urn) == _INTERMEDIATE]
+    found = [step for step in preview.steps if step.urn in urns]
+    # With CRLs, it depends on the intermediates of all clusters.
+    signers = [step.urn for step in found if step.type == _INTERMEDIATE and step.cluster == cluster]
     return _Contents(
-        signer=signers[0] if signers else None, roots={urn for urn in urns if types.get(urn) == _ROOT}
+        signer=signers[0] if signers else None, roots={step.urn for step in found if step.type == _ROOT}
     )
 
 

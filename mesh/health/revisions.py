@@ -141,7 +141,7 @@ def not_moved(cluster: ClusterInspection) -> Finding | None:
         severity=Severity.WARNING,
         cluster=facts.name,
         message=f"{left}; expected {istiod(facts.next.revision)}",
-        hint=_move(cluster, pods, counted or cluster.namespaces),
+        hint=_move(cluster, pods, counted or _naming_it(cluster)),
     )
 
 
@@ -150,9 +150,16 @@ def left_behind(cluster: ClusterInspection) -> str | None:
     facts = cluster.facts
     if counted := cluster.served.get(facts.revision):
         return f"{_counted(counted)} of {facts.name} are still served by {istiod(facts.revision)}"
-    if namespaces := [*_leading_elsewhere(cluster, cluster.namespaces)]:
+    if namespaces := _naming_it(cluster):
         return f"pods that start in {_some(namespaces)} of {facts.name} still get {istiod(facts.revision)}"
     return None
+
+
+def _naming_it(cluster: ClusterInspection) -> list[str]:
+    """The namespaces in which pods that start get the control plane that the stack moves from."""
+    injectors = {name: _taking(cluster.injectors, labels, {}) for name, labels in cluster.namespaces.items()}
+    old = cluster.facts.revision
+    return [name for name, found in injectors.items() if found and all(one.revision == old for one in found)]
 
 
 def _move(cluster: ClusterInspection, pods: Sequence[InjectedPod], namespaces: Iterable[str]) -> str:
@@ -166,7 +173,7 @@ def _move(cluster: ClusterInspection, pods: Sequence[InjectedPod], namespaces: I
     ]
     first = f"in {cluster.facts.name}, run {', '.join(commands)}; then " if commands else ""
     if not pods:
-        return f"{first}run `pulumi up`, which moves gateways and ztunnel"
+        return f"{first}run `pulumi up`, which moves what is of the stack"
     return f"{first}{restart(cluster.facts.name, pods)}"
 
 

@@ -38,7 +38,7 @@ def read_installed(connection: Connection) -> InstalledMesh:
         api = KubernetesApi.connect(connection)
         api.get("/version")  # what answers "not found" to everything is not an empty cluster
         istiods = api.list(_DEPLOYMENTS, labelSelector="app=istiod")
-        istiod = api.find(f"{_DEPLOYMENTS}/{ISTIOD}")
+        istiod = next((one for one in istiods if at(one, "metadata", "name") == ISTIOD), None)
         return InstalledMesh(
             identity=read_identity(api),
             network=network_label(api.find(SYSTEM)),

@@ -16,8 +16,10 @@ IpFamilyPolicyArgs = Literal["SingleStack", "PreferDualStack", "RequireDualStack
 KeyAlgorithmArgs = Literal["rsa-2048", "rsa-3072", "rsa-4096", "ecdsa-p256", "ecdsa-p384"]
 LoadBalancerPresetArgs = Literal["aws-internal", "gcp-internal", "azure-internal"]
 PhaseArgs = Literal["trust-both", "sign-with-new", "drop-old"]
+PreferenceArgs = Literal["network", "region", "none"]
 ReaderRoleArgs = Literal["chart", "minimal"]
 ServiceTypeArgs = Literal["LoadBalancer", "NodePort", "ClusterIP"]
+UpgradePhaseArgs = Literal["beside", "moved"]
 
 
 class ApiServerAddressSettingsArgs(TypedDict, total=False):
@@ -156,6 +158,25 @@ class ExposureSettingsArgs(TypedDict, total=False):
     """Hosts that are called inside the caller's own cluster only, wherever else they are."""
 
 
+class FailoverSettingsArgs(TypedDict, total=False):
+    """Services whose calls do without a cluster that fails."""
+
+    hosts: Required[Input[Sequence[Input[str]]]]
+    """The services, by their full hosts."""
+    withinSeconds: Required[Input[int]]
+    """From so many seconds after a cluster has died, no call fails because of it. An answer must begin
+    within a quarter of this time.
+    """
+    prefer: Input[PreferenceArgs]
+    """Which endpoints are called first: those of the own cluster, then of its `network`, then all others;
+    with `region`, of the others those of the own region first; with `none`, all alike. Default: network.
+    """
+    idempotent: Input[bool]
+    """Whether calls may be made twice. Then those are repeated, too, that a cluster may have handled when
+    it failed. Default: false.
+    """
+
+
 class GatewayAddressSettingsArgs(TypedDict, total=False):
     """An address at which other networks reach a gateway."""
 
@@ -265,6 +286,12 @@ class IstioSettingsArgs(TypedDict, total=False):
 
     version: Input[str]
     """Version of Istio and its charts. Default: 1.31.0."""
+    revision: Input[str]
+    """Revision of the control plane. Default: none. It changes by `next` alone."""
+    next: Input[NextSettingsArgs]
+    """The next control plane, during an upgrade by revision. See Upgrade by revision
+    (docs/runbooks/upgrade-by-revision.md).
+    """
     chartRepository: Input[str]
     """Helm repository or OCI registry with Istio's charts. Default:
     https://istio-release.storage.googleapis.com/charts.
@@ -289,6 +316,19 @@ class MeshSettingsArgs(TypedDict, total=False):
     """Istio's mesh ID."""
     trustDomain: Input[str]
     """Trust domain of all workload identities. Default: cluster.local."""
+
+
+class NextSettingsArgs(TypedDict, total=False):
+    """The control plane that a cluster moves to."""
+
+    version: Required[Input[str]]
+    """Version of the next control plane, newer or older."""
+    revision: Input[str]
+    """Revision of the next control plane. Default: its version with dashes."""
+    phase: Input[UpgradePhaseArgs]
+    """How far the upgrade is: `beside`, where the next control plane serves only what names its revision,
+    then `moved`, where it serves the gateways and all that starts. Default: beside.
+    """
 
 
 class ObservabilitySettingsArgs(TypedDict, total=False):
@@ -319,6 +359,10 @@ class PeersKubeconfigSettingsArgs(TypedDict, total=False):
     """Path of a file with it, absolute or relative to the project's folder."""
     environment: Input[str]
     """Environment variable that has it."""
+    context: Input[str]
+    """Context in contents, file or environment to use; what belongs to others is left out. Default: its
+    current-context, and then istiod must accept all that is in it.
+    """
     stack: Input[str]
     """Full name of a stack that has it as an output."""
     output: Input[str]
@@ -396,6 +440,14 @@ class TrustSettingsArgs(TypedDict, total=False):
     """Whether other stacks of the mesh use the root CA of this stack. Default: false."""
     stack: Input[str]
     """The stack that creates the root CA, if it is another one."""
+    revoked: Input[Sequence[Input[str]]]
+    """Serial numbers of revoked intermediates. With it, even empty, every proxy checks certificates
+    against CRLs.
+    """
+    revocationLists: Input[str]
+    """PEM CRLs of the CAs whose private key the stack does not have: offline roots, CAs between root and
+    intermediate, existing intermediates.
+    """
 
 
 class MeshArgs(TypedDict, total=False):
@@ -425,6 +477,8 @@ class MeshArgs(TypedDict, total=False):
     """
     exposure: Input[ExposureSettingsArgs]
     """What each cluster exposes to the others."""
+    failover: Input[Sequence[Input[FailoverSettingsArgs]]]
+    """Services that outlive a cluster. See Failover (docs/failover.md)."""
     reader: Input[ReaderSettingsArgs]
     """The accounts that other clusters use to discover services."""
     helloWorld: Input[bool | HelloWorldSettingsArgs]

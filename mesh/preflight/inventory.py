@@ -51,13 +51,13 @@ _SYSTEM = f"/api/v1/namespaces/{NAMESPACE}"
 _RBAC = "rbac.authorization.k8s.io/v1"
 _ADMISSION = "admissionregistration.k8s.io/v1"
 _AUTOSCALING = "autoscaling/v2"
-# Unless values leave them out: Helm does not look at those that it does not make.
-_BY_DEFAULT_FOR_ISTIOD = (
+# With some values only: Helm does not look at those that it does not make.
+_WITH_SOME_VALUES = (
     (_AUTOSCALING, "horizontalpodautoscalers", ISTIOD),
     ("policy/v1", "poddisruptionbudgets", ISTIOD),
 )
 _DEFINITIONS: Mapping[str, Iterable[str]] = {
-    "extensions.istio.io": ("wasmplugins",),
+    "extensions.istio.io": ("trafficextensions", "wasmplugins"),
     "networking.istio.io": (
         "destinationrules",
         "envoyfilters",
@@ -342,7 +342,7 @@ def _istiod_parts(
         ("v1", "configmaps", "values"),
         (_RBAC, "roles", ISTIOD),
         (_RBAC, "rolebindings", ISTIOD),
-        *_BY_DEFAULT_FOR_ISTIOD,
+        *_WITH_SOME_VALUES,
     ):
         yield _object(api, plural, named(name), NAMESPACE)
 
@@ -352,6 +352,8 @@ def _gateway_parts() -> Iterator[KubernetesObject]:
         ("apps/v1", "deployments"),
         ("v1", "services"),
         ("v1", "serviceaccounts"),
+        (_RBAC, "roles"),
+        (_RBAC, "rolebindings"),
         (_AUTOSCALING, "horizontalpodautoscalers"),
     ):
         yield _object(api, plural, GATEWAY, NAMESPACE)

@@ -13,8 +13,9 @@ for cluster in "$@"; do
   namespace "$cluster"
   cacerts "$cluster"
   istioctl install --context="$cluster" --manifests="$MANIFESTS" --skip-confirmation --filename="$FOLDER/$cluster/operator.yaml"
-  "$SAMPLES/multicluster/gen-eastwest-gateway.sh" --network "net-$cluster" |
-    istioctl install --context="$cluster" --manifests="$MANIFESTS" --skip-confirmation --filename=-
+  bash "$SAMPLES/multicluster/gen-eastwest-gateway.sh" --network "net-$cluster" |
+    istioctl install --context="$cluster" --manifests="$MANIFESTS" --skip-confirmation --filename=- \
+      --set=values.global.imagePullPolicy=Never # images of the sandbox are in no registry
   expose "$cluster"
 done
 for target in "$@"; do

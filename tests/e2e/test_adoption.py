@@ -106,11 +106,15 @@ def stack(by_hand: Path, new_stack: Callable[[str], Stack]) -> Stack:
 
 
 def _import(stack: Stack, key: Path, kubeconfig: Path) -> None:
-    """Do what the command says, in its order, and say where the sandbox has its charts."""
+    """Do what the command says, in its order, and set what the sandbox needs."""
     contexts = [f"--context={name}" for name in NAMES]
     done = stack.command("import", *contexts, f"--stack={stack.name}", "--overwrite", f"--root-key={key}")
     assert done.returncode == 1, done.stderr
-    stack.pulumi("config", "set", "--path", "istio-mesh:istio.chartRepository", cluster.chart_repository())
+    for setting, value in (
+        ("chartRepository", cluster.chart_repository()),
+        ("values.gateway.imagePullPolicy", "Never"),  # istioctl's gateway has no values
+    ):
+        stack.pulumi("config", "set", "--path", f"istio-mesh:istio.{setting}", value)
     steps = done.stderr.partition("To do:\n")[2].partition("\n\n")[0]
     commands = re.findall(r"`((?:kubectl|pulumi) [^`]+)`", steps)
     assert any(command.startswith("pulumi import ") for command in commands)

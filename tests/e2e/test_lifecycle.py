@@ -32,22 +32,27 @@ _INTERRUPTED = 4
 _NOT_INTERRUPTED = "No operation of the stack lifecycle was interrupted."
 _MADE = (
     "PrivateKey mesh-root-g1-key",
+    "SelfSignedCert mesh-root-g1-certificate",
     "NamespacePatch north-istio-system",
     "LocallySignedCert north-intermediate-g1-certificate",
     "Secret south-cacerts",
     "Release north-istio-base",
+    "Release south-istio-base",
+    "Secret north-reader-token-g1",
     "Release north-istiod",
     "Release south-istiod",
     "Release north-istio-eastwestgateway",
     "Release south-istio-eastwestgateway",
     "Gateway north-cross-network-gateway",
     "Deployment north-hello-world-server-deployment",
+    "Deployment south-hello-world-server-deployment",
     "Secret north-sees-south-remote-secret",
     "Secret south-sees-north-remote-secret",
 )
 _UPGRADED = ("north-istiod", "south-istiod", "north-istio-eastwestgateway", "south-istio-eastwestgateway")
 _REMOVED = (
     "Secret north-sees-south-remote-secret",
+    "Secret south-sees-north-remote-secret",
     "Deployment south-hello-world-server-deployment",
     "Release north-istio-eastwestgateway",
     "Gateway south-cross-network-gateway",
@@ -218,7 +223,7 @@ def _kill_at(
 
 def test_a_first_update_that_was_killed_is_recovered(stack: Stack, clusters: Mapping[str, Kube]):
     """Ten times and more; whatever it was creating, one command makes the next update possible."""
-    _kill_at(_MADE, "creating", stack, clusters, "up")
+    _kill_at(_MADE, "creating", stack, clusters, "up", "--parallel=4")
 
 
 def test_the_next_update_finishes_what_was_interrupted(stack: Stack, clusters: Mapping[str, Kube]):

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from mesh.samples.names import NAMESPACE
+from mesh.samples.names import CLIENT
 from sandbox import cluster, versions
 from sandbox.images import on_demand
 from tests.e2e import gateways
-from tests.e2e.connections import Connections
+from tests.e2e.connections import NAMESPACE, Connections
 from tests.e2e.faults import passes
 from tests.e2e.kube import Kube
 from tests.e2e.load import Load
@@ -57,7 +57,17 @@ def connections(
     assert old_mesh.name
     found = Connections(kubes)
     with found.deployed(tmp_path_factory.mktemp("connections")):
+        image = old_mesh.config()["helloWorld"]["clientImage"]
+        here = f"--namespace={NAMESPACE}"
+        for kube in kubes.values():
+            kube.kubectl("create", "deployment", CLIENT, f"--image={image}", here, "--", "sleep", "infinity")
+            kube.kubectl("rollout", "status", f"deployment/{CLIENT}", here, "--timeout=110s")
         yield found
+
+
+def _load() -> Load:
+    """Calls from clients that no update makes anew, as it does with those of the sample."""
+    return Load(cluster.merged_kubeconfig(), NAMES, namespace=NAMESPACE)
 
 
 @pytest.mark.parametrize("version", [versions.ISTIO, versions.ISTIO_EARLIER])
@@ -67,7 +77,7 @@ def test_in_place_nothing_is_cut_before_the_gateways_end(
     """Up to the present line, and down again: the proxies of workloads stay those of before."""
     config = copy.deepcopy(old_mesh.config())
     config["istio"]["version"] = version
-    with connections.watched() as watch, Load(cluster.merged_kubeconfig(), NAMES) as load:
+    with connections.watched() as watch, _load() as load:
         old_mesh.configure(config)
         old_mesh.up()
         end = gateways.end_of_those_that_go(kubes.values())
@@ -91,22 +101,19 @@ def test_by_revision_nothing_is_cut_before_the_gateways_end(
 ) -> None:
     """Up to the present line, and down again: two control planes, then workloads move, then one is left."""
     revision = version.replace(".", "-")
-    with connections.watched() as watch, Load(cluster.merged_kubeconfig(), NAMES) as load:
+    with connections.watched() as watch, _load() as load:
         _configure(old_mesh, next={"version": version})
         old_mesh.up()
     assert not load.report.failed, load.report
     assert not watch.broken, watch
-    with connections.watched() as watch, Load(cluster.merged_kubeconfig(), NAMES) as load:
+    with connections.watched() as watch, _load() as load:
         _configure(old_mesh, next={"version": version, "phase": "moved"})
         old_mesh.up()
         end = gateways.end_of_those_that_go(kubes.values())
         gateways.wait_until_gone(kubes.values())
     gateways.assert_only_cut(load, watch, NAMES, after=end)
-    for kube in kubes.values():
-        kube.kubectl("rollout", "restart", "deployment", f"--namespace={NAMESPACE}")
-        kube.kubectl("rollout", "status", "deployment", f"--namespace={NAMESPACE}", "--timeout=110s")
     connections.restart()
-    with connections.watched() as watch, Load(cluster.merged_kubeconfig(), NAMES) as load:
+    with connections.watched() as watch, _load() as load:
         _configure(old_mesh, version=version, revision=revision, next=None)
         old_mesh.up()
     assert not load.report.failed, load.report

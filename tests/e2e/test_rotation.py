@@ -224,6 +224,27 @@ def test_a_mesh_of_before_is_taken_over_with_its_root_and_intermediates(mesh_of_
     mesh.assert_answered()
 
 
+def test_a_mesh_gets_crls_without_a_failed_call(mesh_of_before: Mesh) -> None:
+    """Nothing is revoked and nothing is restarted; all that follows goes on with them."""
+    mesh = mesh_of_before
+    mesh.set_trust(revoked=[])
+    assert {(c.op, c.name) for c in mesh.stack.preview()} == {("update", f"{n}-cacerts") for n in CONTEXTS}
+    with mesh.load() as load:
+        mesh.stack.up()
+        for kube in mesh.kubes.values():
+            eventually(
+                lambda kube=kube: "BEGIN X509 CRL" in _published_lists(kube),
+                lambda kube=kube: _published_lists(kube),
+                seconds=_PROPAGATION_SECONDS,
+            )
+    assert not load.report.failed, load.report
+
+
+def _published_lists(kube: Kube) -> str:
+    """The CRLs that istiod gives the workloads of the sample's namespace."""
+    return kube.get("-n", "sample", "configmap/istio-ca-crl")["data"]["ca-crl.pem"]
+
+
 def test_an_intermediate_is_rotated_without_a_failed_call_or_broken_connection(
     mesh_of_before: Mesh, connections: Connections
 ) -> None:
@@ -239,7 +260,7 @@ def test_an_intermediate_is_rotated_without_a_failed_call_or_broken_connection(
     parts = ("key", "request", "certificate")
     assert changes == {
         *(("create", f"east-intermediate-g2-{part}") for part in parts),
-        ("update", "east-cacerts"),
+        *(("update", f"{name}-cacerts") for name in CONTEXTS),  # the CRL is for both
         *(("delete", f"east-intermediate-g1-{part}") for part in parts),
     }
     with connections.watched() as watch, mesh.load() as load:
@@ -271,10 +292,7 @@ def _signs_with(mesh: Mesh, certificate: str) -> bool:
 
 
 def test_a_revoked_intermediate_is_refused_until_it_is_revoked_no_more(mesh_of_before: Mesh) -> None:
-    """Workloads in east still have certificates of the one before; nothing is restarted for the CRLs.
-
-    From here on the mesh has CRLs, which are empty: all that follows goes on with them.
-    """
+    """Workloads in east still have certificates of the one before."""
     mesh = mesh_of_before
     state = json.loads(_STATE.read_text())["deployment"]["resources"]
     (old,) = (r for r in state if r["urn"].endswith("::east-intermediate-g1-certificate"))
@@ -294,6 +312,11 @@ def test_a_revoked_intermediate_is_refused_until_it_is_revoked_no_more(mesh_of_b
     assert mesh.stack.preview() == [], "the CRLs come out otherwise"
     mesh.set_trust(revoked=[])
     mesh.stack.up()
+    eventually(
+        lambda: set(mesh.kubes["east"].answers()) == set(CONTEXTS),
+        lambda: mesh.kubes["east"].answers(),
+        seconds=_PROPAGATION_SECONDS,
+    )
     mesh.assert_answered()
 
 

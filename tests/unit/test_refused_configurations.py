@@ -548,9 +548,12 @@ CASES = (
     ),
     Case(
         mistake="a next control plane that cannot do without the chart's role",
-        written="{reader: {role: minimal}, istio: {version: 1.31.1, next: {version: 1.30.4}}}",
+        written=(
+            "{reader: {role: minimal}, istio: {version: 1.31.1}, clusters: {west: {istio: {next: "
+            "{version: 1.30.4}}}}}"
+        ),
         message=(
-            "reader.role: 'minimal' needs Istio 1.31.1 or later in every cluster, and east has 1.30.4: up to "
+            "reader.role: 'minimal' needs Istio 1.31.1 or later in every cluster, and west has 1.30.4: up to "
             "1.30, istiod always reads Secrets of other clusters, and 1.31.0 crashes when this is off; "
             "expected chart"
         ),

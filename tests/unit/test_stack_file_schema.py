@@ -17,7 +17,10 @@ from tests.program.recording import PROJECT
 from tests.unit.test_refused_configurations import BASE, CASES, Case
 
 _FILE = PROJECT / "docs/stack-file.schema.json"
-_STACK_FILES = [PROJECT / "Pulumi.dev.yaml", *sorted((PROJECT / "examples").rglob("*.yaml"))]
+_STACK_FILES = [
+    PROJECT / "Pulumi.dev.yaml",
+    *(file for file in sorted((PROJECT / "examples").rglob("*.yaml")) if file.name != "Pulumi.yaml"),
+]
 _SCHEMA = schema()
 _SECRET = {"secure": "v1:AAABAO6"}
 # Of the values of others: a kubeconfig, another setting, what a chart takes.

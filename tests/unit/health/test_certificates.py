@@ -1,5 +1,6 @@
 """The report of `python -m mesh trust`: what it says of stack and clusters."""
 
+import dataclasses
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from mesh.health.declared import DeclaredCertificate, declared_certificates
 from mesh.live.facts import Cacerts, ClusterTrust, CredentialEnd, Holders, ObservedTrust
 from mesh.live.proxies import WorkloadTrust
 from mesh.pki.renewal import Held
+from mesh.pki.revocation import revocation_list
 from tests.builders.certificates import Authority, authority
 from tests.builders.stacks import stack_config
 
@@ -66,6 +68,21 @@ def test_credentials_that_end_are_listed_with_who_uses_them() -> None:
         line.startswith("client certificate by which east reads west (peer): 20 days") for line in lines
     )
     assert any(line.startswith("token by which east reads west: 3 days left") for line in lines)
+
+
+def test_what_is_revoked_is_told_with_the_clusters_that_know() -> None:
+    """Both ways: what a cluster does not revoke yet, and what it still does."""
+    crl = revocation_list(ROOT.pem, ROOT.key_pem, ["abc", "ff"])
+    east = dataclasses.replace(cluster().trust, published_lists=crl)
+    config = stack_config({"east": {}, "west": {}}, trust={"revoked": ["abc"]})
+    clusters = {"east": dataclasses.replace(cluster(), trust=east), "west": cluster()}
+    found = trust_report("dev", config, DECLARED, clusters, NOW)
+    assert [(row.serial, row.clusters) for row in found.revoked] == [("abc", ("east",)), ("ff", ("east",))]
+    assert [finding.partition(":")[0] for finding in found.findings] == [
+        "east tells its workloads that ff is revoked, and the stack does not",
+        "west has not told its workloads that abc is revoked",
+    ]
+    assert "revoked: abc, known to workloads of east" in table(found).splitlines()
 
 
 def test_certificates_that_end_soon_are_told() -> None:

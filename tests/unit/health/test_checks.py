@@ -529,7 +529,7 @@ def test_the_table_has_a_line_for_each_check_and_what_is_wrong_below_it() -> Non
     assert lines[at + 2].startswith("        hint: ")
     assert lines[at + 3] == "        see: docs/troubleshooting.md#istiod-down"
     assert "east  west  203.0.113.7:15443  1.5 ms" in lines
-    assert lines[-2] == "75 checks: 69 passed, 1 failed, 5 skipped (1.2 s)"
+    assert lines[-2] == "80 checks: 74 passed, 1 failed, 5 skipped (1.2 s)"
     assert lines[-1] == "not checked, because they are offline in the stack file: north"
 
 

@@ -335,6 +335,12 @@ def test_the_older_label_of_a_namespace_counts_before_its_revision(
     assert reasons == ([Reason.NAMESPACE_REVISION_UNKNOWN] if found else [])
 
 
+def test_a_namespace_of_no_revision_needs_no_control_plane() -> None:
+    """Not even the one that is about to go."""
+    east = upgrading(moved=True, namespaces={"lost": {"istio.io/rev": "r0"}, "web": {"istio.io/rev": "r2"}})
+    assert [f.reason for f in _found(inspected_mesh(east))] == [Reason.NAMESPACE_REVISION_UNKNOWN]
+
+
 def test_without_any_injector_only_that_is_said() -> None:
     """Every namespace that names a revision would be named beside it."""
     broken = Injection(problem="no proxy")

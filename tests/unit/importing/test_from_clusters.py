@@ -193,6 +193,15 @@ def test_the_root_is_the_one_that_has_signed_for_all() -> None:
     assert "no root has signed for all of them (east: Another Root CA; west: Shop Root CA)" in message
 
 
+def test_a_root_that_a_cluster_does_not_trust_is_not_that_of_the_mesh() -> None:
+    """Though it has signed for it: its workloads would refuse the others."""
+    found = trust(_ROOT, "west")
+    assert found.cacerts is not None
+    other = dataclasses.replace(found.cacerts, roots=authority("Another Root CA").pem)
+    west = by_helm("west", _ROOT, "east", trust=dataclasses.replace(found, cacerts=other))
+    assert "no root has signed for all of them" in _refused(by_helm("east", _ROOT, "west"), west)
+
+
 def test_a_cluster_that_sees_fewer_is_written_so() -> None:
     """A hub's spoke has no remote secret for the other spoke."""
     imported = _imported(by_helm("east", _ROOT), by_helm("west", _ROOT, "east"))

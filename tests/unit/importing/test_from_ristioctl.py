@@ -131,16 +131,19 @@ def test_a_cluster_that_it_has_not_made_yet_is_signed_for_with_the_key_of_the_ro
 
 
 @pytest.mark.parametrize(
-    ("root", "reason"),
+    ("name", "found", "reason"),
     [
-        (None, "No such file or directory"),
-        ("-----BEGIN CERTIFICATE-----\nMIIB\n", "expected PEM certificates, each complete"),
-        (PermissionError(13, "Permission denied"), "Permission denied"),
+        ("root-cert.pem", None, "No such file or directory"),
+        ("root-cert.pem", "-----BEGIN CERTIFICATE-----\n", "expected PEM certificates, each complete"),
+        ("root-cert.pem", PermissionError(13, "Permission denied"), "Permission denied"),
+        ("apple/ca-cert.pem", PermissionError(13, "Permission denied"), "Permission denied"),
     ],
 )
-def test_certificates_that_cannot_be_read_are_no_reason_for_a_new_root(root: Any, reason: str) -> None:
+def test_certificates_that_cannot_be_read_are_no_reason_for_a_new_root(
+    name: str, found: Any, reason: str
+) -> None:
     """A mesh with them has a root, and would have two."""
-    files = {**_KUBECONFIGS, **_MADE, f"{_CERTIFICATES}/root-cert.pem": root}
+    files = {**_KUBECONFIGS, **_MADE, f"{_CERTIFICATES}/{name}": found}
     with pytest.raises(NotImportableError) as refused:
         _imported(_text("mesh1"), files)
     assert str(refused.value) == (

@@ -40,8 +40,6 @@ def east(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> RecordedApi:
     """Let the reader connect to the recorded cluster, in which Helm, kubectl and a script have been."""
     api = recording.api("east")
     monkeypatch.setattr(installed.KubernetesApi, "connect", lambda _: api)
-    istiod = recording.object("east", f"{_DEPLOYMENTS}/istiod")
-    recording.add("east", _DEPLOYMENTS, {"items": [istiod]}, labelSelector="app=istiod")
     recording.add("east", _VALUES, {"data": {"original-values": json.dumps({"global": {"meshID": "dev"}})}})
     recording.add("east", f"{SYSTEM}/secrets", {"items": [_release("istiod", "istiod", {"a": 1})]}, **_HELM)
     recording.add("east", _GATEWAY, {"spec": {"selector": {"matchLabels": {"app": "gateway"}}}})
@@ -112,7 +110,7 @@ def test_the_version_is_that_of_the_image_or_of_the_chart(
     recording: Recording, image: str, label: str, version: str
 ) -> None:
     """A port is no tag, and a digest says nothing."""
-    istiod = recording.object("east", f"{_DEPLOYMENTS}/istiod")
+    (istiod,) = recording.object("east", _DEPLOYMENTS, labelSelector="app=istiod")["items"]
     istiod["spec"]["template"]["spec"]["containers"][0]["image"] = image
     istiod["metadata"]["labels"]["app.kubernetes.io/version"] = label
     assert _read(recording).version == version
@@ -138,8 +136,8 @@ def test_a_second_revision_is_seen(recording: Recording) -> None:
 
 def test_a_cluster_without_istio_has_nothing(recording: Recording) -> None:
     """And is no error."""
-    for path in (f"{_DEPLOYMENTS}/istiod", _VALUES):
-        recording.remove("east", path)
+    recording.add("east", _DEPLOYMENTS, {"items": []}, labelSelector="app=istiod")
+    recording.remove("east", _VALUES)
     found = _read(recording)
     assert (found.control_plane, found.version, found.values, found.environment) == (None, None, None, {})
 

@@ -20,7 +20,6 @@ _SELECTORS = (
 @pytest.mark.parametrize("selector", _SELECTORS)
 def test_an_old_pod_beside_a_new_one_is_waited_for(selector: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of each part: one that is on its way out still serves who is connected to it."""
-
     assert _settled(monkeypatch, selector, _pod("a"))
     assert not _settled(monkeypatch, selector, _pod("a"), _pod("b"))
 
