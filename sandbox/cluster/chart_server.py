@@ -7,7 +7,7 @@ import urllib.request
 from pathlib import Path
 
 from sandbox.cluster import cgroups, processes
-from sandbox.cluster.files import write_private
+from sandbox.cluster.files import lock, write_private
 from sandbox.cluster.layout import Sandbox
 from sandbox.paths import CHECKOUT
 
@@ -23,14 +23,16 @@ def ensure(sandbox: Sandbox, charts: Path) -> str:
         SandboxError: it does not answer; with the last words of the server.
     """
     place = _place(sandbox)
-    cgroups.create(place.cgroup)
-    if processes.running(_NAME, place) is None:
-        _remember_port(sandbox, _free_port(_port(sandbox)))
-    repository = url(sandbox)
-    argv = [sys.executable, "-m", "sandbox.charts", f"--directory={charts}"]
-    argv += [f"--address={_ADDRESS}", f"--port={_port(sandbox)}"]
-    environment = {"PATH": os.defpath, "PYTHONPATH": str(CHECKOUT)}
-    processes.ensure(processes.Command(name=_NAME, argv=argv, environment=environment), place)
+    # Of two starts at the same time, one would remember another port than that of the server.
+    with lock(sandbox.state / "locks" / _NAME):
+        cgroups.create(place.cgroup)
+        if processes.running(_NAME, place) is None:
+            _remember_port(sandbox, _free_port(_port(sandbox)))
+        repository = url(sandbox)
+        argv = [sys.executable, "-m", "sandbox.charts", f"--directory={charts}"]
+        argv += [f"--address={_ADDRESS}", f"--port={_port(sandbox)}"]
+        environment = {"PATH": os.defpath, "PYTHONPATH": str(CHECKOUT)}
+        processes.ensure(processes.Command(name=_NAME, argv=argv, environment=environment), place)
     complaint = f"charts: {repository} does not answer{processes.last_words(place.logs / f'{_NAME}.log')}"
     processes.wait(lambda: _answers(repository), _READY_SECONDS, complaint)
     return repository
