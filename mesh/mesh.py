@@ -114,7 +114,7 @@ class Mesh(pulumi.ComponentResource):
             ).secret
 
         # A remote needs its primary: it comes after it.
-        with self._sharing_lists(revocation_lists, others) as revocation:
+        with self._sharing_lists(revocation_lists.values(), others) as revocation:
             for cluster in sorted(config.online.values(), key=lambda one: one.control_plane is not None):
                 self.clusters[cluster.name] = Cluster(
                     cluster.name,
@@ -130,7 +130,7 @@ class Mesh(pulumi.ComponentResource):
                     nodes=nodes.get(cluster.name, ()),
                     gateway_api=gateway_api.get(cluster.name, ()),
                     primary=self._primary(cluster, watch) if cluster.control_plane else None,
-                    revocation=revocation(cluster.name),
+                    revocation=revocation,
                     awaited=self._awaited.get(cluster.name),
                     opts=pulumi.ResourceOptions(parent=self, providers=[providers[cluster.name]]),
                 )
@@ -151,16 +151,19 @@ class Mesh(pulumi.ComponentResource):
 
     @contextlib.contextmanager
     def _sharing_lists(
-        self, current: Mapping[str, str], others: StackReferences
-    ) -> Generator[Callable[[str], RevocationLists | None]]:
-        """Give each cluster the CRLs of all, which are known once all are declared; `current` are theirs."""
+        self, current: Iterable[str], others: StackReferences
+    ) -> Generator[RevocationLists | None]:
+        """The CRLs for every cluster, which are known once all clusters are declared.
+
+        `current` are those that clusters have, as PEM.
+        """
         revoked = self._config.trust.revoked
         if revoked is None:
-            yield lambda _: None
+            yield None
             return
         lists, state = _deferred()
         try:
-            yield lambda name: RevocationLists(declared=lists, current=current.get(name, ""))
+            yield RevocationLists(declared=lists, current=join(*dict.fromkeys(current)))
         except BaseException as error:
             # The SDK waits for every output, after an error too.
             state(_failed(error))

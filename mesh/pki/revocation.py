@@ -85,11 +85,11 @@ def revocation_list(certificate: str, private_key: str, revoked: Iterable[str]) 
 
 
 def complete(declared: Sequence[str], current: str, now: datetime) -> str:
-    """The CRLs that a cluster gets, as PEM.
+    """The CRLs that every cluster gets, as PEM.
 
     Args:
         declared: PEM of those of all CAs that sign now.
-        current: PEM of those that the cluster has. Empty ones of other CAs stay: they are of intermediates
+        current: PEM of those that clusters have. Empty ones of other CAs stay: they are of intermediates
             that have been replaced, whose certificates are in use for a day.
         now: those that have ended do not stay.
     """

@@ -34,7 +34,7 @@ class SigningCA:
 
 @dataclass(frozen=True, kw_only=True)
 class RevocationLists:
-    """The CRLs of a mesh that has some, and those that the cluster has now, as PEM.
+    """The CRLs that all CAs of a mesh have, and those that any of its clusters has now, as PEM.
 
     There are no `declared` ones as long as another stack of the mesh has not stated its own: proxies would
     refuse its workloads.

@@ -193,17 +193,17 @@ def test_an_offline_root_revokes_by_the_crl_that_is_given() -> None:
     assert lists(recording) == {"the user's root": {serial}, "the user's own": set()}
 
 
-def test_a_cluster_keeps_the_crl_of_the_intermediate_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workloads have certificates of it for half a day after a rotation."""
+def test_clusters_keep_the_crl_of_an_intermediate_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workloads have certificates of it for half a day after a rotation, and call new clusters with them."""
     before = revocation.revocation_list(OWN.pem, OWN.key_pem, [])
     cacerts = Cacerts(certificate="", chain="", roots="", revocation_lists=before)
-    monkeypatch.setattr(
-        istio_system,
-        "read_clusters",
-        lambda config: {n: ObservedCluster(trust=ObservedTrust(cacerts=cacerts)) for n in config.online},
-    )
-    assert "the user's own" in lists(program(trust={"revoked": []}))
-    assert "ca-crl.pem" not in texts(program())
+    there = {"east": ObservedCluster(trust=ObservedTrust(cacerts=cacerts)), "west": ObservedCluster()}
+    monkeypatch.setattr(istio_system, "read_clusters", lambda _: there)
+    clusters = {"west": {"context": "west"}}
+    recording = program(trust={"revoked": []}, clusters=clusters)
+    assert "the user's own" in lists(recording, "east")
+    assert lists(recording, "west") == lists(recording, "east")
+    assert "ca-crl.pem" not in texts(program(clusters=clusters))
 
 
 def test_a_program_that_fails_ends(monkeypatch: pytest.MonkeyPatch) -> None:
