@@ -9,6 +9,7 @@ from mesh.config.problems import Problem
 from mesh.config.resolved import StackConfig
 from mesh.config.schema import TrustSection
 from mesh.config.types import version_tuple
+from mesh.istio.revisions import serving
 from mesh.istio.values import environment
 from mesh.pki.certificates import name, parse_readable
 from mesh.pki.revocation import lacking, may_sign_lists, parse_lists, serials
@@ -58,7 +59,7 @@ def warnings(config: StackConfig, now: datetime) -> Iterator[Problem]:
     deaf = [
         cluster.name
         for cluster in config.online.values()
-        if cluster.data_plane.has_ztunnel and version_tuple(cluster.istio.version) < _CHECKED_BY_ZTUNNEL
+        if cluster.data_plane.has_ztunnel and version_tuple(serving(cluster).version) < _CHECKED_BY_ZTUNNEL
     ]
     if deaf:
         yield Problem(
@@ -139,17 +140,14 @@ def _in_use(trust: TrustSection, config: StackConfig) -> Iterator[Problem]:
 def _complete(
     trust: TrustSection, config: StackConfig, given: Sequence[x509.CertificateRevocationList]
 ) -> Iterator[Problem]:
-    offline = [
-        certificate
-        for root in plan_roots(trust).bundle
-        if root.offline
-        for certificate in parse_readable(root.certificate or "")
-    ]
+    roots = plan_roots(trust).bundle
+    trusted = [certificate for root in roots for certificate in parse_readable(root.certificate or "")]
+    offline = [c for root in roots if root.offline for c in parse_readable(root.certificate or "")]
     between = [
         certificate
         for cluster in config.online.values()
         for certificate in parse_readable(cluster.intermediate.chain or "")
-        if all(certificate not in parse_readable(root.certificate or "") for root in plan_roots(trust).bundle)
+        if certificate not in trusted
     ]
     for authority in lacking((*offline, *between), given):
         yield Problem(
