@@ -184,6 +184,7 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
         warnings=(
             *access.unchecked(by_peers),
             *away.warnings(config, clusters),
+            *revocation.warnings(config, recorded),
             *data_plane.warnings(config, pods, recorded),
             *failover.warnings(config, known),
         ),

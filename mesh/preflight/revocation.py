@@ -11,6 +11,7 @@ from mesh.pki.revocation import lacking, parse_readable_lists, serials
 from mesh.stacks.state import RecordedState
 
 _REVOKED = "trust.revoked"
+_INTERMEDIATE = "mesh:index:IntermediateCA"
 _CERTIFICATE = "tls:index/locallySignedCert:LocallySignedCert"
 
 
@@ -24,6 +25,21 @@ def problems(
     yield from _roots(config, clusters)
     yield from _signing(config, clusters, recorded)
     yield from _existing(config, clusters)
+
+
+def warnings(config: StackConfig, recorded: RecordedState) -> Iterator[str]:
+    """Clusters that went away before the mesh had CRLs, whose key only an update of theirs can sign with."""
+    if config.trust.revoked is None:
+        return
+    for resource in recorded.resources:
+        cluster = resource.name.removesuffix("-intermediate")
+        if resource.type != _INTERMEDIATE or cluster not in config.offline:
+            continue
+        if not config.clusters[cluster].intermediate.existing and "revocationList" not in resource.outputs:
+            yield (
+                f"{cluster} went offline before trust.revoked was set, and has no CRL: the other clusters "
+                "refuse its workloads until it is back and `pulumi up` has run"
+            )
 
 
 def _unseen(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Iterator[Problem]:

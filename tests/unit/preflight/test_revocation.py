@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from mesh.live.facts import Cacerts, ObservedCluster, ObservedTrust
 from mesh.pki.certificates import join
 from mesh.pki.revocation import revocation_list
-from mesh.preflight.revocation import problems
+from mesh.preflight.revocation import problems, warnings
 from mesh.stacks.state import RecordedResource, RecordedState
 from tests.builders.certificates import Authority, authority
 from tests.builders.stacks import stack_config
@@ -82,3 +84,27 @@ def test_cacerts_of_others_need_the_crls_of_their_cas() -> None:
         existing=True,
     )
     assert "expected another one in its cacerts first" in line
+
+
+@pytest.mark.parametrize(
+    ("trust", "stated", "offline", "warned"),
+    [
+        ({"revoked": []}, {}, True, True),
+        ({"revoked": []}, {"revocationList": list_of(EAST)}, True, False),
+        ({"revoked": []}, {}, False, False),
+        ({}, {}, True, False),
+    ],
+    ids=["went before", "went after", "there", "no CRLs"],
+)
+def test_a_cluster_that_went_before_the_crls_is_warned_of(
+    trust: Mapping[str, Any], stated: Mapping[str, Any], offline: bool, warned: bool
+) -> None:
+    """It may still call the others, which refuse it from then on."""
+    made = RecordedResource(
+        urn="urn::east-intermediate", type="mesh:index:IntermediateCA", outputs={"expires": "", **stated}
+    )
+    config = stack_config({"east": {"offline": offline}, "west": {}}, trust=trust)
+    found = list(warnings(config, RecordedState(resources=(made,))))
+    assert [line.startswith("east went offline before trust.revoked was set") for line in found] == [
+        True
+    ] * warned
