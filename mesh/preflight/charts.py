@@ -19,14 +19,10 @@ from mesh.istio.names import BASE, CNI, GATEWAY, ISTIOD, TAG_WEBHOOK, ZTUNNEL, r
 from mesh.istio.revisions import Revision, has_tag, newest, revisions, serving
 from mesh.mappings import Json, as_map
 from mesh.plan import ClusterPlan, cluster_plan
-from mesh.preflight.rendered import (
-    Expected,
-    Fault,
-    cluster_domain,
-    exposes,
-    faults,
-    object_names,
-)
+from mesh.preflight.rendered.expected import Expected, object_names
+from mesh.preflight.rendered.faults import Fault, faults
+from mesh.preflight.rendered.gateway import exposes
+from mesh.preflight.rendered.istiod import cluster_domain
 
 _REFUSED = "_refused"
 

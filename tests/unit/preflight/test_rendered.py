@@ -10,7 +10,10 @@ import pytest
 import yaml
 
 from mesh.istio.addresses import PeerAddress
-from mesh.preflight.rendered import Expected, cluster_domain, exposes, faults, object_names
+from mesh.preflight.rendered.expected import Expected, object_names
+from mesh.preflight.rendered.faults import faults
+from mesh.preflight.rendered.gateway import exposes
+from mesh.preflight.rendered.istiod import cluster_domain
 from tests.builders.charts import Manifests
 
 _EAST = Expected(cluster="east", network="net-east", mesh_id="dev", trust_domain="cluster.local")
