@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from mesh.health.finding import PUT_BACK, Finding, Reason, Severity
-from mesh.istio.names import CACERTS, ISTIOD, NAMESPACE, REVOCATION_LISTS
+from mesh.health.finding import PUT_BACK, Finding, Reason, Severity, restart_istiod
+from mesh.istio.names import CACERTS, REVOCATION_LISTS
 from mesh.live.facts import ClusterFacts, PairFacts
 from mesh.pki.certificates import name, parse_readable, path_to_root
 from mesh.pki.revocation import lacking, parse_readable_lists
@@ -12,16 +12,16 @@ _SOON = timedelta(days=30)
 
 
 def not_loaded(cluster: ClusterFacts) -> Finding | None:
-    """The CRLs that istiod gives to workloads are not those that it has been given.
+    """An istiod that gives workloads other CRLs than `cacerts` has.
 
-    One that has been taken away istiod keeps (`SetAndNotifyCACRL` in `pilot/pkg/keycertbundle` in
-    istio/istio), and one that it cannot use keeps it from all of a changed `cacerts`.
+    It keeps those that were taken away (`SetAndNotifyCACRL` in `pilot/pkg/keycertbundle` in istio/istio). If
+    it cannot use one, it loads nothing of a changed `cacerts`.
     """
     cacerts = cluster.trust.cacerts
     if cacerts is None or cacerts.revocation_lists.strip() == cluster.trust.published_lists.strip():
         return None
     where = cluster.control_plane
-    restart = f"in {where}, run `kubectl -n {NAMESPACE} rollout restart deployment/{ISTIOD}`"
+    restart = f"in {where}, run {restart_istiod(cluster.revisions)}"
     if not cacerts.revocation_lists.strip():
         return Finding(
             reason=Reason.CRL_NOT_LOADED,

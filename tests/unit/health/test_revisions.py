@@ -105,6 +105,11 @@ FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
         Reason.CACERTS_NOT_LOADED,
         "east",
     ),
+    "CRLs that were taken away": (
+        inspected_mesh(upgrading(facts={"trust": dataclasses.replace(_TRUST, published_lists="a CRL")})),
+        Reason.CRL_NOT_LOADED,
+        "east",
+    ),
     "next injector gone": (
         inspected_mesh(upgrading(named_injections={"r2": Injection(problem="failed calling webhook")})),
         Reason.INJECTION_FAILS,
@@ -241,6 +246,11 @@ def test_a_cluster_without_an_upgrade_is_not_checked_for_one() -> None:
             "next istiod with another intermediate",
             "istiod-r2 in east (pod istiod-r2-1) signs with an intermediate CA that expires at",
             "`kubectl -n istio-system rollout restart deployment/istiod-r2`",
+        ),
+        (
+            "CRLs that were taken away",
+            "istiod of east gives workloads CRLs",
+            "`kubectl -n istio-system rollout restart deployment/istiod deployment/istiod-r2`",
         ),
         (
             "next injector gone",
