@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mesh.health.finding import Finding, Reason, Severity, restart_istiod
+from mesh.health.finding import PUT_BACK, Finding, Reason, Severity, put_back_release, restart_istiod
 from mesh.health.restarting import restart
 from mesh.health.selectors import selects
 from mesh.istio.names import (
@@ -10,12 +10,16 @@ from mesh.istio.names import (
     DEFAULT_TAG,
     INJECT_LABEL,
     INJECTION_LABEL,
+    INJECTOR,
     ISTIOD,
+    NO_REVISION,
     REVISION_LABEL,
     TAG_LABEL,
+    TAG_WEBHOOK,
     revisioned,
 )
 from mesh.istio.skew import image_tag, skew
+from mesh.live.facts import ClusterFacts
 from mesh.live.inspected import ClusterInspection, InjectedPod, Injector
 from mesh.pki.certificates import parse_readable
 
@@ -29,12 +33,17 @@ def injection_not_moved(cluster: ClusterInspection) -> Finding | None:
     given, facts, wanted = cluster.injection, cluster.facts, cluster.facts.serving_revision
     if given.image is None or given.revision == wanted:
         return None
+    own = (
+        f"{PUT_BACK}, which restores {TAG_WEBHOOK}"
+        if has_tag(facts)
+        else put_back_release(facts.name, ISTIOD)
+    )
     return Finding(
         reason=Reason.INJECTION_NOT_MOVED,
         cluster=facts.name,
         message=f"pods in {facts.name} that name no revision get a proxy of {istiod(given.revision)}; "
         f"expected {istiod(wanted)}",
-        hint="run `pulumi up`; if that changes nothing, somebody has changed a webhook: in "
+        hint=f"{own}; if that changes nothing, a webhook that is not of the stack injects them, too: in "
         f"{facts.name}, run `kubectl get mutatingwebhookconfigurations --label-columns "
         f"{REVISION_LABEL},{TAG_LABEL}`",
     )
@@ -50,16 +59,32 @@ def injectors_overlap(cluster: ClusterInspection) -> Finding | None:
     if not found:
         return None
     name, injectors = cluster.facts.name, next(iter(found.values()))
+    foreign = " ".join(one.name for one in injectors if one.name not in _own_webhooks(cluster.facts))
     webhooks = [f"{one.name} (of {istiod(one.revision)})" for one in injectors]
     return Finding(
         reason=Reason.INJECTORS_OVERLAP,
         cluster=name,
         message=f"pods in {_some(found)} of {name} are given a proxy by several control planes at once: "
         f"{' and '.join(webhooks)}",
-        hint="run `pulumi up`; if that changes nothing, leave one of them: in "
-        f"{name}, run `kubectl get mutatingwebhookconfigurations --show-labels`, and delete the one that is "
-        f"not of the stack: `kubectl delete mutatingwebhookconfiguration {injectors[0].name}`",
+        hint=f"if nothing else needs {foreign}, which is not of the stack, in {name}, run `kubectl delete "
+        f"mutatingwebhookconfigurations {foreign}`; else give these namespaces a label that only one of them "
+        "takes"
+        if foreign
+        else f"{PUT_BACK}, which restores {TAG_WEBHOOK}",
     )
+
+
+def has_tag(cluster: ClusterFacts) -> bool:
+    """Whether the tag `default` is an object of the stack, and not part of the control plane."""
+    return cluster.revisions != (NO_REVISION,)
+
+
+def _own_webhooks(cluster: ClusterFacts) -> frozenset[str]:
+    """Names of the webhook configurations of the stack by which pods are injected."""
+    if not has_tag(cluster):
+        return frozenset((INJECTOR,))
+    named = (revisioned(INJECTOR, revision) for revision in cluster.revisions if revision != NO_REVISION)
+    return frozenset((TAG_WEBHOOK, *named))
 
 
 def _competing(injectors: Iterable[Injector], namespace: Mapping[str, str]) -> Sequence[Injector]:

@@ -2,13 +2,12 @@
 
 from mesh.health.finding import PUT_BACK, Finding, Reason, Severity, put_back_release
 from mesh.health.restarting import restart
-from mesh.health.revisions import skew_of
+from mesh.health.revisions import has_tag, skew_of
 from mesh.istio.names import (
     BASE,
     INJECTOR,
     ISTIOD,
     NAMESPACE,
-    NO_REVISION,
     TAG_WEBHOOK,
     WEBHOOK_PORT,
     revisioned,
@@ -51,7 +50,7 @@ def _repair(cluster: ClusterInspection, named: str | None) -> str:
     """The hint for an injector; where there are revisions, what names none has a webhook of its own."""
     facts = cluster.facts
     revision = named or facts.serving_revision
-    tagged = named is None and facts.revisions != (NO_REVISION,)
+    tagged = named is None and has_tag(facts)
     first = f"{PUT_BACK}, which restores {TAG_WEBHOOK}; then, " if tagged else ""
     webhook = TAG_WEBHOOK if tagged else revisioned(INJECTOR, revision)
     return (

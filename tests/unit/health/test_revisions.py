@@ -257,12 +257,16 @@ def test_a_cluster_without_an_upgrade_is_not_checked_for_one() -> None:
             "new pods in east that name the revision r2 get no proxy",
             "mutatingwebhookconfiguration istio-sidecar-injector-r2 -o yaml",
         ),
-        ("tag that was not moved", "a proxy of istiod; expected istiod-r2", "`pulumi up`"),
+        (
+            "tag that was not moved",
+            "a proxy of istiod; expected istiod-r2",
+            "run `pulumi up --refresh`, which restores istio-revision-tag-default",
+        ),
         (
             "two injectors",
             "pods in shop, web, plain of east are given a proxy by several control planes at once: "
             "istio-sidecar-injector-default (of istiod) and istio-revision-tag-default (of istiod-r2)",
-            "kubectl delete mutatingwebhookconfiguration",
+            "`kubectl delete mutatingwebhookconfigurations istio-sidecar-injector-default`; else",
         ),
         (
             "namespace of a revision that is gone",
@@ -296,6 +300,18 @@ def test_findings_name_the_revision_and_say_what_to_do(fault: str, message: str,
     (finding,) = _found(FAULTS[fault][0])
     assert message in finding.message
     assert hint in finding.hint
+
+
+def test_a_tag_of_others_beside_a_control_plane_without_a_revision_is_theirs() -> None:
+    """In a stack without revisions, that name is not the stack's."""
+    beside = injectors(injecting_webhook("canary", tag="default"), injecting_webhook("default"))
+    east = inspected_cluster("east", injectors=beside, namespaces={"shop": {"istio-injection": "enabled"}})
+    own = dataclasses.replace(beside[1], name="istio-sidecar-injector")
+    (finding,) = _found(inspected_mesh(dataclasses.replace(east, injectors=(beside[0], own))))
+    assert "`kubectl delete mutatingwebhookconfigurations istio-revision-tag-default`" in finding.hint
+    taken = dataclasses.replace(east, injectors=(), injection=injected("canary", "1.31.0"))
+    (finding,) = _found(inspected_mesh(taken))
+    assert "`helm -n istio-system get manifest istiod | kubectl" in finding.hint
 
 
 def test_what_waits_for_a_restart_is_no_error() -> None:
