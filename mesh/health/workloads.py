@@ -90,8 +90,8 @@ def validation_fails(cluster: ClusterInspection) -> Finding | None:
         cluster=name,
         message=f"Istio's objects are not checked in {name}: {cluster.validation}",
         hint=f"{put_back_release(name, BASE)}; then, for what the chart istiod has made, "
-        f"{put_back_release(name, revisioned(ISTIOD, cluster.facts.revision))}; if the API server gets no "
-        "answer, let it connect to port 15017 of istiod's pods",
+        f"{put_back_release(name, revisioned(ISTIOD, cluster.facts.serving_revision))}; if the API server "
+        f"gets no answer, let it connect to port {WEBHOOK_PORT} of istiod's pods",
     )
 
 

@@ -302,6 +302,13 @@ def test_findings_name_the_revision_and_say_what_to_do(fault: str, message: str,
     assert hint in finding.hint
 
 
+def test_the_control_plane_that_serves_checks_the_objects_of_istio() -> None:
+    """`base` leads there, so that nothing of the other one can be what is broken."""
+    (finding,) = _found(inspected_mesh(upgrading(moved=True, validation="failed calling webhook")))
+    assert finding.reason is Reason.VALIDATION_FAILS
+    assert "get manifest istiod-r2 | kubectl" in finding.hint
+
+
 def test_a_tag_of_others_beside_a_control_plane_without_a_revision_is_theirs() -> None:
     """In a stack without revisions, that name is not the stack's."""
     beside = injectors(injecting_webhook("canary", tag="default"), injecting_webhook("default"))
