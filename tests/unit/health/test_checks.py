@@ -435,6 +435,13 @@ def test_in_a_remote_the_injector_is_behind_the_gateway_of_its_primary() -> None
     assert "port 15017 of the gateway of north, which leads to its istiod" in finding.hint
 
 
+@pytest.mark.parametrize("owner", ["replicaset/cart-7d9f", "strimzipodset/kafka", "job/import"])
+def test_pods_of_what_kubectl_cannot_restart_are_deleted_one_by_one(owner: str) -> None:
+    """And not their owner: only that makes them again."""
+    (finding,) = _found(_mesh(_cluster("east", pods=(_pod(network="x", owner=owner, name="one"),))))
+    assert finding.hint == "restart them: in east, run `kubectl -n shop delete pod/one`"
+
+
 def test_proxies_are_restarted_by_what_makes_their_pods() -> None:
     """Each once; a pod that nothing makes is deleted."""
     pods = [_pod(network="x", name=f"cart-{n}") for n in range(2)]
