@@ -16,6 +16,7 @@ from mesh.health import (
     gateways,
     mesh_config,
     networks,
+    revocation,
     trust,
 )
 from mesh.health.finding import Finding
@@ -136,7 +137,7 @@ def diagnose(facts: PairFacts, *, answered: bool, now: datetime | None = None) -
     moment = now or datetime.now(UTC)
     findings = list(_findings(_faults(moment, by_ztunnel=facts.ambient), facts))
     unusable = _of_both(lambda cluster: trust.unusable(cluster, moment))
-    if distrust := unusable(facts) or trust.different_roots(facts):
+    if distrust := unusable(facts) or trust.different_roots(facts) or revocation.missing(facts):
         findings.append(distrust)
     if not answered:
         findings += _findings(_AMBIENT_EXPLANATIONS if facts.ambient else _EXPLANATIONS, facts)

@@ -60,7 +60,8 @@ def expires(cluster: ClusterFacts, now: datetime) -> Finding | None:
             if over
             else f"has {(end - now).days} days left; then proxies refuse every certificate under that CA"
         ),
-        hint=f"set a newer one in trust.revocationLists, and {PUT_BACK}",
+        hint=f"if the stack has no key of that CA, set a newer one in trust.revocationLists; then "
+        f"{PUT_BACK}, which renews those of its own CAs",
     )
 
 

@@ -23,6 +23,7 @@ from mesh.live.facts import (
     TokenCheck,
     Workload,
 )
+from mesh.pki.revocation import revocation_list
 from tests.builders.certificates import authority
 from tests.builders.facts import RUNS, cluster_facts, known, loaded, observed_trust, told
 
@@ -84,6 +85,7 @@ def test_addresses_that_are_told_are_right_and_not_needed_in_the_same_network() 
     assert _reasons(_pair(target=same), answered=True) == []
 
 
+_LIST_OF_ROOT = revocation_list(_ROOT.pem, _ROOT.key_pem, [])
 _NO_POD = Workload()
 _BARE = Workload(pods=2, ready=2, injected=1)
 
@@ -190,6 +192,10 @@ FAULTS = {
     "cacerts that are not PEM": (
         _west(trust=ObservedTrust(cacerts=Cacerts(certificate="x", chain="", roots="x"))),
         ("cacerts-unusable", "west"),
+    ),
+    "no CRL of the target's intermediate": (
+        _east(trust=dataclasses.replace(observed_trust(_ROOT), published_lists=_LIST_OF_ROOT)),
+        ("crl-missing", "east"),
     ),
     "another root": (_west(trust=observed_trust(_OTHER_ROOT)), ("different-roots", "west")),
     "root not handed out": (
