@@ -24,10 +24,15 @@ _DELETING = "deleting"
 
 
 def release_names(config: StackConfig, state: Json) -> frozenset[str]:
-    """Names of the stack's releases, those of control planes that come or go among them."""
+    """Names of the stack's releases, those of control planes that come or go among them.
+
+    One whose installation was interrupted may be in neither the stack file by now nor the state's resources.
+    """
     configured = (revision.name for c in config.online.values() for revision in revisions(c))
+    interrupted: Sequence[Json] = at(state, "deployment", "pending_operations") or ()
     resources: Sequence[Json] = at(state, "deployment", "resources") or ()
-    there = (str(at(resource, "inputs", "name")) for resource in resources if resource["type"] == RELEASE)
+    known = (*resources, *(operation["resource"] for operation in interrupted))
+    there = (str(at(resource, "inputs", "name")) for resource in known if resource["type"] == RELEASE)
     return frozenset(
         (BASE, GATEWAY, CNI, ZTUNNEL, *(revisioned(ISTIOD, name) for name in configured), *there)
     )

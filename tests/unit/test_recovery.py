@@ -163,15 +163,18 @@ def test_every_step_is_said() -> None:
 
 
 def test_helms_records_of_every_control_plane_count() -> None:
-    """Of one that was coming, and of one that was going."""
+    """Of one that was coming, of one that was going, and of one that the stack file has dropped meanwhile."""
     config = stack_config(
         {"east": {}}, istio={"version": "1.30.4", "revision": "a", "next": {"version": "1.31.0"}}
     )
     going = _release()["resource"] | {"inputs": {"name": "istiod-gone"}}
-    found = release_names(config, {"deployment": {"resources": [going, _secret()["resource"]]}})
+    dropped = {"type": "creating", "resource": going | {"inputs": {"name": "istiod-dropped"}}}
+    state = {"resources": [going, _secret()["resource"]], "pending_operations": [dropped]}
+    found = release_names(config, {"deployment": state})
     assert {name for name in found if name.startswith("istiod")} == {
         "istiod-a",
         "istiod-1-31-0",
         "istiod-gone",
+        "istiod-dropped",
     }
     assert release_names(stack_config({"east": {}}), {}) >= {"istiod", "istio-base", "istio-eastwestgateway"}
