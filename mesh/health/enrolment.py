@@ -1,15 +1,14 @@
 """What can be wrong with ambient workloads: enrolment, global Services, waypoints, policies. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from mesh.health.finding import PUT_BACK, Finding, Reason, Severity
+from mesh.health.finding import PUT_BACK, Finding, Reason, Severity, some
 from mesh.health.scope import is_global
 from mesh.istio.names import CNI_DAEMON_SET, DATA_PLANE_LABEL, GLOBAL_LABEL, NAMESPACE
 from mesh.live.facts import ClusterFacts, PairFacts, Workload
 from mesh.live.inspected import AmbientService, ClusterInspection, LinkInspection
 from mesh.samples import names as sample
 
-_SHOWN = 3
 _LOGS = f"`kubectl -n {NAMESPACE} logs daemonset/{CNI_DAEMON_SET}`"
 
 
@@ -93,7 +92,7 @@ def pods_missed(cluster: ClusterInspection) -> Finding | None:
         reason=Reason.PODS_NOT_ENROLLED,
         cluster=name,
         message=f"{len(missed)} pods in {name} have the label {DATA_PLANE_LABEL}=ambient, or their namespace "
-        f"has it, and their traffic does not go through ztunnel: {_some(missed)}",
+        f"has it, and their traffic does not go through ztunnel: {some(missed)}",
         hint=f"in {name}, run {_LOGS}; then `kubectl -n {namespace} delete pod {pod}`, and so on",
     )
 
@@ -114,7 +113,7 @@ def global_without_enrolment(cluster: ClusterInspection) -> Finding | None:
         severity=Severity.WARNING,
         cluster=facts.name,
         message=f"Services that are global have pods in {facts.name} that are not in the mesh, so that calls "
-        f"from other networks are reset there: {_some(found)}",
+        f"from other networks are reset there: {some(found)}",
         hint=f"enrol them: in {facts.name}, run `kubectl label namespace {namespace} "
         f"{DATA_PLANE_LABEL}=ambient`; or keep the Service inside: `kubectl -n {namespace} label service "
         f"{service} {GLOBAL_LABEL}-`",
@@ -139,7 +138,7 @@ def _down(cluster: str, waypoints: Sequence[str]) -> Finding:
     return Finding(
         reason=Reason.WAYPOINT_DOWN,
         cluster=cluster,
-        message=f"waypoints in {cluster} have no ready pod, and calls through them fail: {_some(waypoints)}",
+        message=f"waypoints in {cluster} have no ready pod, and calls through them fail: {some(waypoints)}",
         hint=f"in {cluster}, run `kubectl -n {namespace} describe pods -l "
         f"gateway.networking.k8s.io/gateway-name={name}`; if there is none, `kubectl -n {namespace} scale "
         f"deployment {name} --replicas=1`",
@@ -182,7 +181,7 @@ def global_on_one_side(link: LinkInspection) -> Finding | None:
         cluster=local,
         peer=here.name if local == there.name else there.name,
         message=f"Services are global in one of {here.name} and {there.name} only, so that all calls stay "
-        f"inside: {_some(found)}; {name} is not in {local}",
+        f"inside: {some(found)}; {name} is not in {local}",
         hint=f"in {local}, run `kubectl -n {namespace} label --overwrite service {service} "
         f"{GLOBAL_LABEL}=true`, or take the label off in the other one",
     )
@@ -224,7 +223,7 @@ def policies_differ(link: LinkInspection) -> Finding | None:
         cluster=here.facts.name,
         peer=there.facts.name,
         message=f"policies for waypoints differ between {here.facts.name} and {there.facts.name}, and the "
-        f"waypoint of the client's cluster enforces its own: {_some(found)}; {what}",
+        f"waypoint of the client's cluster enforces its own: {some(found)}; {what}",
         hint=f"apply the same in both: compare `kubectl -n {namespace} get {kind.lower()} {short} -o yaml`",
     )
 
@@ -256,9 +255,3 @@ def _one_sided(service: str, having: str, lacking: str) -> Finding:
 def _namespace(name: str) -> str:
     """The namespace in `namespace/name`, with or without a kind in front."""
     return name.rpartition(" ")[2].partition("/")[0]
-
-
-def _some(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
-    return ", ".join(every[:_SHOWN]) + more

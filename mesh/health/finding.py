@@ -10,6 +10,14 @@ from mesh.istio.names import ISTIOD, NAMESPACE, revisioned
 _REFRESH = "pulumi up --refresh"
 PUT_BACK = f"run `{_REFRESH}`"
 """The hint for everything that the program itself has made."""
+_SHOWN = 3
+
+
+def some(names: Iterable[str]) -> str:
+    """The first of many names, such as `a, b, c and 4 more`."""
+    every = list(names)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(every[:_SHOWN]) + more
 
 
 def without(hint: str, offline: Iterable[str]) -> str:

@@ -2,7 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mesh.health.finding import PUT_BACK, Finding, Reason, Severity, put_back_release, restart_istiod
+from mesh.health.finding import (
+    PUT_BACK,
+    Finding,
+    Reason,
+    Severity,
+    put_back_release,
+    restart_istiod,
+    some,
+)
 from mesh.health.restarting import restart
 from mesh.health.selectors import selects
 from mesh.istio.names import (
@@ -23,7 +31,6 @@ from mesh.live.facts import ClusterFacts
 from mesh.live.inspected import ClusterInspection, InjectedPod, Injector
 from mesh.pki.certificates import parse_readable
 
-_SHOWN = 3
 _PODS: tuple[Mapping[str, str], ...] = ({}, {INJECT_LABEL: "true"})
 """Labels of a pod: one that says nothing of itself, and one that wants a proxy."""
 
@@ -64,7 +71,7 @@ def injectors_overlap(cluster: ClusterInspection) -> Finding | None:
     return Finding(
         reason=Reason.INJECTORS_OVERLAP,
         cluster=name,
-        message=f"pods in {_some(found)} of {name} are given a proxy by several control planes at once: "
+        message=f"pods in {some(found)} of {name} are given a proxy by several control planes at once: "
         f"{' and '.join(webhooks)}",
         hint=f"if nothing else needs {foreign}, which is not of the stack, in {name}, run `kubectl delete "
         f"mutatingwebhookconfigurations {foreign}`; else give these namespaces a label that only one of them "
@@ -130,7 +137,7 @@ def namespace_revision_unknown(cluster: ClusterInspection) -> Finding | None:
         reason=Reason.NAMESPACE_REVISION_UNKNOWN,
         cluster=name,
         message=f"namespaces of {name} name a revision or a tag that does not exist, so that their pods "
-        f"start without a proxy: {_some(unknown)}; {namespace} has the label {REVISION_LABEL}={label}, and "
+        f"start without a proxy: {some(unknown)}; {namespace} has the label {REVISION_LABEL}={label}, and "
         f"there are: {', '.join(known)}",
         hint=f"in {name}, run `kubectl label --overwrite namespace {namespace} {REVISION_LABEL}={value}`, "
         "and restart the pods there that have no proxy",
@@ -148,8 +155,8 @@ def unserved(cluster: ClusterInspection) -> Finding | None:
     return Finding(
         reason=Reason.PROXY_UNSERVED,
         cluster=facts.name,
-        message=f"{_counted(counted)} of {facts.name} belong to {istiod(revision)}, which is not there: they "
-        "get no changes, and no new certificates when theirs expire",
+        message=f"{facts.name} has {_counted(counted)} of {istiod(revision)}, which is not there: they get "
+        "no changes, and no new certificates when theirs expire",
         hint=_move(cluster, pods, counted),
     )
 
@@ -174,9 +181,9 @@ def left_behind(cluster: ClusterInspection) -> str | None:
     """What still needs the control plane that the stack moves from; None where nothing does."""
     facts = cluster.facts
     if counted := cluster.served.get(facts.revision):
-        return f"{_counted(counted)} of {facts.name} are still served by {istiod(facts.revision)}"
+        return f"{istiod(facts.revision)} in {facts.name} still serves {_counted(counted)}"
     if namespaces := _naming_it(cluster):
-        return f"pods that start in {_some(namespaces)} of {facts.name} still get {istiod(facts.revision)}"
+        return f"pods that start in {some(namespaces)} of {facts.name} still get {istiod(facts.revision)}"
     return None
 
 
@@ -269,12 +276,5 @@ def _counted(by_namespace: Mapping[str, int]) -> str:
     """Such as `12 proxies (8 in shop, 4 in web)`."""
     total = sum(by_namespace.values())
     most = sorted(by_namespace.items(), key=lambda one: (-one[1], one[0]))
-    shown = ", ".join(f"{count} in {namespace}" for namespace, count in most[:_SHOWN])
-    more = f" and {len(most) - _SHOWN} namespaces more" if len(most) > _SHOWN else ""
-    return f"{total} {'proxy' if total == 1 else 'proxies'} ({shown}{more})"
-
-
-def _some(names: Iterable[str]) -> str:
-    every = list(names)
-    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
-    return ", ".join(every[:_SHOWN]) + more
+    where = some(f"{count} in {namespace}" for namespace, count in most)
+    return f"{total} {'proxy' if total == 1 else 'proxies'} ({where})"

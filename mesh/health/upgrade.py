@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from mesh.health.report import CheckResult, NextPhase, Outcome
 from mesh.health.revisions import istiod, left_behind
-from mesh.istio.names import NO_REVISION
 from mesh.live.facts import ClusterFacts, NextRevision
 from mesh.live.inspected import ClusterInspection, MeshInspection
 
@@ -27,10 +26,9 @@ def next_phases(mesh: MeshInspection, results: Sequence[CheckResult]) -> Iterato
 def _step(cluster: ClusterFacts, following: NextRevision) -> str:
     if not following.moved:
         return f"set istio.next.phase to moved: {istiod(following.revision)} serves what starts"
-    revision = following.revision if following.revision != NO_REVISION else "none"
     return (
-        f"set istio.version to {following.version} and istio.revision to {revision}, and remove istio.next: "
-        f"{istiod(cluster.revision)} goes"
+        f"set istio.version to {following.version} and istio.revision to {following.revision}, and remove "
+        f"istio.next: {istiod(cluster.revision)} goes"
     )
 
 

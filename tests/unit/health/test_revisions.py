@@ -275,12 +275,12 @@ def test_a_cluster_without_an_upgrade_is_not_checked_for_one() -> None:
         ),
         (
             "proxies of a control plane that is gone",
-            "2 proxies (2 in web) of east belong to istiod-r0, which is not there",
+            "east has 2 proxies (2 in web) of istiod-r0, which is not there",
             "run `pulumi up`",
         ),
         (
             "proxies that have not moved",
-            "1 proxy (1 in shop) of east are still served by istiod; expected istiod-r2",
+            "istiod in east still serves 1 proxy (1 in shop); expected istiod-r2",
             "restart them: in east, run `kubectl -n shop rollout restart deployment/cart`",
         ),
         (
@@ -339,14 +339,21 @@ def test_proxies_are_not_restarted_before_their_namespace_leads_to_the_next_cont
         pods=(injected_pod(revision="r1"), injected_pod(revision="r1", namespace="web")),
     )
     (finding,) = _found(inspected_mesh(east))
-    assert finding.message.startswith(
-        "12 proxies (8 in shop, 4 in web) of east are still served by istiod-r1"
-    )
+    assert finding.message.startswith("istiod-r1 in east still serves 12 proxies (8 in shop, 4 in web)")
     label, _, restarts = finding.hint.partition("; then ")
     assert label == (
         "in east, run `kubectl label --overwrite namespace shop istio.io/rev=r2 istio-injection-`"
     )
     assert restarts.startswith("restart them: in east, run `kubectl -n shop rollout restart deployment/cart`")
+
+
+def test_of_many_namespaces_and_workloads_the_first_are_named() -> None:
+    """Those with most proxies first."""
+    served = {f"n{count}": count for count in range(1, 6)}
+    pods = tuple(injected_pod(revision="default", namespace=name) for name in served)
+    (finding,) = _found(inspected_mesh(upgrading(moved=True, served={"default": served}, pods=pods)))
+    assert "serves 15 proxies (5 in n5, 4 in n4, 3 in n3 and 2 more);" in finding.message
+    assert finding.hint.endswith("`kubectl -n n3 rollout restart deployment/cart` and 2 more")
 
 
 @pytest.mark.parametrize(
@@ -439,7 +446,7 @@ def test_the_next_phase_may_come_when_nothing_fails() -> None:
         (
             FAULTS["proxies that have not moved"][0].clusters["east"],
             None,
-            "1 proxy (1 in shop) of east are still served by istiod",
+            "istiod in east still serves 1 proxy (1 in shop)",
         ),
         (
             FAULTS["namespace that names the old control plane"][0].clusters["east"],
