@@ -24,7 +24,7 @@ def read_gateway(api: KubernetesApi, given: tuple[PeerAddress, ...] = ()) -> Gat
     service = gateway_service(document) if document else None
     pods = read_gateway_pods(api)
     hosts = {
-        str(gateway["metadata"]["name"]): tuple(_passed_through(gateway)) for gateway in api.list(_GATEWAYS)
+        str(gateway["metadata"]["name"]): tuple(passed_through(gateway)) for gateway in api.list(_GATEWAYS)
     }
     found = discovered(service, read_nodes(api) if service and service.by_nodes else ())
     return Gateway(
@@ -57,7 +57,8 @@ def read_gateway_pods(api: KubernetesApi) -> Sequence[Json]:
     return api.list(f"{SYSTEM}/pods", labelSelector=f"istio={GATEWAY_LABEL}")
 
 
-def _passed_through(gateway: Json) -> Iterator[str]:
+def passed_through(gateway: Json) -> Iterator[str]:
+    """The hosts for which an Istio Gateway passes TLS through on the port for other networks. Pure."""
     servers: Sequence[Json] = at(gateway, "spec", "servers") or []
     for server in servers:
         if at(server, "port", "number") == GATEWAY_PORT and at(server, "tls", "mode") == "AUTO_PASSTHROUGH":

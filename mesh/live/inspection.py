@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.istio.hosts import covers, exposed_hosts, service_host
 from mesh.istio.names import (
-    GATEWAY_LABEL,
     ISTIOD_CONTAINER,
     ISTIOD_HOST,
     ISTIOD_PORT,
@@ -16,16 +15,18 @@ from mesh.istio.names import (
     NETWORK_LABEL,
     NO_REVISION,
     PROXY_CONTAINER,
+    REMOTE_CLASS,
 )
 from mesh.kubeconfig.accepted import accepted
 from mesh.kubeconfig.credentials import token_end
 from mesh.kubeconfig.read import entries
 from mesh.live.admission import read_injection, read_validation
-from mesh.live.ambient import read_hbone_gateway_pods
+from mesh.live.ambient import GATEWAYS, read_hbone_gateway_pods
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.concurrent import for_each
 from mesh.live.enrolment import read_enrolment
 from mesh.live.facts import ClusterFacts, LinkFacts, Pair, PairFacts
+from mesh.live.gateways import read_gateway_pods
 from mesh.live.inspected import (
     AmbientInspection,
     ClusterInspection,
@@ -36,7 +37,7 @@ from mesh.live.inspected import (
     MeshInspection,
     Reach,
 )
-from mesh.live.istio_system import SYSTEM, read_istiod_pods, read_reader_tokens, read_signing
+from mesh.live.istio_system import read_istiod_pods, read_reader_tokens, read_signing
 from mesh.live.kubernetes_api import ExecError, KubernetesApi
 from mesh.live.pairs import Connections, read_cluster_facts, read_links
 from mesh.live.pods import TLS_MODE, address, containers, environment, has_proxy, runs, with_port
@@ -55,8 +56,6 @@ _SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease", NAMESPACE
 # (`pilot/pkg/serviceregistry/ambient/multicluster.go` of istio/istio).
 _AGAIN = re.compile(r"retry|the object has been modified|to coalesce workloads")
 _ERROR = re.compile(r"\terror\t|\tfatal\t|ACK ERROR|config for \S+ rejected")
-_REMOTE_GATEWAYS = "/apis/gateway.networking.k8s.io/v1/gateways"
-_REMOTE_CLASS = "istio-remote"
 _HEALTH_PORT = 15021
 
 
@@ -238,12 +237,11 @@ def _errors(api: KubernetesApi, *, ambient: bool) -> dict[str, tuple[str, ...]]:
 
     ztunnel is left out: it logs each connection that comes to nothing as an error.
     """
-    gateway = api.list(f"{SYSTEM}/pods", labelSelector=f"istio={GATEWAY_LABEL}")
     hbone = read_hbone_gateway_pods(api) if ambient else ()
     found: dict[str, tuple[str, ...]] = {}
     for pods, container in (
         (read_istiod_pods(api), ISTIOD_CONTAINER),
-        ((*gateway, *hbone), PROXY_CONTAINER),
+        ((*read_gateway_pods(api), *hbone), PROXY_CONTAINER),
     ):
         for pod in filter(runs, pods):
             name = str(pod["metadata"]["name"])
@@ -255,9 +253,9 @@ def _errors(api: KubernetesApi, *, ambient: bool) -> dict[str, tuple[str, ...]]:
 
 
 def _remote_networks(api: KubernetesApi) -> Iterable[tuple[str, str]]:
-    for gateway in api.list(_REMOTE_GATEWAYS):
+    for gateway in api.list(GATEWAYS):
         network = at(gateway, "metadata", "labels", NETWORK_LABEL)
-        if at(gateway, "spec", "gatewayClassName") == _REMOTE_CLASS and network:
+        if at(gateway, "spec", "gatewayClassName") == REMOTE_CLASS and network:
             yield f"{gateway['metadata']['namespace']}/{gateway['metadata']['name']}", str(network)
 
 

@@ -6,12 +6,14 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from mesh.config.resolved import Connection
-from mesh.istio.names import GATEWAY, GATEWAY_PORT, ISTIOD, NAMESPACE, NETWORK_LABEL, ZTUNNEL
+from mesh.istio.names import GATEWAY, ISTIOD, NAMESPACE, NETWORK_LABEL, ZTUNNEL
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.facts import GatewayInstalled, HelmRelease, InstalledMesh
+from mesh.live.gateways import passed_through
+from mesh.live.interrupted import HELM_RECORD
 from mesh.live.istio_system import (
     SYSTEM,
     istiod_environment,
@@ -29,7 +31,6 @@ _ZTUNNEL = f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets/{ZTUNNEL}"
 _ISTIO_GATEWAYS = "/apis/networking.istio.io/v1/gateways"
 _VALUES = f"{SYSTEM}/configmaps/values"
 """Which the chart makes for debugging: `templates/configmap-values.yaml` of the chart `istiod`."""
-_OF_HELM = "helm.sh/release.v1"
 
 
 def read_installed(connection: Connection) -> InstalledMesh:
@@ -84,7 +85,7 @@ def _releases(api: KubernetesApi) -> Iterator[HelmRelease]:
     Source: `encodeRelease` in `pkg/storage/driver/util.go` of helm/helm.
     """
     secrets = api.list(
-        f"{SYSTEM}/secrets", fieldSelector=f"type={_OF_HELM}", labelSelector="owner=helm,status=deployed"
+        f"{SYSTEM}/secrets", fieldSelector=f"type={HELM_RECORD}", labelSelector="owner=helm,status=deployed"
     )
     for secret in secrets:
         try:
@@ -124,17 +125,9 @@ def _other_gateways(api: KubernetesApi) -> Iterator[tuple[str, str]]:
 
 def _exposing(api: KubernetesApi) -> Iterator[tuple[tuple[str, str], tuple[str, ...]]]:
     for gateway in api.list(_ISTIO_GATEWAYS):
-        servers: Sequence[Json] = at(gateway, "spec", "servers") or []
-        hosts = [
-            str(host)
-            for server in servers
-            if at(server, "port", "number") == GATEWAY_PORT
-            and at(server, "tls", "mode") == "AUTO_PASSTHROUGH"
-            for host in cast(Sequence[object], server.get("hosts") or ())
-        ]
-        if hosts:
+        if hosts := tuple(passed_through(gateway)):
             metadata = gateway["metadata"]
-            yield (str(metadata["namespace"]), str(metadata["name"])), tuple(hosts)
+            yield (str(metadata["namespace"]), str(metadata["name"])), hosts
 
 
 def _texts(value: object) -> dict[str, str]:

@@ -8,13 +8,14 @@ from mesh.live.istio_system import SYSTEM
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.mappings import Json, at
 
-_OF_HELM = "helm.sh/release.v1"
+HELM_RECORD = "helm.sh/release.v1"
+"""Type of the Secrets in which Helm keeps a revision of a release."""
 
 
 def read_helm_revisions(api: KubernetesApi, releases: Iterable[str]) -> tuple[HelmRevision, ...]:
     """Helm's revisions of these releases in istio-system; labels as Helm's storage driver sets them."""
     wanted = frozenset(releases)
-    secrets = api.list(f"{SYSTEM}/secrets", fieldSelector=f"type={_OF_HELM}")
+    secrets = api.list(f"{SYSTEM}/secrets", fieldSelector=f"type={HELM_RECORD}")
     found = (_revision(secret) for secret in secrets)
     return tuple(one for one in found if one.release in wanted)
 

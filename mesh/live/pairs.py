@@ -159,8 +159,7 @@ def _with_control_plane(facts: ClusterFacts, found: Mapping[str, ClusterFacts]) 
         revision=own.revision,
         next=own.next,
         istiods={
-            name: replace(found, told=facts.istiods.get(name, found).told)
-            for name, found in own.istiods.items()
+            name: replace(one, told=facts.istiods.get(name, one).told) for name, one in own.istiods.items()
         },
         mesh_config=own.mesh_config,
         gateway=replace(facts.gateway, hosts=own.gateway.hosts),

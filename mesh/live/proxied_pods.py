@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from mesh.config.resolved import Connection
-from mesh.istio.names import PROXY_CONTAINER, REDIRECTION_ANNOTATION
+from mesh.istio.names import PROXY_CONTAINER
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.facts import ProxiedPods
 from mesh.live.kubernetes_api import KubernetesApi
-from mesh.live.pods import ENDED, environment, has_proxy
+from mesh.live.pods import ENDED, environment, has_proxy, is_enrolled
 from mesh.mappings import Json, at
 from mesh.samples import names as sample
 
@@ -30,11 +30,6 @@ def read_proxied_pods(connection: Connection) -> ProxiedPods:
         sidecars=_by_namespace(pods, has_sidecar),
         without_hbone=_by_namespace(pods, lambda pod: has_sidecar(pod) and not _tunnels(pod)),
     )
-
-
-def is_enrolled(pod: Json) -> bool:
-    """Whether the node's agent has led the pod's traffic to ztunnel."""
-    return at(pod, "metadata", "annotations", REDIRECTION_ANNOTATION) == "enabled"
 
 
 def has_sidecar(pod: Json) -> bool:
