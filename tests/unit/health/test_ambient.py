@@ -1,7 +1,7 @@
 """What `mesh verify` and `mesh check` make of clusters with ambient workloads."""
 
 import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -39,15 +39,12 @@ from mesh.live.inspected import (
     Policy,
     Reach,
 )
-from tests.builders.certificates import authority
 from tests.builders.facts import GLOBAL, SCOPES, ambient_facts, cluster_facts, loaded, observed_trust
+from tests.builders.inspections import NOW, ROOT, SECRET
 from tests.builders.stacks import stack_config
 
-_NOW = datetime.now(UTC)
-_ROOT = authority("dev root CA 1", days=(-1, 400))
-_TRUST = observed_trust(_ROOT, days=(-1, 300))
-_SECRET = RemoteSecret(name="istio-remote-secret-west", labelled=True, kubeconfigs={"west": ""})
-_LINK = LinkFacts(secrets=(_SECRET,), token=TokenCheck())
+_TRUST = observed_trust(ROOT, days=(-1, 300))
+_LINK = LinkFacts(secrets=(SECRET,), token=TokenCheck())
 _NAT = PeerAddress(address="198.51.100.7", port=25008)
 
 
@@ -83,7 +80,7 @@ def _pair(
 
 
 def _reasons(facts: PairFacts, *, answered: bool) -> list[tuple[str, str]]:
-    return [(f.reason, f.cluster) for f in diagnose(facts, answered=answered, now=_NOW)]
+    return [(f.reason, f.cluster) for f in diagnose(facts, answered=answered, now=NOW)]
 
 
 def _ztunnel(name: str, **changes: Any) -> dict[str, Any]:
@@ -244,7 +241,7 @@ def test_beside_sidecars_the_sample_has_some_and_is_judged_by_them() -> None:
 def test_every_finding_says_what_to_do() -> None:
     """And where there is more about it."""
     for facts, _ in (*PAIR_FAULTS.values(), *PAIR_EXPLANATIONS.values()):
-        for finding in diagnose(facts, answered=False, now=_NOW):
+        for finding in diagnose(facts, answered=False, now=NOW):
             assert finding.message
             assert finding.hint
 
@@ -255,14 +252,14 @@ def test_what_a_release_has_is_put_back_without_what_others_have_added() -> None
         (_ztunnel("east", daemon=Daemon()), "get manifest ztunnel | kubectl -n istio-system replace -f -`"),
         ({"ztunnel": None}, "get manifest ztunnel | kubectl -n istio-system apply -f -`"),
     ):
-        (finding,) = diagnose(_pair(ztunnel), answered=True, now=_NOW)
+        (finding,) = diagnose(_pair(ztunnel), answered=True, now=NOW)
         assert command in finding.hint
 
 
 def test_an_address_that_a_load_balancer_cannot_give_is_named() -> None:
     """With how to take it back, where somebody else has asked for it."""
     west = {"gateway": {"programmed": False, "requested": "192.0.2.9"}}
-    (finding,) = diagnose(_pair(west=west), answered=True, now=_NOW)
+    (finding,) = diagnose(_pair(west=west), answered=True, now=NOW)
     assert "asks for 192.0.2.9" in finding.hint
     assert "patch service istio-eastwestgateway-ambient --type=json" in finding.hint
 
@@ -286,7 +283,7 @@ def _cluster(name: str, facts: dict[str, Any] | None = None, **ambient: Any) -> 
         istio="1.31.0",
         kubernetes="v1.36.3",
         injection=Injection(image="p:1.31.0", network=f"net-{name}", cluster_id=name),
-        tokens={1: _NOW - timedelta(days=3)},
+        tokens={1: NOW - timedelta(days=3)},
         sees=frozenset({"east", "west"} - {name}),
         members=frozenset({"east", "west"}),
         networks=frozenset({"net-east", "net-west"}),
@@ -408,7 +405,7 @@ FAULTS: dict[str, tuple[MeshInspection, Reason, str]] = {
 
 
 def _found(mesh: MeshInspection) -> list[Finding]:
-    return [result.finding for result in results(mesh, (), _NOW) if result.finding]
+    return [result.finding for result in results(mesh, (), NOW) if result.finding]
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -423,7 +420,7 @@ def test_check_names_what_is_wrong_and_nothing_else(fault: str) -> None:
 
 def test_an_ambient_mesh_that_is_right_passes_every_check() -> None:
     """Those for sidecars too: nothing is missed that ambient clusters do not have."""
-    assert {result.outcome for result in results(_mesh(), (), _NOW)} == {Outcome.PASSED}
+    assert {result.outcome for result in results(_mesh(), (), NOW)} == {Outcome.PASSED}
 
 
 def test_an_address_is_not_told_for_a_gateway_that_is_not_there() -> None:
@@ -436,7 +433,7 @@ def test_an_address_is_not_told_for_a_gateway_that_is_not_there() -> None:
 def test_a_cluster_with_sidecars_alone_has_no_check_of_ambient() -> None:
     """Nor has a link from it or to it."""
     sidecars = ClusterInspection(facts=cluster_facts("east", _TRUST), istio="1.31.0", kubernetes="v1.36.3")
-    rows = [r for r in results(_mesh(sidecars), (), _NOW) if r.subject == "Ambient"]
+    rows = [r for r in results(_mesh(sidecars), (), NOW) if r.subject == "Ambient"]
     assert {(r.cluster, r.peer) for r in rows} == {("west", None)}
 
 
