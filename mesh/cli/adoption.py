@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -32,7 +33,9 @@ from mesh.stacks import state
 IMPORTED = (state.RELEASE, state.SECRET, state.ISTIO_GATEWAY)
 """Types of what is imported. A namespace that is there stays its maker's, and is labelled."""
 _GATEWAY_DEPLOYMENT = ObjectAddress(path=f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{GATEWAY}")
-
+_KEY = "trust.root.privateKey"
+_SECRET = frozenset({"trust"})
+"""The section that holds it: no message repeats what is in a secret section."""
 
 _FIRST_UPDATE = Remark(
     about="the first update",
@@ -70,7 +73,7 @@ def adopt(contexts: Sequence[str], *, stack: str, root_key: Path | None) -> Adop
         root_key: the file with the root's private key, where the stack is to sign from now on.
 
     Raises:
-        CommandError: the mesh cannot be taken over.
+        CommandError: the mesh cannot be imported, or the key is not that of its root.
     """
     members = _members(contexts)
     try:
@@ -80,15 +83,18 @@ def adopt(contexts: Sequence[str], *, stack: str, root_key: Path | None) -> Adop
     loaded = load(
         _with_key(imported.sections, root_key),
         kubeconfigs=default_files(os.environ),
+        secret=frozenset() if root_key is None else _SECRET,
         environment=os.environ,
     )
+    if wrong := [problem.message for problem in loaded.problems if problem.path == _KEY]:
+        raise CommandError(f"--root-key {root_key}: {'; '.join(wrong)}")
     path = stack_file(stack).with_suffix(".import.json")
     document, left = _resources(loaded.config, {m.cluster_id: m for m in members}, stack)
     count = sum("id" in resource for resource in document["resources"])
     steps = [
         *left,
-        *_key_step(root_key),
-        _import_step(path, count),
+        *_key_step(root_key, stack),
+        _import_step(path, count, stack),
         *before_the_first_preview(members),
         _FIRST_UPDATE,
     ]
@@ -144,7 +150,7 @@ def existing_object(cluster: str, declared: Declared) -> Existing:
 def _resources(
     config: StackConfig, members: Mapping[str, Member], stack: str
 ) -> tuple[dict[str, Any], list[Remark]]:
-    """The document for `pulumi import`, and what has to be handed over by hand."""
+    """The document for `pulumi import`, and the steps for what it cannot import."""
     declared = inventory.inventory(config)
     found = for_each(
         declared,
@@ -182,15 +188,17 @@ def _provider(cluster: ClusterConfig) -> dict[str, Any]:
     }
 
 
-def _key_step(root_key: Path | None) -> list[Remark]:
+def _key_step(root_key: Path | None, stack: str) -> list[Remark]:
     if root_key is None:
         return []
-    command = f"pulumi config set --secret --path 'istio-mesh:trust.root.privateKey' < {root_key}"
-    return [Remark(about="trust.root.privateKey", message=f"`{command}`", step=True)]
+    key, file = f"{stacks.project()}:{_KEY}", shlex.quote(str(root_key))
+    command = f"pulumi config set --stack {stack} --secret --path '{key}' < {file}"
+    return [Remark(about=_KEY, message=f"`{command}`", step=True)]
 
 
-def _import_step(path: Path, count: int) -> Remark:
-    command = f"pulumi import --file {path} --protect=false --generate-code=false --yes"
+def _import_step(path: Path, count: int, stack: str) -> Remark:
+    file = shlex.quote(str(path))
+    command = f"pulumi import --stack {stack} --file {file} --protect=false --generate-code=false --yes"
     return Remark(
         about=str(path), message=f"it has {count} resources, which change nothing: `{command}`", step=True
     )

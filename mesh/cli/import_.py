@@ -41,7 +41,7 @@ def import_(
         typer.Option(
             metavar="FILE",
             help="With --context: the private key of the mesh's root, for a stack that makes the "
-            "intermediates from now on. It is only read to check the stack file.",
+            "intermediates from now on. It is compared with the root's certificate, and written nowhere.",
         ),
     ] = None,
     stack: Annotated[

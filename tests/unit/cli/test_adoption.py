@@ -95,7 +95,7 @@ def _imported(project: Path) -> Mapping[str, Any]:
 def test_a_mesh_by_helm_is_imported_as_it_is(
     clusters: _Clusters, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With both files, and nothing to be handed over by hand; `cacerts` is nobody's of the stack."""
+    """With both files, and no labels to set; the stack leaves `cacerts` alone."""
     assert clusters
     assert _run() == 0
     settings = yaml.safe_load((project / "Pulumi.prod.yaml").read_text(encoding="utf-8"))["config"]
@@ -105,7 +105,7 @@ def test_a_mesh_by_helm_is_imported_as_it_is(
     assert imported["east-sees-west-remote-secret"] == "istio-system/istio-remote-secret-west"
     assert len(imported) == 10
     said = capsys.readouterr().err
-    assert "pulumi import --file Pulumi.prod.import.json --protect=false" in said
+    assert "pulumi import --stack prod --file Pulumi.prod.import.json --protect=false" in said
     assert "it has 10 resources" in said
     assert "already" not in said
 
@@ -115,15 +115,37 @@ def test_with_the_roots_key_cacerts_is_imported_and_no_key_is_written(
 ) -> None:
     """The key becomes a secret of the stack by the user's own command; until then the stack file lacks it."""
     assert clusters
-    key = project / "root-key.pem"
+    key = project / "root key.pem"
     key.write_text(_ROOT.key_pem, encoding="utf-8")
     assert _run(f"--root-key={key}") == 1
     assert _imported(project)["west-cacerts"] == "istio-system/cacerts"
     said = capsys.readouterr()
-    assert f"pulumi config set --secret --path 'istio-mesh:trust.root.privateKey' < {key}" in said.err
+    set_key = "pulumi config set --stack prod --secret --path 'istio-mesh:trust.root.privateKey'"
+    assert f"{set_key} < '{key}'" in said.err, "a path with a space in it is one word"
     secret = _ROOT.key_pem.splitlines()[1]
     for text in (said.out, said.err, *(f.read_text() for f in project.glob("Pulumi.*"))):
         assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (authority("Another Root CA").key_pem, "belongs to another certificate than 'Shop Root CA'"),
+        (_ROOT.pem, "this is a certificate"),
+    ],
+)
+def test_a_key_that_is_not_the_roots_is_refused_and_nothing_is_written(
+    text: str, words: str, clusters: _Clusters, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the import would be done before `pulumi preview` refuses it. No message repeats it."""
+    assert clusters
+    (project / "key.pem").write_text(text, encoding="utf-8")
+    assert _run("--root-key=key.pem") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("error: --root-key key.pem: ")
+    assert words in said
+    assert text.splitlines()[1] not in said
+    assert not list(project.glob("Pulumi.*"))
 
 
 def test_what_has_no_release_is_handed_over_by_the_commands_of_the_preflight(
