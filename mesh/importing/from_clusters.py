@@ -98,11 +98,11 @@ def _api_server(member: Member, members: Sequence[Member]) -> dict[str, Any]:
         for other in members
         if (text := kubeconfigs(other).get(member.cluster_id))
     }
-    if not ways:
-        return {}
-    first = next(iter(ways.values()))
-    differing = {reader: way for reader, way in ways.items() if way != first}
-    return first | ({"from": differing} if differing else {})
+    first = next(iter(ways.values()), {})
+    if all(way == first for way in ways.values()):
+        return first
+    # Not one for all and `from` for the others: these would get the keys that they lack from it.
+    return {"from": {reader: way for reader, way in ways.items() if way}}
 
 
 def _endpoint(kubeconfig: str) -> Endpoint | None:
@@ -115,9 +115,12 @@ def _endpoint(kubeconfig: str) -> Endpoint | None:
 def _way(used: Endpoint | None, own: Endpoint) -> dict[str, Any]:
     if used is None:
         return {}
+    same = used.server.rstrip("/") == own.server.rstrip("/")
+    # The name in the kubeconfig belongs to the address there.
+    known = same and used.tls_server_name == own.tls_server_name
     return _filled(
-        server=None if used.server.rstrip("/") == own.server.rstrip("/") else used.server,
-        tlsServerName=used.tls_server_name if used.tls_server_name != own.tls_server_name else None,
+        server=None if same else used.server,
+        tlsServerName=None if known else used.tls_server_name,
         proxyUrl=used.proxy_url,
     )
 

@@ -217,6 +217,40 @@ def test_an_address_of_an_api_server_that_peers_alone_use_is_kept() -> None:
     assert "apiServer" not in sections["clusters"]["west"]
 
 
+def test_ways_to_an_api_server_that_differ_are_kept_for_each_reader() -> None:
+    """Whoever goes the way of this machine gets nothing of another's."""
+    away = "https://10.0.0.10:6443"
+    readers = [
+        member(by_helm("east", _ROOT), "admin@east"),
+        member(by_helm("west", _ROOT, remote_secrets=(remote_secret("east", server=away),)), "admin@west"),
+        member(by_helm("north", _ROOT, "east"), "admin@north"),
+    ]
+    sections = from_clusters(readers, signs=False).sections
+    assert sections["clusters"]["east"]["apiServer"] == {"from": {"west": {"server": away}}}
+    servers = {f"admin@{name}": f"https://{name}.example.com:6443" for name in ("east", "west", "north")}
+    east = load(sections, read=lambda _: kubeconfig(servers)).valid().clusters["east"]
+    assert east.api_server.server == "https://east.example.com:6443"
+    assert east.api_servers_from["west"].server == away
+
+
+def test_the_name_of_an_api_servers_certificate_is_kept_with_another_address() -> None:
+    """Though the kubeconfig here has the same name: it is for the address there."""
+    named = kubeconfig(
+        {"east": "https://10.0.0.10:6443"}, current="east", cluster={"tls-server-name": "kubernetes"}
+    )
+    secret = dataclasses.replace(remote_secret("east"), kubeconfigs={"east": named})
+    west = by_helm("west", _ROOT, remote_secrets=(secret,))
+    east = member(by_helm("east", _ROOT), "admin@east")
+    east = dataclasses.replace(
+        east, reached_at=dataclasses.replace(east.reached_at, tls_server_name="kubernetes")
+    )
+    sections = from_clusters([east, member(west, "admin@west")], signs=False).sections
+    assert sections["clusters"]["east"]["apiServer"] == {
+        "server": "https://10.0.0.10:6443",
+        "tlsServerName": "kubernetes",
+    }
+
+
 def test_hosts_that_are_exposed_are_kept() -> None:
     """A Gateway of another name is said."""
     exposing = {
