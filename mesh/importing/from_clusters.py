@@ -35,9 +35,9 @@ def from_clusters(members: Sequence[Member], *, signs: bool) -> Imported:
         signs: whether the stack has the root's key from now on, and makes the intermediates.
 
     Raises:
-        NotImportableError: with each reason why the clusters cannot be taken over.
+        NotImportableError: with each reason why the clusters cannot be imported.
     """
-    if refused := refusals(members):
+    if refused := refusals(members, signs=signs):
         raise NotImportableError(refused)
     root = common_root(members)
     values = {member.cluster_id: users_values(member) for member in members}

@@ -1,4 +1,4 @@
-"""Why a mesh that something else has built cannot be taken over. Pure."""
+"""Why a mesh that something else has built cannot be imported. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,18 +7,26 @@ from mesh.config.problems import Problem
 from mesh.config.types import is_dns_label, version_tuple
 from mesh.importing.member import Member, common_root, distinct, mesh_ids, root_names, trust_domain
 from mesh.istio.names import ISTIOD, NAMESPACE
+from mesh.live.facts import Cacerts
 
 _DEFAULT = "default"
 
 
-def refusals(members: Sequence[Member]) -> list[Problem]:
-    """A problem for each reason; those of the mesh as a whole once each cluster by itself has none."""
-    alone = [Problem(path=member.context, message=why) for member in members for why in _refused(member)]
+def refusals(members: Sequence[Member], *, signs: bool) -> list[Problem]:
+    """A problem for each reason; those of the mesh as a whole once each cluster by itself has none.
+
+    `signs` is whether the stack is to make the intermediates.
+    """
+    alone = [
+        Problem(path=member.context, message=why)
+        for member in members
+        for why in _refused(member, signs=signs)
+    ]
     return alone or list(_not_one_mesh(members))
 
 
-def _refused(member: Member) -> Iterator[str]:
-    """Why a cluster cannot be taken over, whatever the others are."""
+def _refused(member: Member, *, signs: bool) -> Iterator[str]:
+    """Why a cluster cannot be imported, whatever the others are."""
     found = member.found
     if no_way := found.unreachable or found.refused:
         yield no_way
@@ -37,7 +45,7 @@ def _refused(member: Member) -> Iterator[str]:
         )
         return
     if found.ambient:
-        yield "has a ztunnel; expected a mesh of sidecars: ambient meshes are not taken over yet"
+        yield "has a ztunnel; expected a mesh of sidecars: ambient meshes cannot be imported yet"
     if not is_dns_label(member.cluster_id):
         yield (
             f"istiod has the cluster ID {member.cluster_id!r}; expected a DNS label, for example east: see "
@@ -48,12 +56,30 @@ def _refused(member: Member) -> Iterator[str]:
             f"istiod and {NAMESPACE} have the network {member.network!r}; expected a DNS label: "
             "docs/runbooks/change-identity.md"
         )
-    if found.version is None or not _is_version(found.version):
-        yield f"istiod has the version {found.version!r}; expected a release, for example {versions.ISTIO}"
-    if found.trust.cacerts is None:
+    yield from _version(found.version)
+    yield from _cacerts(found.trust.cacerts, signs=signs)
+
+
+def _version(version: str | None) -> Iterator[str]:
+    if version is None or not _is_version(version):
+        yield f"istiod has the version {version!r}; expected a release, for example {versions.ISTIO}"
+    elif version_tuple(version) < version_tuple(versions.OLDEST_ISTIO):
+        yield (
+            f"istiod has the version {version}; expected {versions.OLDEST_ISTIO} or later: upgrade this mesh "
+            "first, one minor version at a time"
+        )
+
+
+def _cacerts(cacerts: Cacerts | None, *, signs: bool) -> Iterator[str]:
+    if cacerts is None:
         yield (
             f"has no Secret {NAMESPACE}/cacerts: istiod signs with a root of its own, which no other cluster "
             "trusts; expected Istio's plug-in CA certificates"
+        )
+    elif signs and cacerts.tls:
+        yield (
+            f"{NAMESPACE}/cacerts has tls.crt, as cert-manager writes it, and istiod takes no other "
+            "intermediate then; expected no --root-key: cacerts stays with what writes it"
         )
 
 

@@ -1,4 +1,4 @@
-"""What to know, and to do, when a mesh that something else has built is taken over. Pure."""
+"""What to know, and to do, when a mesh that something else has built is imported. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -39,13 +39,13 @@ def remarks(members: Sequence[Member], *, signs: bool) -> Iterator[Remark]:
 
 
 def before_the_first_preview(members: Sequence[Member]) -> Iterator[Remark]:
-    """What Helm could not take over: the first update makes it."""
+    """What Helm cannot adopt, and the first update makes anew."""
     for member in filter(other_selector, members):
         yield Remark(
             about=member.cluster_id,
             message=f"the Deployment {GATEWAY} finds its pods by labels that cannot be changed. Let its pods "
             f"go on without it: `kubectl --context {member.context} --namespace {NAMESPACE} delete "
-            f"deployment {GATEWAY} --cascade=orphan`. `pulumi up` makes a Deployment that takes them over",
+            f"deployment {GATEWAY} --cascade=orphan`. `pulumi up` makes a Deployment that adopts them",
             step=True,
         )
 

@@ -287,7 +287,7 @@ def test_gateways_releases_and_credentials_of_other_kinds_are_said() -> None:
 
 
 def test_members_that_are_not_given_are_said() -> None:
-    """The mesh would be taken over in part."""
+    """A part of the mesh would be imported."""
     assert "it reads the services of north, which is not among the given contexts" in _said(
         _of(by_helm, remote_secrets=(remote_secret("west"), remote_secret("north")))
     )
@@ -312,7 +312,7 @@ def test_a_mesh_without_an_id_gets_one() -> None:
     assert "mesh.id: istiod has none" in _said(imported)
 
 
-# What cannot be taken over
+# What cannot be imported
 
 
 @pytest.mark.parametrize(
@@ -324,6 +324,7 @@ def test_a_mesh_without_an_id_gets_one() -> None:
         ({"ambient": True}, "has a ztunnel"),
         ({"version": None}, "istiod has the version None"),
         ({"version": "latest"}, "istiod has the version 'latest'"),
+        ({"version": "1.26.9"}, "istiod has the version 1.26.9; expected 1.27.0 or later"),
         ({"trust": ObservedTrust()}, "has no Secret istio-system/cacerts"),
         (
             {"network": "", "control_plane": ObservedControlPlane(cluster_id="east")},
@@ -335,13 +336,23 @@ def test_a_mesh_without_an_id_gets_one() -> None:
         ),
     ],
 )
-def test_a_cluster_that_cannot_be_taken_over_is_named_with_the_reason(
+def test_a_cluster_that_cannot_be_imported_is_named_with_the_reason(
     changes: dict[str, Any], words: str
 ) -> None:
     """Before anything is written."""
     message = _refused(by_helm("east", _ROOT, "west", **changes), by_helm("west", _ROOT, "east"))
     assert message.startswith("admin@east: ")
     assert words in message
+
+
+def test_cacerts_of_cert_manager_stays_with_it() -> None:
+    """What the stack puts beside its keys, istiod does not read."""
+    found = trust(_ROOT, "east")
+    assert found.cacerts is not None
+    by_manager = dataclasses.replace(found, cacerts=dataclasses.replace(found.cacerts, tls=True))
+    assert _of(by_helm, trust=by_manager).sections["trust"]["intermediate"] == {"existing": True}
+    with pytest.raises(NotImportableError, match=r"has tls\.crt, .*; expected no --root-key"):
+        _of(by_helm, trust=by_manager, signs=True)
 
 
 def test_clusters_that_are_one_or_of_two_meshes_are_refused() -> None:
