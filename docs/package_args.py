@@ -28,9 +28,13 @@ _WIDTH = 110
 def module() -> str:
     """The source of `mesh/package/args.py`."""
     package = schema.package()
-    types: dict[str, Any] = {_name(token): found for token, found in package["types"].items()}
+    types: dict[str, Any] = {
+        _name(token): found
+        for token, found in package["types"].items()
+        if token.rpartition(":")[2] not in schema.OUTPUT_TYPES
+    }
     enums = {name: found for name, found in types.items() if "enum" in found}
-    used = {name: found for name, found in types.items() if name not in enums and name != "ClusterStatusArgs"}
+    sections = {name: found for name, found in types.items() if name not in enums}
     mesh = package["resources"][MESH]
     arguments = {
         "description": "The sections of a mesh: what a stack file has, with the same keys.",
@@ -38,7 +42,7 @@ def module() -> str:
         "required": mesh["requiredInputs"],
     }
     literals = "\n".join(f"{name} = {_literal(found)}" for name, found in enums.items())
-    classes = (_class(name, found) for name, found in {**used, "MeshArgs": arguments}.items())
+    classes = (_class(name, found) for name, found in {**sections, "MeshArgs": arguments}.items())
     return "\n\n\n".join([f"{_HEADER}\n{literals}", *classes]) + "\n"
 
 

@@ -19,7 +19,6 @@ VERSION = "0.0.0"
 """Nothing is released under a number yet; a package from a repository gets that of its tag."""
 
 _ANY = {"$ref": "pulumi.json#/Any"}
-_STATUS = "ClusterStatus"
 _TEXT, _YES = {"type": "string"}, {"type": "boolean"}
 _TEXTS = {"type": "array", "items": _TEXT}
 _LINK = re.compile(r"\[([^]]*)\]\(([^)]*)\)")
@@ -54,10 +53,11 @@ def package() -> dict[str, Any]:
                 "inputProperties": sections,
                 "requiredInputs": sorted(models["required"]),
                 "properties": _OUTPUTS,
-                "required": sorted(_OUTPUTS.keys() - {contract.OUTPUT}),
+                "required": sorted(_OUTPUTS.keys() - {contract.OUTPUT, "failover"}),
             }
         },
-        "types": {**dict(_types(models["$defs"])), f"{NAME}:index:{_STATUS}": _STATUS_TYPE},
+        "types": dict(_types(models["$defs"]))
+        | {_token(name): type_ for name, type_ in OUTPUT_TYPES.items()},
         "language": {
             language: {"respectSchemaVersion": True}
             for language in ("nodejs", "python", "csharp", "java", "go")
@@ -119,27 +119,43 @@ def _type(field: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": field["type"]}
 
 
-_STATUS_TYPE: Mapping[str, Any] = {
-    "type": "object",
-    "description": "What is to know of one cluster of the mesh.",
-    "properties": {
-        "network": {**_TEXT, "description": "Istio's network."},
-        "apiServer": {**_TEXT, "description": "URL of the API server for other clusters."},
-        "istioVersion": {**_TEXT, "description": "Version of Istio."},
-        "gatewayAddresses": {**_TEXTS, "description": "Addresses of its gateways for other networks."},
-        "sees": {**_TEXTS, "description": "The clusters that it sees, where they are selected."},
-        "dataPlane": {**_TEXT, "description": "Its data plane, where that is not sidecars alone."},
-        "role": {**_TEXT, "description": "`remote`, where another cluster's control plane serves it."},
-        "controlPlane": {**_TEXT, "description": "The cluster whose control plane serves it."},
-        "offline": {**_YES, "description": "Whether it is away."},
+OUTPUT_TYPES: Mapping[str, Mapping[str, Any]] = {
+    "ClusterStatus": {
+        "type": "object",
+        "description": "What is to know of one cluster of the mesh.",
+        "properties": {
+            "network": {**_TEXT, "description": "Istio's network."},
+            "apiServer": {**_TEXT, "description": "URL of the API server for other clusters."},
+            "istioVersion": {**_TEXT, "description": "Version of Istio."},
+            "gatewayAddresses": {**_TEXTS, "description": "Addresses of its gateways for other networks."},
+            "sees": {**_TEXTS, "description": "The clusters that it sees, where they are selected."},
+            "dataPlane": {**_TEXT, "description": "Its data plane, where that is not sidecars alone."},
+            "role": {**_TEXT, "description": "`remote`, where another cluster's control plane serves it."},
+            "controlPlane": {**_TEXT, "description": "The cluster whose control plane serves it."},
+            "offline": {**_YES, "description": "Whether it is away."},
+        },
+        "required": ["apiServer", "gatewayAddresses", "istioVersion", "network"],
     },
-    "required": ["apiServer", "gatewayAddresses", "istioVersion", "network"],
+    "FailoverStatus": {
+        "type": "object",
+        "description": "What is promised of one service.",
+        "properties": {
+            "withinSeconds": {
+                "type": "integer",
+                "description": "Seconds until its calls do without a cluster that fails.",
+            },
+            "prefer": {**_TEXT, "description": "Which endpoints are called first."},
+            "clients": {**_TEXTS, "description": "The clusters to whose workloads it is promised."},
+        },
+        "required": ["clients", "prefer", "withinSeconds"],
+    },
 }
+"""Types of outputs alone, by name; those of arguments are the sections."""
 _OUTPUTS: Mapping[str, Any] = {
     "meshId": {**_TEXT, "description": "Istio's mesh ID."},
     "clusters": {
         "type": "object",
-        "additionalProperties": {"$ref": f"#/types/{NAME}:index:{_STATUS}"},
+        "additionalProperties": {"$ref": f"#/types/{_token('ClusterStatus')}"},
         "description": "The clusters by name.",
     },
     "rootFingerprint": {**_TEXT, "description": "SHA-256 of the certificate of the root that signs."},
@@ -148,6 +164,11 @@ _OUTPUTS: Mapping[str, Any] = {
         "description": "When the first of the CA certificates expires, in UTC (RFC 3339).",
     },
     "diagram": {**_TEXT, "description": "The mesh as a Mermaid diagram."},
+    "failover": {
+        "type": "object",
+        "additionalProperties": {"$ref": f"#/types/{_token('FailoverStatus')}"},
+        "description": "What is promised of each service in `failover`, by its host.",
+    },
     contract.OUTPUT: {
         **_ANY,
         "secret": True,

@@ -14,10 +14,11 @@ import pytest
 import yaml
 
 from mesh.live.facts import ObservedCluster
-from mesh.package import Mesh, MeshArgs
+from mesh.package import Mesh, MeshArgs, schema
 from mesh.preflight import look
 from mesh.stacks import state
 from tests.builders.kubeconfigs import kubeconfig
+from tests.builders.stack_files import decrypted
 from tests.program.conftest import write_kubeconfigs
 from tests.program.recording import PROJECT, Recording, Registration, run, run_program
 
@@ -76,6 +77,21 @@ def test_arguments_declare_what_the_same_sections_in_a_stack_file_do() -> None:
     by_arguments = run_program(program(lambda: copy.deepcopy(sections)))
     assert comparable(by_arguments) == comparable(by_stack)
     assert by_arguments.outputs.keys() == by_stack.outputs.keys()
+
+
+@pytest.mark.parametrize("example", ["failover", "ambient", "hub-and-spokes", "primary-remote"])
+def test_every_output_is_in_the_schema_and_those_that_it_requires_are_there(example: str) -> None:
+    """Programs in other languages see no other."""
+    stack_file = PROJECT / f"examples/{example}.yaml"
+    write_kubeconfigs(decrypted(stack_file)["istio-mesh:clusters"])
+    outputs = run(stack_file).outputs
+    package = schema.package()
+    assert outputs.keys() <= package["resources"][state.MESH]["properties"].keys()
+    assert outputs.keys() >= set(package["resources"][state.MESH]["required"])
+    for output, type_ in (("clusters", "ClusterStatus"), ("failover", "FailoverStatus")):
+        for found in outputs.get(output, {}).values():
+            assert found.keys() <= schema.OUTPUT_TYPES[type_]["properties"].keys()
+            assert found.keys() >= set(schema.OUTPUT_TYPES[type_]["required"])
 
 
 def test_a_preview_shows_all_of_clusters_that_are_made_in_the_same_program() -> None:
