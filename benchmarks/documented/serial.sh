@@ -13,12 +13,5 @@ for cluster in "$@"; do
   gateway "$cluster"
   expose "$cluster"
 done
-for target in "$@"; do
-  for reader in "$@"; do
-    [[ $target == "$reader" ]] || remote_secret "$target" | kubectl --context="$reader" apply --filename=-
-  done
-done
-for cluster in "$@"; do
-  sample "$cluster"
-  sample_ready "$cluster"
-done
+pairwise "$@"
+samples "$@"

@@ -65,3 +65,22 @@ sample_ready() {
 
 # remote_secret TARGET: print the Secret by which other clusters read it
 remote_secret() { istioctl create-remote-secret --context="$1" --name="$1"; }
+
+# pairwise CLUSTER...: for each pair, make a remote secret and give it to the reader, as the guide does
+pairwise() {
+  local target reader
+  for target in "$@"; do
+    for reader in "$@"; do
+      [[ $target == "$reader" ]] || remote_secret "$target" | kubectl --context="$reader" apply --filename=-
+    done
+  done
+}
+
+# samples CLUSTER...: one cluster after the other
+samples() {
+  local cluster
+  for cluster in "$@"; do
+    sample "$cluster"
+    sample_ready "$cluster"
+  done
+}

@@ -18,12 +18,5 @@ for cluster in "$@"; do
       --set=values.global.imagePullPolicy=Never # images of the sandbox are in no registry
   expose "$cluster"
 done
-for target in "$@"; do
-  for reader in "$@"; do
-    [[ $target == "$reader" ]] || remote_secret "$target" | kubectl --context="$reader" apply --filename=-
-  done
-done
-for cluster in "$@"; do
-  sample "$cluster"
-  sample_ready "$cluster"
-done
+pairwise "$@"
+samples "$@"
