@@ -6,10 +6,8 @@ from mesh import versions
 from mesh.config.problems import Problem
 from mesh.config.types import is_dns_label, version_tuple
 from mesh.importing.member import Member, common_root, distinct, mesh_ids, root_names, trust_domain
-from mesh.istio.names import ISTIOD, NAMESPACE
+from mesh.istio.names import ISTIOD, NAMESPACE, NO_REVISION
 from mesh.live.facts import Cacerts
-
-_DEFAULT = "default"
 
 
 def refusals(members: Sequence[Member], *, signs: bool) -> list[Problem]:
@@ -31,7 +29,7 @@ def _refused(member: Member, *, signs: bool) -> Iterator[str]:
     if no_way := found.unreachable or found.refused:
         yield no_way
         return
-    others = [revision for revision in found.revisions if revision != _DEFAULT]
+    others = [revision for revision in found.revisions if revision != NO_REVISION]
     if others:
         yield (
             f"has istiod in the revision {', '.join(others)}; expected the revision default alone, for "

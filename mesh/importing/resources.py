@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesh.istio.names import GATEWAY
+from mesh.stacks.state import MESH, PROVIDER, RELEASE
 
 _MESH = "mesh"
-_COMPONENTS = "mesh:index:"
-_PROVIDER = "pulumi:providers:kubernetes"
-_RELEASE = "kubernetes:helm.sh/v3:Release"
+_COMPONENTS = MESH.removesuffix("Mesh")
 _REMOTE_SECRET = "-remote-secret"  # noqa: S105 - the end of a name
 
 
@@ -72,7 +71,7 @@ def import_file(
             "provider": provider,
             "version": version,
         }
-    urn = f"urn:pulumi:{stack}::{project}::{_COMPONENTS}Mesh${_PROVIDER}"
+    urn = f"urn:pulumi:{stack}::{project}::{MESH}${PROVIDER}"
     return {
         "nameTable": {provider: f"{urn}::{cluster}" for provider, cluster in used.items()},
         "providerInputs": {provider: dict(providers[cluster]) for provider, cluster in used.items()},
@@ -86,9 +85,9 @@ def _components(one: Existing) -> tuple[tuple[str, str], ...]:
     if one.name.endswith(_REMOTE_SECRET):
         return (("RemoteSecret", one.name.removesuffix(_REMOTE_SECRET)),)
     of_cluster = ("Cluster", cluster)
-    if one.type == _RELEASE and one.name == f"{cluster}-{GATEWAY}":
+    if one.type == RELEASE and one.name == f"{cluster}-{GATEWAY}":
         return of_cluster, ("EastWestGateway", f"{cluster}-east-west-gateway")
-    if one.type == _RELEASE:
+    if one.type == RELEASE:
         return of_cluster, ("ControlPlane", f"{cluster}-control-plane")
     if one.name == f"{cluster}-cacerts":
         return of_cluster, ("IntermediateCA", f"{cluster}-intermediate")

@@ -92,7 +92,6 @@ class Certificate:
     """A Certificate, and where it stands."""
 
     place: str
-    metadata: Metadata
     spec: CertificateSpec
 
 
@@ -149,7 +148,7 @@ def configuration(documents: Sequence[Document]) -> Configuration:
                 Cluster(file=document.file, place=place, metadata=parsed.metadata, spec=parsed.spec)
             )
         elif isinstance(parsed, _CertificateKind):
-            certificates.append(Certificate(place=place, metadata=parsed.metadata, spec=parsed.spec))
+            certificates.append(Certificate(place=place, spec=parsed.spec))
     if not clusters and not problems:
         kinds = ", ".join(dict.fromkeys(_kind(document) or "none" for document in documents)) or "no document"
         message = f"no document is a Cluster; expected one for each cluster, and found {kinds}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mesh.config.resolved import Connection
-from mesh.istio.names import GATEWAY, ISTIOD, NAMESPACE, NETWORK_LABEL, ZTUNNEL
+from mesh.istio.names import GATEWAY, ISTIOD, ISTIOD_PODS, NAMESPACE, NETWORK_LABEL, ZTUNNEL
 from mesh.live.answers import RefusedError, UnreachableError
 from mesh.live.facts import GatewayInstalled, HelmRelease, InstalledMesh
 from mesh.live.gateways import passed_through
@@ -22,6 +22,7 @@ from mesh.live.istio_system import (
     read_identity,
     read_remote_secrets,
     read_trust,
+    revision_of,
 )
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.mappings import Json, as_map, at
@@ -38,7 +39,7 @@ def read_installed(connection: Connection) -> InstalledMesh:
     try:
         api = KubernetesApi.connect(connection)
         api.get("/version")  # what answers "not found" to everything is not an empty cluster
-        istiods = api.list(_DEPLOYMENTS, labelSelector="app=istiod")
+        istiods = api.list(_DEPLOYMENTS, labelSelector=ISTIOD_PODS)
         istiod = next((one for one in istiods if at(one, "metadata", "name") == ISTIOD), None)
         return InstalledMesh(
             identity=read_identity(api),
@@ -46,7 +47,7 @@ def read_installed(connection: Connection) -> InstalledMesh:
             trust=read_trust(api),
             control_plane=read_control_plane(api, istiod) if istiod else None,
             version=_version(istiod),
-            revisions=tuple(sorted({_label(one, "istio.io/rev") or "default" for one in istiods})),
+            revisions=tuple(sorted(set(map(revision_of, istiods)))),
             values=_values(api.find(_VALUES)),
             environment=istiod_environment(istiod) if istiod else {},
             releases=tuple(_releases(api)),
@@ -67,7 +68,7 @@ def _version(istiod: Json | None) -> str | None:
     containers: Sequence[Json] = at(istiod, "spec", "template", "spec", "containers") or []
     images = (str(container.get("image")).partition("@")[0] for container in containers)
     tags = [image.rpartition(":")[2] for image in images if ":" in image.rpartition("/")[2]]
-    tag = next(iter(tags), None) or (_label(istiod, "app.kubernetes.io/version") if istiod else None)
+    tag = next(iter(tags), None) or at(istiod, "metadata", "labels", "app.kubernetes.io/version")
     return tag.removesuffix("-distroless").removesuffix("-debug") if tag else None
 
 
@@ -132,7 +133,3 @@ def _exposing(api: KubernetesApi) -> Iterator[tuple[tuple[str, str], tuple[str, 
 
 def _texts(value: object) -> dict[str, str]:
     return {key: str(text) for key, text in (as_map(value) or {}).items()}
-
-
-def _label(thing: Json, key: str) -> str | None:
-    return at(thing, "metadata", "labels", key)
