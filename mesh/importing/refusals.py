@@ -29,12 +29,8 @@ def _refused(member: Member, *, signs: bool) -> Iterator[str]:
     if no_way := found.unreachable or found.refused:
         yield no_way
         return
-    others = [revision for revision in found.revisions if revision != NO_REVISION]
-    if others:
-        yield (
-            f"has istiod in the revision {', '.join(others)}; expected the revision default alone, for "
-            f"example after `istioctl --context {member.context} uninstall --revision {others[0]}`"
-        )
+    if others := [revision for revision in found.revisions if revision != NO_REVISION]:
+        yield _revisions(member.context, others, only=NO_REVISION not in found.revisions)
         return
     if found.control_plane is None:
         yield (
@@ -56,6 +52,16 @@ def _refused(member: Member, *, signs: bool) -> Iterator[str]:
         )
     yield from _version(found.version)
     yield from _cacerts(found.trust.cacerts, signs=signs)
+
+
+def _revisions(context: str, others: Sequence[str], *, only: bool) -> str:
+    message = f"has istiod in the revision {', '.join(others)}; expected the revision default alone"
+    if only:
+        return f"{message}: a mesh without it cannot be imported yet"
+    return (
+        f"{message}, for example after `istioctl --context {context} uninstall --revision {others[0]}`, once "
+        "no namespace is in that revision"
+    )
 
 
 def _version(version: str | None) -> Iterator[str]:

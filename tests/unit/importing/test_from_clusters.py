@@ -345,6 +345,16 @@ def test_a_cluster_that_cannot_be_imported_is_named_with_the_reason(
     assert words in message
 
 
+def test_the_only_control_plane_is_not_to_be_uninstalled() -> None:
+    """Where there is one beside it, the command to do so is said."""
+    west = by_helm("west", _ROOT, "east")
+    beside = _refused(by_helm("east", _ROOT, revisions=("1-31-0", "default")), west)
+    assert "`istioctl --context admin@east uninstall --revision 1-31-0`" in beside
+    alone = _refused(by_helm("east", _ROOT, control_plane=None, revisions=("1-31-0",)), west)
+    assert "has istiod in the revision 1-31-0" in alone
+    assert "uninstall" not in alone
+
+
 def test_cacerts_of_cert_manager_stays_with_it() -> None:
     """What the stack puts beside its keys, istiod does not read."""
     found = trust(_ROOT, "east")
