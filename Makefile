@@ -9,6 +9,7 @@ PIP_INSTALL := .venv/bin/pip install --quiet --disable-pip-version-check --requi
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 WORKFLOWS := .github/workflows/*.yml examples/github-actions/*.yml
 IN_SANDBOX := eval "$$($(PY) -m sandbox env)" &&
+.NOTPARALLEL: # groups of tests use the same clusters, also with `make -j`
 
 comma := ,
 # The sandbox of tests that run beside others.
@@ -72,7 +73,7 @@ unit: .venv/installed ## Run the tests that need no cluster.
 	$(call step,Unit and program tests,$(PYTEST) tests/unit tests/program)
 
 .PHONY: test
-test: lint unit setup ## Run all tests, on real clusters too; a group that fails does not keep the others from running.
+test: lint unit setup ## Run the tests, on real clusters too (an hour); a group that fails does not keep the others from running.
 	@$(MAKE) --no-print-directory --keep-going test-sandbox test-mesh test-breaking test-trust
 
 .PHONY: test-sandbox
@@ -91,6 +92,10 @@ test-breaking: setup
 .PHONY: test-trust
 test-trust: setup
 	$(call step,Tests of trust and of several stacks$(comma) and Istio's own of several clusters and those of ambient clusters beside them,$(call beside,istio,$(SECOND) $(PYTEST) tests/istio -m multicluster && $(SECOND) $(PYTEST) tests/e2e -m ambient,$(PYTEST) tests/e2e -m trust))
+
+.PHONY: upgrade-tests
+upgrade-tests: setup ## Upgrade from one line of Istio to the next, and back (builds the earlier line).
+	$(call step,Tests of upgrades between two lines of Istio,$(PYTEST) tests/e2e -m upgrade)
 
 .PHONY: istio-tests
 istio-tests: setup ## Run all of Istio's own integration tests that can run here (docs/istio-tests.md has times).

@@ -1,7 +1,7 @@
 """From one line of Istio to the next and back, over three clusters under all loads.
 
 Both lines are real: other programs, other charts. The one of before is built for these tests alone, which
-takes minutes, so `make test` leaves them out. The tests build on each other, in their order.
+takes minutes, so only `make upgrade-tests` runs them. The tests build on each other, in their order.
 """
 
 import copy
