@@ -17,10 +17,6 @@ from sandbox.charts.repository import released
 from sandbox.images.recipes import istio_references
 from sandbox.stack import AMBIENT_VALUES
 
-needs_helm = pytest.mark.skipif(
-    not (paths.cache_dir() / "tools" / "helm").exists(), reason="helm is not in the cache yet"
-)
-
 
 @pytest.fixture(scope="module")
 def repository() -> Iterator[str]:
@@ -55,7 +51,6 @@ def test_a_release_has_its_own_hub_and_tag() -> None:
     )
 
 
-@needs_helm
 def test_the_index_lists_every_chart_under_all_versions_by_relative_urls() -> None:
     """Relative, so that the repository can be served at any address."""
     known = {versions.ISTIO, versions.ISTIO_NEXT, versions.ISTIO_EARLIER}
@@ -69,7 +64,6 @@ def test_the_index_lists_every_chart_under_all_versions_by_relative_urls() -> No
             assert (charts.ensure() / entry["urls"][0]).is_file()
 
 
-@needs_helm
 def test_the_earlier_charts_are_another_istios() -> None:
     """They differ in more than the version, and ask for images of their own."""
     folder = charts.ensure()
@@ -84,7 +78,6 @@ def test_the_earlier_charts_are_another_istios() -> None:
     assert values(versions.ISTIO) != values(versions.ISTIO_EARLIER)
 
 
-@needs_helm
 @pytest.mark.parametrize("version", [versions.ISTIO, versions.ISTIO_NEXT, versions.ISTIO_EARLIER])
 def test_helm_renders_istiod_from_the_repository_with_images_of_its_version(
     repository: str, version: str, tmp_path: Path
@@ -104,7 +97,6 @@ def test_helm_renders_istiod_from_the_repository_with_images_of_its_version(
     assert found == {f"localhost/istio/pilot:{version}"}
 
 
-@needs_helm
 def test_helm_renders_the_gateway_with_its_network(repository: str, tmp_path: Path) -> None:
     """The east-west gateway's ports come from `networkGateway`."""
     text = helm(
@@ -116,7 +108,6 @@ def test_helm_renders_the_gateway_with_its_network(repository: str, tmp_path: Pa
     assert {port["port"] for port in service["spec"]["ports"]} == {15021, 15443, 15012, 15017}
 
 
-@needs_helm
 @pytest.mark.parametrize("chart", AMBIENT_VALUES)
 @pytest.mark.parametrize("version", [versions.ISTIO, versions.ISTIO_NEXT])
 def test_ambient_charts_ask_for_images_that_the_sandbox_has(
@@ -142,7 +133,6 @@ def test_ambient_charts_ask_for_images_that_the_sandbox_has(
     assert {image.rpartition(":")[2] for image in found} == {version}
 
 
-@needs_helm
 def test_istiod_brings_what_an_upstream_envoy_needs_in_an_ambient_mesh_alone(
     repository: str, tmp_path: Path
 ) -> None:

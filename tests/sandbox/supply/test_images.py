@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import pytest
 
-from sandbox import images, paths, tools, versions
+from sandbox import images, tools, versions
 from sandbox.errors import SandboxError
 from sandbox.images import archive, on_demand, recipes
 from sandbox.images.content import File, Folder, Link, Text, command, libraries, loaded
@@ -217,9 +217,6 @@ def test_the_client_has_a_curl_a_shell_and_a_sleep_that_run(cache_folder: Path, 
 
 
 @needs_root
-@pytest.mark.skipif(
-    not (paths.cache_dir() / "tools" / "pilot-agent").exists(), reason="pilot-agent is not in the cache yet"
-)
 def test_the_proxy_has_an_agent_an_envoy_and_iptables_that_run(tmp_path: Path) -> None:
     """Every name by which Istio calls iptables runs in a chroot of the image's files."""
     (tar,) = images.ensure(["proxyv2"], say=print)
@@ -265,9 +262,6 @@ def test_a_bootstrap_whose_extension_is_elsewhere_is_refused(template: str) -> N
 
 
 @needs_root
-@pytest.mark.skipif(
-    not (paths.cache_dir() / "tools" / "install-cni").exists(), reason="install-cni is not in the cache yet"
-)
 def test_the_cni_agent_has_its_plugin_and_iptables_that_run(tmp_path: Path) -> None:
     """The plugin is where the agent takes it from (`cni/pkg/constants`), and says what it is."""
     (tar,) = images.ensure(["install-cni"], say=print)
