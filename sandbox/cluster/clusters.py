@@ -176,11 +176,10 @@ def add_images(images: Sequence[Path], names: Iterable[str] | None = None) -> li
     Raises:
         SandboxError: there is no cluster of that name, or an image cannot be imported.
     """
-    there = find()
-    wanted = list(there) if names is None else list(names)
-    known = (*supplies.ensure().images, *images)
-    for name in wanted:
-        image_store.ensure_imported(named(name).layout, known)
+    wanted = list(find() if names is None else names)
+    with _in_use(shared=True):
+        for name in wanted:
+            image_store.ensure_imported(named(name).layout, images)
     return wanted
 
 

@@ -46,7 +46,7 @@ def prepare(cluster: ClusterLayout, images: Sequence[Path]) -> None:
     for leftover in root.iterdir():
         shutil.rmtree(leftover)
     _share(_filled(images), root)
-    _note_imported(cluster, images)
+    _note_imported(cluster, map(str, images))
 
 
 def ensure_imported(cluster: ClusterLayout, images: Sequence[Path]) -> None:
@@ -56,7 +56,7 @@ def ensure_imported(cluster: ClusterLayout, images: Sequence[Path]) -> None:
     for image in missing:
         run(argv_inside(cluster, ["ctr", "--namespace=k8s.io", "images", "import", str(image)]))
     if missing:
-        _note_imported(cluster, images)
+        _note_imported(cluster, [*known, *map(str, missing)])
 
 
 def _imported(cluster: ClusterLayout) -> list[str]:
@@ -65,8 +65,8 @@ def _imported(cluster: ClusterLayout) -> list[str]:
     return []
 
 
-def _note_imported(cluster: ClusterLayout, images: Sequence[Path]) -> None:
-    write_private(_record(cluster), json.dumps([str(image) for image in images]))
+def _note_imported(cluster: ClusterLayout, images: Iterable[str]) -> None:
+    write_private(_record(cluster), json.dumps([*images]))
 
 
 def _record(cluster: ClusterLayout) -> Path:

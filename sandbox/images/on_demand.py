@@ -1,6 +1,6 @@
 """Images that a sandbox does without, for who asks for them: the tests of connections, and of upgrades.
 
-image_store.ensure_imported(cluster.layout, (*supplies.ensure().images, *on_demand.earlier_istio()))
+cluster.add_images(on_demand.earlier_istio())
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ CONNECTIONS = "localhost/connections:1"
 
 
 def connections(*, say: Callable[[str], None] = print) -> list[Path]:
-    """Return the tar of `CONNECTIONS`, made where it is missing.
+    """Return the tar of `CONNECTIONS`, alone in a list, made where it is missing.
 
     Raises:
         SandboxError: its program cannot be built.
