@@ -72,13 +72,10 @@ def used_after(request: pytest.FixtureRequest, keep: bool) -> bool:
 
 
 @pytest.fixture(scope="module")
-def connections(
-    mesh: Stack, kube: Callable[[str], Kube], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Connections]:
+def connections(mesh: Stack, kube: Callable[[str], Kube]) -> Iterator[Connections]:
     """Long connections between east and west, none of which may break when no test looks."""
     assert mesh.name, "the mesh comes first"
-    found = Connections({name: kube(name) for name in ("east", "west")})
-    with found.deployed(tmp_path_factory.mktemp("connections")):
+    with Connections({name: kube(name) for name in ("east", "west")}).deployed() as found:
         yield found
 
 

@@ -1,7 +1,6 @@
 """Long connections between the clusters of a mesh, opened before a change, which must outlive it.
 
-    connections = Connections({"east": kube("east"), "west": kube("west")})
-    with connections.deployed(folder):
+    with Connections({"east": kube("east"), "west": kube("west")}).deployed() as connections:
         with connections.watched() as watch:
             ...                                     # whatever must not break them
         assert not watch.broken, watch
@@ -18,20 +17,17 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any
-
-import yaml
+from typing import Any, Self
 
 from sandbox import cluster
 from sandbox.images import on_demand
+from tests.e2e.faults import feed
 from tests.e2e.kube import Kube, eventually
 
 NAMESPACE = "connections"
-KINDS = ("http2", "tcp", "websocket")
 _PORTS = {"tcp": 9000, "http2": 9001, "http-websocket": 9002}
-_INJECTED: Mapping[str, str] = MappingProxyType({"istio-injection": "enabled"})
+"""By the names in a Service, of which the first part tells proxies the protocol, the last the kind."""
+KINDS = [name.rpartition("-")[2] for name in _PORTS]
 _SILENCE = timedelta(seconds=15)
 """A client says something every second, and gives an answer up after ten."""
 
@@ -106,21 +102,19 @@ class Connections:
         self._begin = datetime.now(UTC)
 
     @contextlib.contextmanager
-    def deployed(self, folder: Path, labels: Mapping[str, str] = _INJECTED) -> Iterator[None]:
+    def deployed(self) -> Iterator[Self]:
         """Have servers and clients, all of whose connections are open; remove them after the block.
 
-        `folder` is for files; `labels` are those of the namespace, by which its pods get proxies. A
-        connection that breaks when nobody watches is an error.
+        A connection that breaks when nobody watches is an error.
         """
         cluster.add_images(on_demand.connections(), [kube.context for kube in self._kubes.values()])
         for name, kube in self._kubes.items():
-            file = folder / f"connections-{name}.yaml"
-            file.write_text(yaml.safe_dump_all(manifests(name, self._kubes, labels)), encoding="utf-8")
-            kube.kubectl("apply", f"--filename={file}")
+            items = manifests(name, self._kubes)
+            feed(kube, "apply", {"apiVersion": "v1", "kind": "List", "items": items})
         self._wait_until_open()
         self._begin = datetime.now(UTC)
         try:
-            yield
+            yield self
             self._assert_none_broke_unwatched()
         finally:
             for kube in self._kubes.values():
@@ -142,11 +136,13 @@ class Connections:
         """Watch all connections, which must be open, for the time of the block."""
         self._wait_until_open()
         watch = Watch(begin=datetime.now(UTC))
-        yield watch
-        watch.end = datetime.now(UTC)
+        try:
+            yield watch
+        finally:  # what breaks in a block that fails is not the error
+            watch.end = datetime.now(UTC)
+            self._watches.append(watch)
         events = self.events()
         watch.events = [event for event in events if watch.begin < event.at <= watch.end]
-        self._watches.append(watch)
         silent = sorted(self._names() - _heard(events, since=watch.end - _SILENCE))
         assert not silent, f"nothing was heard of {', '.join(silent)}"
         restarted = sorted(self._names() - _heard(events, until=watch.begin))
@@ -202,11 +198,12 @@ def _heard(
     }
 
 
-def manifests(name: str, clusters: Iterable[str], labels: Mapping[str, str]) -> list[dict[str, Any]]:
+def manifests(name: str, clusters: Iterable[str]) -> list[dict[str, Any]]:
     """The objects in a cluster: its server, clients for the others', and the Services of all."""
     others = [other for other in clusters if other != name]
+    namespace = {"name": NAMESPACE, "labels": {"istio-injection": "enabled"}}
     return [
-        _object("v1", "Namespace", NAMESPACE, {}, labels=dict(labels), namespace=None),
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": namespace},
         *(_service(server) for server in clusters),
         _deployment(f"server-{name}", "server", ["serve", name]),
         *(_deployment(f"client-{other}", "client", ["call", f"server-{other}"]) for other in others),
@@ -241,16 +238,6 @@ def _deployment(name: str, container: str, arguments: list[str]) -> dict[str, An
     return _object("apps/v1", "Deployment", name, spec)
 
 
-def _object(
-    api_version: str,
-    kind: str,
-    name: str,
-    spec: Mapping[str, Any],
-    *,
-    labels: Mapping[str, str] | None = None,
-    namespace: str | None = NAMESPACE,
-) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"name": name, **({"namespace": namespace} if namespace else {})}
-    if labels:
-        metadata["labels"] = dict(labels)
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **({"spec": spec} if spec else {})}
+def _object(api_version: str, kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": spec}

@@ -50,13 +50,10 @@ def old_mesh(kubes: Mapping[str, Kube], new_stack: Callable[[str], Stack]) -> St
 
 
 @pytest.fixture(scope="module")
-def connections(
-    old_mesh: Stack, kubes: Mapping[str, Kube], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Connections]:
+def connections(old_mesh: Stack, kubes: Mapping[str, Kube]) -> Iterator[Connections]:
     """Long connections between all clusters, made in the mesh of the earlier line."""
     assert old_mesh.name
-    found = Connections(kubes)
-    with found.deployed(tmp_path_factory.mktemp("connections")):
+    with Connections(kubes).deployed() as found:
         image = old_mesh.config()["helloWorld"]["clientImage"]
         here = f"--namespace={NAMESPACE}"
         for kube in kubes.values():

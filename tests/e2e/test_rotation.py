@@ -156,10 +156,9 @@ def _trusts(*generations: int) -> Callable[[WorkloadTrust], bool]:
 
 
 @pytest.fixture(scope="module")
-def connections(mesh_of_before: Mesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connections]:
+def connections(mesh_of_before: Mesh) -> Iterator[Connections]:
     """Long connections between the two clusters, whose mesh is there by then."""
-    found = Connections(mesh_of_before.kubes)
-    with found.deployed(tmp_path_factory.mktemp("connections")):
+    with Connections(mesh_of_before.kubes).deployed() as found:
         yield found
 
 
