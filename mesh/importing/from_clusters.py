@@ -98,7 +98,7 @@ def _api_server(member: Member, members: Sequence[Member]) -> dict[str, Any]:
         for other in members
         if (text := kubeconfigs(other).get(member.cluster_id))
     }
-    first = next(iter(ways.values()), {})
+    first: dict[str, Any] = next(iter(ways.values()), None) or {}
     if all(way == first for way in ways.values()):
         return first
     # Not one for all and `from` for the others: these would get the keys that they lack from it.
