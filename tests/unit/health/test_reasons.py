@@ -18,6 +18,7 @@ from mesh.live.facts import Answers, Pair
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.sample import call
 from mesh.load import load
+from mesh.pki.revocation import revocation_list
 from tests.builders.certificates import authority
 from tests.builders.kubeconfigs import kubeconfig
 from tests.builders.servers import Server
@@ -28,6 +29,7 @@ _GATEWAY = f"{SYSTEM}/services/istio-eastwestgateway"
 _GATEWAYS = "/apis/networking.istio.io/v1/namespaces/istio-system/gateways"
 _CACERTS = f"{SYSTEM}/secrets/cacerts"
 _PUBLISHED = f"{SYSTEM}/configmaps/istio-ca-root-cert"
+_LISTS = f"{SYSTEM}/configmaps/istio-ca-crl"
 _SERVICE = f"{SAMPLE}/services/helloworld"
 _UNRESOLVED = "curl: (6) Could not resolve host: helloworld.sample |000|"
 _BY_ITSELF = "Hello version: east, instance: helloworld-east-1 |200|"
@@ -159,6 +161,12 @@ def _remove_service(recording: Recording) -> None:
     recording.answer_calls("east", _BY_ITSELF)
 
 
+def _give_the_lists_of_others(recording: Recording) -> None:
+    other = authority("another root")
+    lists = revocation_list(other.pem, other.key_pem, [])
+    recording.add("east", _LISTS, {"data": {"ca-crl.pem": lists}})
+
+
 def _intermediate(days: tuple[float, float]) -> Edit:
     def edit(recording: Recording) -> None:
         root = authority("a root", days=(-9, 9))
@@ -262,6 +270,7 @@ _CASES: dict[str, tuple[Edit, Reason, str]] = {
     "intermediate expired": (_intermediate((-9, -8)), Reason.INTERMEDIATE_EXPIRED, "west"),
     "intermediate not valid yet": (_intermediate((8, 9)), Reason.INTERMEDIATE_NOT_YET_VALID, "west"),
     "cacerts replaced": (_replace_trust, Reason.DIFFERENT_ROOTS, "west"),
+    "no CRL of the peer's CAs": (_give_the_lists_of_others, Reason.CRL_MISSING, "east"),
     "root not loaded": (_load_another_root, Reason.ROOT_NOT_LOADED, "east"),
     "no sidecar": (_remove_sidecar, Reason.SIDECAR_MISSING, "west"),
     "no server": (
