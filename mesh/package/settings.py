@@ -19,7 +19,7 @@ from mesh.provider import GivenKubeconfig
 
 _PATH, _CONTENTS = "kubeconfig", "kubeconfigContents"
 _ITS_OWN = "the current one"
-_SEE = "docs/package.md#what-has-to-be-known"
+_SEE = "docs/package.md#which-values-must-be-known"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from mesh.live.facts import ObservedCluster
 from mesh.plan import links, taken_away
 
 _SEE = "docs/offline.md"
-_PACKAGE = "docs/package.md#clusters-that-are-made-in-the-same-program"
+_PACKAGE = "docs/package.md#clusters-that-the-same-program-creates"
 
 
 def warnings(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Iterator[str]:
