@@ -1,4 +1,4 @@
-"""What `python -m mesh import --context` does: a stack file and an import file from a mesh that runs."""
+"""`python -m mesh import --context`: makes a stack file and an import file from a running mesh."""
 
 import json
 import os
@@ -31,11 +31,14 @@ from mesh.stack_file import stack_file
 from mesh.stacks import state
 
 IMPORTED = (state.RELEASE, state.SECRET, state.ISTIO_GATEWAY)
-"""Types of what is imported. A namespace that is there stays its maker's, and is labelled."""
+"""Types of the imported resources.
+
+Existing namespaces are only labelled: they stay with whoever made them.
+"""
 _GATEWAY_DEPLOYMENT = ObjectAddress(path=f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{GATEWAY}")
 _KEY = "trust.root.privateKey"
 _SECRET = frozenset({"trust"})
-"""The section that holds it: no message repeats what is in a secret section."""
+"""The section with the key. No message repeats what is in a secret section."""
 
 _FIRST_UPDATE = Remark(
     about="the first update",
@@ -46,7 +49,7 @@ _FIRST_UPDATE = Remark(
 
 @dataclass(frozen=True, kw_only=True)
 class Adoption:
-    """What becomes the stack file, and the document for `pulumi import`, which belongs at `path`."""
+    """The contents of the stack file, and the document for `pulumi import`, which is written to `path`."""
 
     imported: Imported
     document: Mapping[str, Any]
@@ -65,15 +68,15 @@ class Adoption:
 
 
 def adopt(contexts: Sequence[str], *, stack: str, root_key: Path | None) -> Adoption:
-    """Look at the clusters, and change nothing.
+    """Read the clusters; change nothing.
 
     Args:
-        contexts: of all clusters of the mesh.
+        contexts: the contexts of all clusters of the mesh.
         stack: the name of the new stack.
-        root_key: the file with the root's private key, where the stack is to sign from now on.
+        root_key: the file with the root's private key, if the stack is to sign from now on.
 
     Raises:
-        CommandError: the mesh cannot be imported, or the key is not that of its root.
+        CommandError: the mesh cannot be imported, or the key does not belong to its root.
     """
     members = _members(contexts)
     try:
@@ -103,7 +106,7 @@ def adopt(contexts: Sequence[str], *, stack: str, root_key: Path | None) -> Adop
 
 
 def _members(contexts: Sequence[str]) -> list[Member]:
-    """Every cluster, read at the same time as the others."""
+    """The members; all clusters are read at once."""
     files = default_files(os.environ)
     connections: dict[str, tuple[Connection, Any]] = {}
     for context in contexts:
@@ -142,7 +145,7 @@ def import_document(config: StackConfig, existing: Iterable[Existing], stack: st
 
 
 def existing_object(cluster: str, declared: Declared) -> Existing:
-    """Where the provider finds what the program declares: all that is imported is in istio-system."""
+    """The ID of a declared object, as the provider looks it up. All imported objects are in istio-system."""
     name = declared.object.words.rpartition("/")[2]
     return Existing(cluster=cluster, type=declared.type, name=declared.name, id=f"{NAMESPACE}/{name}")
 
@@ -150,7 +153,7 @@ def existing_object(cluster: str, declared: Declared) -> Existing:
 def _resources(
     config: StackConfig, members: Mapping[str, Member], stack: str
 ) -> tuple[dict[str, Any], list[Remark]]:
-    """The document for `pulumi import`, and the steps for what it cannot import."""
+    """The document for `pulumi import`, and steps for objects that cannot be imported."""
     declared = inventory.inventory(config)
     found = for_each(
         declared,
@@ -160,7 +163,9 @@ def _resources(
     left: list[Remark] = []
     for name, own in declared.items():
         if found[name].unknown:
-            raise CommandError(f"{members[name].context}: {found[name].unknown}; expected to read all of it")
+            raise CommandError(
+                f"{members[name].context}: {found[name].unknown}; expected to be able to read everything"
+            )
         there = dict(found[name].by_address)
         if other_selector(members[name]):
             there.pop(_GATEWAY_DEPLOYMENT, None)
@@ -200,5 +205,7 @@ def _import_step(path: Path, count: int, stack: str) -> Remark:
     file = shlex.quote(str(path))
     command = f"pulumi import --stack {stack} --file {file} --protect=false --generate-code=false --yes"
     return Remark(
-        about=str(path), message=f"it has {count} resources, which change nothing: `{command}`", step=True
+        about=str(path),
+        message=f"it has {count} resources; importing them changes no cluster: `{command}`",
+        step=True,
     )

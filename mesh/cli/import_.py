@@ -1,4 +1,4 @@
-"""`python -m mesh import`: a stack file from what describes or is a mesh already."""
+"""`python -m mesh import`: a stack file from an existing mesh, or from what describes one."""
 
 import os
 import sys
@@ -33,7 +33,7 @@ def import_(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Context of a cluster of a mesh that runs, in place of files. Repeat it for each cluster.",
+            help="Context of a cluster of a running mesh, instead of files. Repeat it for each cluster.",
         ),
     ] = None,
     root_key: Annotated[
@@ -41,7 +41,8 @@ def import_(
         typer.Option(
             metavar="FILE",
             help="With --context: the private key of the mesh's root, for a stack that makes the "
-            "intermediates from now on. It is compared with the root's certificate, and written nowhere.",
+            "intermediates from now on. The command compares it with the root's certificate, and writes it "
+            "nowhere.",
         ),
     ] = None,
     stack: Annotated[
@@ -49,7 +50,7 @@ def import_(
         typer.Option(metavar="NAME", help="Write the stack file of this stack; by default, print it."),
     ] = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace the settings of a stack file that has some.")
+        bool, typer.Option("--overwrite", help="Replace the settings of an existing stack file.")
     ] = False,
 ) -> None:
     """Make a stack file from the configuration of `ristioctl`, or from a mesh that runs.
@@ -88,7 +89,7 @@ def finish(imported: Imported, origin: str, stack: str | None, *, overwrite: boo
     """Write or print the stack file, and say what is left to do; the exit code.
 
     Raises:
-        CommandError: the stack file cannot be written, or has settings that are not to be replaced.
+        CommandError: the stack file cannot be written, or already has settings, which must not be replaced.
     """
     project = stacks.project()
     if stack is None:
@@ -98,7 +99,8 @@ def finish(imported: Imported, origin: str, stack: str | None, *, overwrite: boo
         existing = _existing(path)
         if has_settings(existing, project) and not overwrite:
             raise CommandError(
-                f"{path} has settings already; expected a stack without, or --overwrite to replace them"
+                f"{path} already has settings; expected a stack without settings, or --overwrite to replace "
+                "them"
             )
         try:
             path.write_text(
@@ -116,7 +118,7 @@ def finish(imported: Imported, origin: str, stack: str | None, *, overwrite: boo
     ).problems
     for heading, step in (("To know:", False), ("To do:", True)):
         _say(heading, list(_lines(remark for remark in imported.remarks if remark.step is step)))
-    _say("Wrong in the stack file as it is:", [str(problem) for problem in problems])
+    _say("Still wrong in the stack file:", [str(problem) for problem in problems])
     return 1 if problems else 0
 
 
@@ -124,7 +126,7 @@ def _existing(path: Path) -> Mapping[str, Any]:
     try:
         return settings(path)
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise CommandError(f"cannot read {path}, which is there; expected a stack file, or none") from error
+        raise CommandError(f"cannot read {path}; expected a stack file, or no such file") from error
 
 
 def _lines(remarks: Iterable[Remark]) -> Iterator[str]:

@@ -1,1 +1,1 @@
-"""Stack files from meshes that are there, or that another tool was to build."""
+"""Stack files from existing meshes, or from the configuration of another tool."""

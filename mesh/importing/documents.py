@@ -13,10 +13,10 @@ _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """A document: its file, where it stands for a reader, such as `mesh.yaml, document 2`, and its contents.
+    """A document: its file, its place in words, such as `mesh.yaml, document 2`, and its contents.
 
-    Every value that is neither a map nor a list is a text as it is written, and what has none is left out:
-    what `1.18` or `yes` mean is for the reader to say.
+    Every value that is neither a map nor a list is a text, as written: whoever reads it decides what `1.18`
+    or `yes` means. Empty values are left out.
     """
 
     file: str
@@ -25,7 +25,7 @@ class Document:
 
 
 class _Loader(yaml.BaseLoader):
-    """With texts in place of numbers and the like, and each key once."""
+    """Loads numbers and the like as texts, and refuses keys that are there twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:  # noqa: FBT001, FBT002 - the signature is PyYAML's
         keys: set[str] = set()
@@ -39,7 +39,7 @@ class _Loader(yaml.BaseLoader):
 
 
 def documents(file: str, text: str) -> Iterator[Document]:
-    """The documents of a file that are not empty, in its order.
+    """The documents of a file in order, without empty ones.
 
     Raises:
         ValueError: it is not YAML, or a document is not a map. The message names file, line or document.

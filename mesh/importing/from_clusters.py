@@ -1,6 +1,6 @@
-"""A mesh that something else has built as a stack file. Pure.
+"""The stack file for a mesh that another tool built. Pure.
 
-What the program sets by itself is left out, and all else that the builder's user has set is kept.
+It leaves out what the program sets itself, and keeps everything else that the user of that tool has set.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,15 +24,15 @@ from mesh.kubeconfig.read import Endpoint, endpoint, parse
 
 _DEFAULT_HOSTS = ("*.local",)
 _NOT_OF_THE_USER = ("meta.helm.sh/", "kubectl.kubernetes.io/", "pulumi.com/")
-"""Beginnings of annotations that tools make."""
+"""Prefixes of annotations that tools write."""
 
 
 def from_clusters(members: Sequence[Member], *, signs: bool) -> Imported:
-    """The stack file for a mesh of some clusters, and what to know of it.
+    """The stack file for a mesh of these clusters, and remarks about it.
 
     Args:
         members: all clusters of the mesh, in the order in which they are written.
-        signs: whether the stack has the root's key from now on, and makes the intermediates.
+        signs: whether the stack gets the root's key, and makes the intermediates.
 
     Raises:
         NotImportableError: with each reason why the clusters cannot be imported.
@@ -92,7 +92,7 @@ def _cluster(member: Member, members: Sequence[Member], *, istio: Mapping[str, A
 
 
 def _api_server(member: Member, members: Sequence[Member]) -> dict[str, Any]:
-    """How the others reach the API server, where that is not as this machine does."""
+    """How the others reach the API server, if they do it differently from this machine."""
     ways = {
         other.cluster_id: _way(_endpoint(text), member.reached_at)
         for other in members
@@ -126,7 +126,7 @@ def _way(used: Endpoint | None, own: Endpoint) -> dict[str, Any]:
 
 
 def _gateway(member: Member) -> dict[str, Any]:
-    """The Service of a gateway of which there are no values."""
+    """The Service of a gateway that was installed without Helm values."""
     found = member.found.gateway
     if found is None or any(release.name == GATEWAY for release in member.found.releases):
         return {}

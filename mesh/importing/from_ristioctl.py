@@ -1,7 +1,7 @@
-"""The stack file of a mesh that `ristioctl` was to make, or has made. Pure.
+"""The stack file of a mesh that `ristioctl` has made, or should make. Pure.
 
-What it installs without a key for it is in its repository, in `internal/fixtures/data`; how it makes
-certificates and remote secrets is in `pkg/commands/apply.go`: `mesh.importing.ristioctl` says where.
+In its repository, `internal/fixtures/data` has what it installs without a key, and `pkg/commands/apply.go`
+makes certificates and remote secrets. `mesh.importing.ristioctl` says where the repository is.
 """
 
 from collections import Counter
@@ -25,9 +25,9 @@ Read = Callable[[str], str]
 """Gives the text of a file by its path; raises OSError or UnicodeDecodeError where it cannot."""
 
 _FOLDER = "~/.ristioctl/istio/certs"
-"""Where it keeps the certificates and keys of all meshes but those with a `folder`."""
+"""Where it keeps the certificates and keys of all meshes without a `folder`."""
 _RELAYS = ("rafay-edge.net", "rafay.dev")
-"""By these it knows that a server is Rafay's relay (`CheckForRafayKubeConfig`)."""
+"""How it recognizes Rafay's relay (`CheckForRafayKubeConfig`)."""
 _MESH_CONFIG: Mapping[str, Any] = {
     "enablePrometheusMerge": False,
     "defaultConfig": {
@@ -40,13 +40,13 @@ _MADE = "docs/import.md#a-mesh-that-ristioctl-has-made"
 
 
 def from_ristioctl(configuration: Configuration, read: Read) -> Imported:
-    """The stack file, with names and networks as `ristioctl` gives them.
+    """The stack file, with the names and networks of `ristioctl`.
 
     Its folder of certificates shows whether it has made the mesh from this machine. If so, the mesh keeps its
     root and the `cacerts` of its clusters.
 
     Raises:
-        NotImportableError: its certificates are there, and cannot be read.
+        NotImportableError: its certificates exist but cannot be read.
     """
     certificate, clusters = configuration.certificate, configuration.clusters
     root, signed = _authorities(configuration, read)
@@ -99,12 +99,12 @@ def from_ristioctl(configuration: Configuration, read: Read) -> Imported:
 
 
 def _authorities(configuration: Configuration, read: Read) -> tuple[x509.Certificate | None, frozenset[str]]:
-    """The root that `ristioctl` has made for the mesh, and the clusters with an intermediate of it.
+    """The root that `ristioctl` made for the mesh, and the clusters with an intermediate under it.
 
-    A root without any of these is that of another mesh: without `folder`, all share one.
+    A root without such clusters belongs to another mesh: without `folder`, all meshes share one.
 
     Raises:
-        NotImportableError: something is there that cannot be read. A new root would be wrong then.
+        NotImportableError: the certificates exist but cannot be read. A new root would then be wrong.
     """
     folder = _folder(configuration.certificate)
     try:
@@ -145,7 +145,7 @@ def _kept(root: x509.Certificate) -> Mapping[str, Any]:
 
 
 def _generated(hours: int | None) -> Mapping[str, Any]:
-    """With intermediates of the share of the root's validity that is the default."""
+    """With intermediates that are valid for the default share of the root's validity."""
     if hours is None:
         return {}
     own = hours * _INTERMEDIATE.validity_hours // _ROOT.validity_hours
@@ -157,7 +157,7 @@ def _generated(hours: int | None) -> Mapping[str, Any]:
 
 
 def _versions(clusters: Sequence[Cluster]) -> Mapping[str, str]:
-    """The version of each cluster; one that is too old becomes the newest of the others, if there is one."""
+    """The version of each cluster. One that is too old becomes the newest of the others, if any."""
     given = {cluster.name: cluster.spec.version for cluster in clusters}
     known = [version for version in given.values() if not _is_too_old(version)]
     raised = max(known, key=version_tuple, default=versions.ISTIO)
@@ -171,7 +171,7 @@ def _is_too_old(version: str) -> bool:
 def _file(cluster: Cluster, read: Read) -> str | None:
     """The path of the kubeconfig: as written, or relative to the configuration's folder.
 
-    `ristioctl` takes it relative to where it is run, which nobody wrote down.
+    `ristioctl` takes it relative to the folder in which it ran, which is not recorded.
     """
     written = cluster.spec.kubeconfig_file
     if written is None or _text(written, read) is not None:
@@ -205,13 +205,13 @@ def _of_certificate(certificate: Certificate, *, generated: bool) -> Iterator[Re
     if spec.password is not None:
         yield Remark(
             about=f"{place}, spec.password",
-            message="has no counterpart: ristioctl does not read it, and encrypts no key. Here, the stack's "
+            message="has no counterpart: ristioctl does not read it, and encrypts no keys. Here, the stack's "
             "secrets provider encrypts every key",
         )
     if spec.san_suffix is not None and generated:
         yield Remark(
             about=f"{place}, spec.sanSuffix",
-            message="has no counterpart: nothing in Istio asks for the names in CA certificates",
+            message="has no counterpart: Istio does not use the names in CA certificates",
         )
 
 
@@ -222,7 +222,7 @@ def _new_trust(certificate: Certificate) -> Iterator[Remark]:
         yield Remark(
             about=f"{certificate.place}, spec.validityHours",
             message=f"is the validity of the root. Intermediates are valid for {own} hours, and `pulumi up` "
-            "renews them before they end",
+            "renews them before they expire",
         )
     yield Remark(
         about=f"{certificate.place}, spec.folder",
@@ -237,8 +237,8 @@ def _kept_trust(
     certificate, folder = configuration.certificate, _folder(configuration.certificate)
     yield Remark(
         about=f"{certificate.place}, spec.folder",
-        message=f"the mesh keeps the root in {folder}, which ends on {root.not_valid_after_utc:%Y-%m-%d}, "
-        "and the cacerts of its clusters, which stay yours to renew. The keys in that folder are not "
+        message=f"the mesh keeps the root in {folder}, which expires on {root.not_valid_after_utc:%Y-%m-%d}, "
+        "and the cacerts of its clusters, which you renew yourself. The keys in that folder are not "
         f"encrypted: move them to a safe place: {_MADE}",
         step=True,
     )
@@ -246,8 +246,8 @@ def _kept_trust(
         if cluster.name not in signed:
             yield Remark(
                 about=cluster.place,
-                message=f"has no certificate in {folder}, so the stack signs one for it, with the key of the "
-                f"root: `pulumi config set --secret --path 'trust.root.privateKey' < {folder}/root-ca.key`",
+                message=f"has no certificate in {folder}, so the stack signs one for it, with the root's "
+                f"key: `pulumi config set --secret --path 'trust.root.privateKey' < {folder}/root-ca.key`",
                 step=True,
             )
 
@@ -266,8 +266,8 @@ def _of_cluster(cluster: Cluster, version: str, file: str | None, *, made: bool)
         kubectl = f"kubectl --kubeconfig {file}" if file else "kubectl"
         yield Remark(
             about=f"{place}, spec.installHelloWorld",
-            message="the sample of this program is another one of the same name; delete that of ristioctl "
-            f"first: `{kubectl} --context {spec.context} delete namespace {SAMPLE}`",
+            message="this program has another sample of the same name; first delete that of ristioctl: "
+            f"`{kubectl} --context {spec.context} delete namespace {SAMPLE}`",
             step=True,
         )
     for key in cluster.metadata.annotations:
@@ -280,8 +280,8 @@ def _of_cluster(cluster: Cluster, version: str, file: str | None, *, made: bool)
 def _unreadable(cluster: Cluster, file: str | None) -> Remark:
     return Remark(
         about=f"{cluster.place}, spec.kubeconfigFile",
-        message=f"{file} cannot be read here. If it leads through Rafay's relay, other clusters need it too: "
-        "import where it can be read, or see docs/relays/rafay.md",
+        message=f"{file} cannot be read here. If it leads through Rafay's relay, other clusters need it, "
+        "too: run the import where it can be read, or see docs/relays/rafay.md",
         step=True,
     )
 
@@ -289,14 +289,14 @@ def _unreadable(cluster: Cluster, file: str | None) -> Remark:
 def _relay(cluster: Cluster) -> Remark:
     return Remark(
         about=f"{cluster.place}, spec.kubeconfigFile",
-        message="leads through Rafay's relay, which takes no tokens: the other clusters get this context of "
-        "it, as from ristioctl, and with it the rights of its user: docs/relays/rafay.md",
+        message="leads through Rafay's relay, which accepts no tokens: the other clusters get this context, "
+        "as from ristioctl, and with it the rights of its user: docs/relays/rafay.md",
     )
 
 
 def _in_every_mesh() -> Remark:
     return Remark(
-        about="what ristioctl installs without a key for it",
-        message="DNS capture, and no merge of Prometheus metrics, are in istio.values. Istio's ingress "
-        "gateway is no part of this program: one that is there stays as it is",
+        about="what ristioctl installs without a key",
+        message="istio.values turns DNS capture on, and merging of Prometheus metrics off. This program "
+        "does not install Istio's ingress gateway: an existing one stays as it is",
     )

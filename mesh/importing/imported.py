@@ -1,4 +1,4 @@
-"""What an import comes to."""
+"""The result of an import."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from mesh.config.problems import Problem
 
 @dataclass(frozen=True, kw_only=True)
 class Remark:
-    """What a user should know of an import.
+    """A remark about an import.
 
-    `about` is a key in a file, or something in a cluster. `step` is whether there is something to do.
+    `about` is a key in a file, or something in a cluster. `step` is whether the user has to do something.
     """
 
     about: str
@@ -24,17 +24,14 @@ class Remark:
 
 @dataclass(frozen=True, kw_only=True)
 class Imported:
-    """The sections of a stack file by name, in the order in which they are written, and what is to be said.
-
-    No section holds a secret.
-    """
+    """The sections of a stack file by name, in order, and remarks. No section holds a secret."""
 
     sections: Mapping[str, Any]
     remarks: tuple[Remark, ...] = ()
 
 
 class NotImportableError(Exception):
-    """There is no stack file for what is to be imported; `problems` has every reason."""
+    """The mesh cannot be imported; `problems` has every reason."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)

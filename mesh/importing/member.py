@@ -1,4 +1,4 @@
-"""Clusters of a mesh that something else has built, and what they have in common. Pure."""
+"""Clusters of a mesh that another tool built, and what they share. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ DEFAULT_DOMAIN = "cluster.local"
 DEFAULT_MESH = "mesh"
 """The mesh ID of a mesh whose istiods have none."""
 _SELECTOR: Mapping[str, str] = {"app": GATEWAY, "istio": GATEWAY_LABEL}
-"""By which the Deployment of the chart `gateway` finds its pods."""
+"""Labels by which the Deployment of the chart `gateway` finds its pods."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,12 +30,12 @@ class Member:
 
     @property
     def cluster_id(self) -> str:
-        """As istiod has it; empty where there is none."""
+        """As istiod has it; empty if there is none."""
         return (self.found.control_plane.cluster_id if self.found.control_plane else None) or ""
 
     @property
     def network(self) -> str:
-        """Of the label that istiod goes by, or else what proxies are told; empty where it has none."""
+        """From the label that istiod uses, or else from the proxies' settings; empty if there is none."""
         injected = self.found.control_plane.network if self.found.control_plane else None
         return self.found.network or injected or ""
 
@@ -47,7 +47,7 @@ def other_selector(member: Member) -> bool:
 
 
 def kubeconfigs(member: Member) -> dict[str, str]:
-    """The kubeconfigs by which istiod reads other clusters, by their cluster ID."""
+    """The kubeconfigs with which istiod reads other clusters, by cluster ID."""
     return {
         remote: text
         for secret in member.found.remote_secrets
@@ -57,7 +57,7 @@ def kubeconfigs(member: Member) -> dict[str, str]:
 
 
 def mesh_ids(members: Sequence[Member]) -> list[str]:
-    """The mesh IDs that the istiods have, each once."""
+    """The mesh IDs of all istiods, each once."""
     ids = (m.found.control_plane.mesh_id for m in members if m.found.control_plane)
     return distinct(i for i in ids if i)
 
@@ -95,5 +95,5 @@ def _signed_by(member: Member, root: x509.Certificate) -> bool:
 
 
 def distinct(values: Iterable[str]) -> list[str]:
-    """The values in their order, each once."""
+    """The values in order, each once."""
     return list(dict.fromkeys(values))

@@ -1,4 +1,4 @@
-"""Why a mesh that something else has built cannot be imported. Pure."""
+"""Why a mesh that another tool built cannot be imported. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ from mesh.live.facts import Cacerts
 
 
 def refusals(members: Sequence[Member], *, signs: bool) -> list[Problem]:
-    """A problem for each reason; those of the mesh as a whole once each cluster by itself has none.
+    """A problem for each reason; reasons of the whole mesh only if no cluster has its own.
 
     `signs` is whether the stack is to make the intermediates.
     """

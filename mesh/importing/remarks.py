@@ -1,4 +1,4 @@
-"""What to know, and to do, when a mesh that something else has built is imported. Pure."""
+"""What to know, and what to do, when a mesh that another tool built is imported. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -21,30 +21,30 @@ _ISTIOCTLS_TOKEN = "istio-reader-service-account-istio-remote-secret-token"  # n
 
 
 def remarks(members: Sequence[Member], *, signs: bool) -> Iterator[Remark]:
-    """All that the stack file does not say; `signs` is whether the stack makes the intermediates."""
+    """Everything that the stack file does not say; `signs` is whether the stack makes the intermediates."""
     if not mesh_ids(members):
         yield Remark(
             about="mesh.id",
-            message=f"istiod has none; {DEFAULT_MESH!r} is written, which metrics will show. Another one is "
-            "as good",
+            message=f"istiod has none. The stack file has {DEFAULT_MESH!r}, which metrics will show; you may "
+            "set another",
         )
     for member in members:
         yield from _remarks_of(member, members)
     if not signs:
         yield Remark(
             about="trust",
-            message="`cacerts` stays yours, and the root's key where it is. With --root-key the stack would "
-            "make the intermediates from now on, and renew them",
+            message="you keep `cacerts` and the root's key. With --root-key, the stack would make and renew "
+            "the intermediates from now on",
         )
 
 
 def before_the_first_preview(members: Sequence[Member]) -> Iterator[Remark]:
-    """What Helm cannot adopt, and the first update makes anew."""
+    """What Helm cannot adopt, so that the first update makes it again."""
     for member in filter(other_selector, members):
         yield Remark(
             about=member.cluster_id,
-            message=f"the Deployment {GATEWAY} finds its pods by labels that cannot be changed. Let its pods "
-            f"go on without it: `kubectl --context {member.context} --namespace {NAMESPACE} delete "
+            message=f"the Deployment {GATEWAY} finds its pods by labels that cannot be changed. Delete it, "
+            f"and keep its pods: `kubectl --context {member.context} --namespace {NAMESPACE} delete "
             f"deployment {GATEWAY} --cascade=orphan`. `pulumi up` makes a Deployment that adopts them",
             step=True,
         )
@@ -60,21 +60,21 @@ def _remarks_of(member: Member, members: Sequence[Member]) -> Iterator[Remark]:
             yield Remark(
                 about=about,
                 message=f"the Helm release {release.name} has version {release.version}; the first update "
-                f"makes it that of istiod, {member.found.version}",
+                f"changes it to istiod's, {member.found.version}",
             )
     for remote, text in kubeconfigs(member).items():
         if remote not in names:
             yield Remark(
                 about=about,
                 message=f"it reads the services of {remote}, which is not among the given contexts; its "
-                "remote secret stays as it is. Add its context, if it is a member",
+                "remote secret stays as it is. If it is a member, add its context",
                 step=True,
             )
         elif not _is_readers(text):
             yield Remark(
                 about=f"clusters.{remote}.reader.kubeconfig",
-                message=f"{about} reads {remote} without a token of {READER_ACCOUNT}, as through a relay, "
-                "and the first update gives it one; to keep its kubeconfig, put that here, with `--secret`",
+                message=f"{about} reads {remote} without a token of {READER_ACCOUNT}, for example through a "
+                "relay. The first update gives it one. To keep its kubeconfig, put it here, with `--secret`",
                 step=True,
             )
     for secret in member.found.remote_secrets:
@@ -83,8 +83,8 @@ def _remarks_of(member: Member, members: Sequence[Member]) -> Iterator[Remark]:
             yield Remark(
                 about=about,
                 message=f"the remote secret {secret.name} has the clusters {', '.join(strange)}, and the "
-                "stack makes one for each, which istiod ignores as long as this one is there. After the "
-                f"first update: `{kubectl} --namespace {NAMESPACE} delete secret {secret.name}`, and restart "
+                "stack makes one for each, which istiod ignores while this one exists. After the first "
+                f"update: `{kubectl} --namespace {NAMESPACE} delete secret {secret.name}`, and restart "
                 "istiod",
             )
     yield from _remarks_of_gateway(member, kubectl)
@@ -99,8 +99,8 @@ def _remarks_of_gateway(member: Member, kubectl: str) -> Iterator[Remark]:
     for namespace, service in member.found.other_gateways:
         yield Remark(
             about=about,
-            message=f"the Service {namespace}/{service} is a gateway of the network, too. The stack has "
-            f"{NAMESPACE}/{GATEWAY} beside it. Once `python -m mesh verify` passes, remove the other one",
+            message=f"the Service {namespace}/{service} is another gateway of the network, and the stack "
+            f"adds {NAMESPACE}/{GATEWAY}. Once `python -m mesh verify` passes, remove the other one",
         )
     for namespace, gateway in member.found.exposing:
         if (namespace, gateway) != (NAMESPACE, CROSS_NETWORK_GATEWAY):
@@ -123,8 +123,8 @@ def _added(member: Member) -> Iterator[Remark]:
     if missing:
         yield Remark(
             about=member.cluster_id,
-            message=f"the first update sets {', '.join(missing)} and restarts istiod: services of other "
-            "clusters get names, and roots can be rotated. Pods have it once they are restarted",
+            message=f"the first update sets {', '.join(missing)} and restarts istiod: names of services in "
+            "other clusters resolve, and roots can be rotated. Pods get it when they restart",
         )
     tokens = {
         str(claims(text).get("kubernetes.io/serviceaccount/secret.name"))
@@ -133,6 +133,6 @@ def _added(member: Member) -> Iterator[Remark]:
     if _ISTIOCTLS_TOKEN in tokens:
         yield Remark(
             about=member.cluster_id,
-            message="its remote secrets get tokens of the stack's. After that, in each cluster that it "
-            f"reads: `kubectl --namespace {NAMESPACE} delete secret {_ISTIOCTLS_TOKEN}`",
+            message="its remote secrets get the stack's tokens. After that, in each cluster that it reads: "
+            f"`kubectl --namespace {NAMESPACE} delete secret {_ISTIOCTLS_TOKEN}`",
         )

@@ -1,8 +1,8 @@
-"""What is in the clusters already, as `pulumi import --file` takes it. Pure.
+"""Existing objects of the clusters, as `pulumi import --file` takes them. Pure.
 
-Format: `pkg/cmd/pulumi/operations/import.go` in pulumi/pulumi. The import makes components, and before them
-the providers: one among `resources` could not have a component as its parent. So they are named by URN in
-`nameTable`, with their inputs in `providerInputs`.
+Format: `pkg/cmd/pulumi/operations/import.go` in pulumi/pulumi. The import makes providers before components,
+so a provider among `resources` could not have a component as its parent. So `nameTable` names providers by
+URN, and `providerInputs` has their inputs.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,9 +19,9 @@ _REMOTE_SECRET = "-remote-secret"  # noqa: S105 - the end of a name
 
 @dataclass(frozen=True, kw_only=True)
 class Existing:
-    """An object in a cluster that is to become a resource of a type and a logical name.
+    """An object in a cluster, and the type and logical name of its resource.
 
-    `id` is what the provider finds it by: its namespace and name, with a slash between.
+    The provider finds it by `id`: its namespace and name, with a slash between.
     """
 
     cluster: str
@@ -41,11 +41,11 @@ def import_file(
     """The document for `pulumi import --file`.
 
     Args:
-        existing: what is to be imported.
+        existing: the objects to import.
         providers: the inputs of each cluster's provider, by the cluster's name.
-        stack: the name of the stack, without those of organization and project.
+        stack: the stack's name, without organization and project.
         project: the name of the project.
-        version: of the provider's plugin.
+        version: the version of the provider's plugin.
     """
     used: dict[str, str] = {}
     resources: dict[str, dict[str, Any]] = {}
@@ -80,7 +80,7 @@ def import_file(
 
 
 def _components(one: Existing) -> tuple[tuple[str, str], ...]:
-    """The components of the program that an object is in, from the outermost one, as kind and name."""
+    """The program's components around an object, from the outermost one, as kind and name."""
     cluster = one.cluster
     if one.name.endswith(_REMOTE_SECRET):
         return (("RemoteSecret", one.name.removesuffix(_REMOTE_SECRET)),)

@@ -2,7 +2,7 @@
 
 Keys and what they mean are those of its code, of 2024-09-04
 (https://github.com/RafaySystems/rafay-istio-multicluster): `pkg/common/common.go` has the keys, and
-`pkg/commands/apply.go` what is done with them. It ignores keys and kinds that it does not know.
+`pkg/commands/apply.go` uses them. It ignores keys and kinds that it does not know.
 """
 
 import difflib
@@ -34,7 +34,7 @@ class _Map(BaseModel):
 
 
 class Metadata(_Map):
-    """Of both kinds; of a Certificate, nothing of it is used."""
+    """Both kinds have it; that of a Certificate is not used."""
 
     name: str = ""
     labels: dict[str, str] = {}
@@ -42,13 +42,13 @@ class Metadata(_Map):
 
 
 class ClusterMetadata(Metadata):
-    """Of a cluster, whose name is its cluster ID in Istio."""
+    """The metadata of a cluster. Its name is its cluster ID in Istio."""
 
     name: DnsLabel = Field(examples=["east"])
 
 
 class CertificateSpec(_Map):
-    """Of the root CA and the intermediate CAs of a mesh."""
+    """The root CA and the intermediate CAs of a mesh."""
 
     mesh_id: DnsLabel = Field(alias="meshID", examples=["dev"])
     validity_hours: Hours | None = Field(default=None, alias="validityHours", examples=[87600])
@@ -58,7 +58,7 @@ class CertificateSpec(_Map):
 
 
 class ClusterSpec(_Map):
-    """Of one cluster of a mesh."""
+    """One cluster of a mesh."""
 
     mesh_id: DnsLabel = Field(alias="meshID", examples=["dev"])
     kubeconfig_file: str | None = Field(default=None, alias="kubeconfigFile", examples=["kubeconfig.yaml"])
@@ -151,7 +151,7 @@ def configuration(documents: Sequence[Document]) -> Configuration:
             certificates.append(Certificate(place=place, spec=parsed.spec))
     if not clusters and not problems:
         kinds = ", ".join(dict.fromkeys(_kind(document) or "none" for document in documents)) or "no document"
-        message = f"no document is a Cluster; expected one for each cluster, and found {kinds}"
+        message = f"no document is a Cluster; expected one for each cluster, but found {kinds}"
         problems.append(Problem(path="kind", message=message))
     if problems := problems or list(_between(certificates, clusters)):
         raise NotImportableError(problems)
@@ -162,7 +162,7 @@ def configuration(documents: Sequence[Document]) -> Configuration:
 
 
 def _between(certificates: Sequence[Certificate], clusters: Sequence[Cluster]) -> Iterator[Problem]:
-    """What is wrong with documents that are right each by itself."""
+    """What is wrong between documents that are each valid."""
     places: dict[str, str] = {}
     for cluster in clusters:
         if cluster.name in places:
@@ -211,7 +211,7 @@ def _other_kind(document: Document) -> Remark:
 
 
 def _unknown(document: Document, model: type[_Kind]) -> Iterator[Remark]:
-    """The keys that it does not read, wherever they stand."""
+    """The keys that it does not read, wherever they are."""
     for path, close in _unknown_keys(document, model):
         meant = f"; did you mean {close}?" if close else ""
         yield Remark(
@@ -220,7 +220,7 @@ def _unknown(document: Document, model: type[_Kind]) -> Iterator[Remark]:
 
 
 def _misspelled(document: Document, model: type[_Kind]) -> Iterator[Problem]:
-    """Where a key is missing, it may be there under another name."""
+    """If a key is missing, it may be there under another name."""
     for path, close in _unknown_keys(document, model):
         if close:
             yield Problem(
@@ -230,7 +230,7 @@ def _misspelled(document: Document, model: type[_Kind]) -> Iterator[Problem]:
 
 
 def _unknown_keys(document: Document, model: type[_Kind]) -> Iterator[tuple[str, str | None]]:
-    """Paths of keys that it does not read, each with the key that is like it, if any."""
+    """Paths of keys that it does not read, each with a similar key, if any."""
     spec, metadata = model.model_fields["spec"].annotation, model.model_fields["metadata"].annotation
     for path, section in (((), model), (("metadata",), metadata), (("spec",), spec)):
         known = [field.alias or name for name, field in _fields(section)]

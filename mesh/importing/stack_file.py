@@ -14,7 +14,7 @@ _SECTIONS = frozenset(field.alias or name for name, field in StackSections.model
 
 
 class _Dumper(yaml.SafeDumper):
-    """With texts of several lines as blocks, and no anchors."""
+    """Writes multi-line texts as blocks, and no anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -44,8 +44,8 @@ def stack_file_text(
         project: the project's name, which Pulumi has before each key.
         sections: the settings by section, in the order in which they are written; plain values.
         origin: what they were made from, for the file's first comment.
-        existing: contents of the stack file that is there. What is not of this project stays, such as the
-            salt without which Pulumi could read none of the stack's secrets.
+        existing: the contents of the existing stack file. What does not belong to this project stays, such as
+            the salt that Pulumi needs to read the stack's secrets.
     """
     others = {
         key: value

@@ -1,4 +1,4 @@
-"""The Helm values of a mesh that something else has built, without what the program sets. Pure."""
+"""The Helm values of a mesh that another tool built, without what the program sets. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from mesh.live.facts import HelmRelease
 from mesh.mappings import as_map, deep_merge
 
 _FULL_NAMES: Mapping[str, str] = {"base": BASE, "istiod": ISTIOD, "gateway": GATEWAY}
-# Said in other sections, or by the program itself: `istiod_identity` and `gateway_identity`.
+# Other sections, or the program itself, set these: `istiod_identity` and `gateway_identity`.
 _SAID_ELSEWHERE: Mapping[str, frozenset[tuple[str, ...]]] = {
     "base": frozenset({("defaultRevision",)}),
     "istiod": frozenset(
@@ -61,7 +61,7 @@ _VARIABLES_OF_THE_CHART = frozenset(
 
 
 def users_values(member: Member) -> dict[str, Any]:
-    """The values that the user gave, by chart; those of the gateway only where Helm has them."""
+    """The values that the user gave, by chart; those of the gateway only if Helm has them."""
     given: dict[str, Mapping[str, Any]] = {
         chart: release.values for chart in _FULL_NAMES if (release := _release(member, chart))
     }
@@ -118,7 +118,7 @@ def _release(member: Member, chart: str) -> HelmRelease | None:
 
 
 def _flat(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """With what is below `pilot` in its place, as `templates/zzy_descope_legacy.yaml` of the chart has it."""
+    """With the values below `pilot` moved up, as `templates/zzy_descope_legacy.yaml` of the chart has it."""
     pilot = as_map(values.get("pilot"))
     return (
         deep_merge({key: value for key, value in values.items() if key != "pilot"}, pilot)
@@ -134,7 +134,7 @@ def _is_users(member: Member, chart: str, path: tuple[str, ...], value: object) 
 
 
 def _variables(member: Member, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What istiod has in its environment and not from its values, as istioctl's `k8s.env` makes it."""
+    """Variables of istiod that are not in its values, as istioctl's `k8s.env` sets them."""
     given = as_map(_flat(values).get("env")) or {}
     own = {
         key: value
@@ -147,7 +147,7 @@ def _variables(member: Member, values: Mapping[str, Any]) -> dict[str, Any]:
 def _pruned(
     values: Mapping[str, Any], keep: Callable[[tuple[str, ...], object], bool], path: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """The values that are kept; maps that end up empty go, too."""
+    """The values to keep; maps that end up empty are left out."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         here = (*path, key)

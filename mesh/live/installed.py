@@ -1,4 +1,4 @@
-"""Reads a member of a mesh that something else has built: Helm, istioctl, Terraform or a script."""
+"""Reads a cluster of a mesh that another tool built: Helm, istioctl, Terraform or a script."""
 
 import base64
 import binascii
@@ -31,7 +31,7 @@ _DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 _ZTUNNEL = f"/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets/{ZTUNNEL}"
 _ISTIO_GATEWAYS = "/apis/networking.istio.io/v1/gateways"
 _VALUES = f"{SYSTEM}/configmaps/values"
-"""Which the chart makes for debugging: `templates/configmap-values.yaml` of the chart `istiod`."""
+"""The chart makes it for debugging: `templates/configmap-values.yaml` of the chart `istiod`."""
 
 
 def read_installed(connection: Connection) -> InstalledMesh:
@@ -64,7 +64,7 @@ def read_installed(connection: Connection) -> InstalledMesh:
 
 
 def _version(istiod: Json | None) -> str | None:
-    """Of its image, whose tag may end with a variant; of its chart where the image has a digest only."""
+    """From its image, whose tag may end with a variant; from its chart if the image has only a digest."""
     containers: Sequence[Json] = at(istiod, "spec", "template", "spec", "containers") or []
     images = (str(container.get("image")).partition("@")[0] for container in containers)
     tags = [image.rpartition(":")[2] for image in images if ":" in image.rpartition("/")[2]]
@@ -81,7 +81,7 @@ def _values(config_map: Json | None) -> Mapping[str, Any] | None:
 
 
 def _releases(api: KubernetesApi) -> Iterator[HelmRelease]:
-    """Helm keeps a release as JSON, compressed, in base64 of its own below that of the Secret.
+    """Helm keeps a release as compressed JSON, in base64 inside the base64 of the Secret.
 
     Source: `encodeRelease` in `pkg/storage/driver/util.go` of helm/helm.
     """

@@ -55,7 +55,8 @@ def test_a_stack_file_is_written_where_pulumi_looks_for_it(
     (folder / "mesh.yaml").write_text(_MESH.replace("meshID: orchard", "meshID: grove"), encoding="utf-8")
     assert command_line.main(["import", "mesh.yaml", "--stack", "dev"]) == 2
     assert capsys.readouterr().err == (
-        "error: Pulumi.dev.yaml has settings already; expected a stack without, or --overwrite to replace "
+        "error: Pulumi.dev.yaml already has settings; expected a stack without settings, or --overwrite to "
+        "replace "
         "them\n"
     )
     assert yaml.safe_load(path.read_text(encoding="utf-8")) == written
@@ -70,7 +71,7 @@ def test_what_keeps_the_stack_file_from_use_is_told(capsys: pytest.CaptureFixtur
     )
     assert command_line.main(["import", "mesh.yaml", "--stack", "dev"]) == 1
     assert capsys.readouterr().err.endswith(
-        "Wrong in the stack file as it is:\n  istio-mesh:clusters.pear.kubeconfig: the kubeconfig has no "
+        "Still wrong in the stack file:\n  istio-mesh:clusters.pear.kubeconfig: the kubeconfig has no "
         "context "
         "'pear-admin'; expected one of: apple-admin. If the cluster is away or gone: docs/offline.md\n\n"
     )
@@ -84,7 +85,7 @@ def test_a_stack_file_that_cannot_be_read_stays_as_it_is(
     (folder / "Pulumi.dev.yaml").write_text("config: [", encoding="utf-8")
     assert command_line.main(["import", "mesh.yaml", "--stack", "dev", "--overwrite"]) == 2
     assert capsys.readouterr().err == (
-        "error: cannot read Pulumi.dev.yaml, which is there; expected a stack file, or none\n"
+        "error: cannot read Pulumi.dev.yaml; expected a stack file, or no such file\n"
     )
     assert (folder / "Pulumi.dev.yaml").read_text(encoding="utf-8") == "config: ["
 
@@ -121,7 +122,7 @@ def test_documents_may_be_in_several_files(capsys: pytest.CaptureFixture[str], f
         (
             "empty.yaml",
             "1 problem in empty.yaml; nothing was changed.\n  kind: no document is a Cluster; expected one "
-            "for each cluster, and found no document",
+            "for each cluster, but found no document",
         ),
     ],
 )

@@ -158,7 +158,7 @@ def test_versions_that_differ_are_set_for_each_cluster() -> None:
     assert "version" not in imported.sections["istio"]
     clusters = imported.sections["clusters"]
     assert [clusters[name]["istio"]["version"] for name in ("east", "west")] == ["1.30.3", "1.31.0"]
-    assert "the Helm release istiod has version 1.31.0; the first update makes it" in _said(imported)
+    assert "the Helm release istiod has version 1.31.0; the first update changes it" in _said(imported)
 
 
 # Identity, trust and what is seen
@@ -278,7 +278,7 @@ def test_the_deployment_of_istioctls_gateway_is_let_go_before_the_update() -> No
 
 def test_gateways_releases_and_credentials_of_other_kinds_are_said() -> None:
     """Each with what becomes of it."""
-    assert "the Service istio-ingress/gateway is a gateway of the network, too" in _said(_of(by_terraform))
+    assert "the Service istio-ingress/gateway is another gateway of the network" in _said(_of(by_terraform))
     relayed = _said(_of(by_ristioctl))
     assert "clusters.west.reader.kubeconfig: east reads west without a token" in relayed
     assert "PROXY_CONFIG_XDS_AGENT" in relayed

@@ -101,7 +101,7 @@ def test_a_mesh_that_it_has_made_keeps_its_root_and_its_cacerts() -> None:
     }
     assert _loaded(imported, files).problems == ()
     said = _remarks(imported)
-    assert f"which ends on {ROOT.certificate.not_valid_after_utc:%Y-%m-%d}, and the cacerts" in said
+    assert f"which expires on {ROOT.certificate.not_valid_after_utc:%Y-%m-%d}, and the cacerts" in said
     assert "The keys in that folder are not encrypted" in said
     assert (
         "is older than 1.27.0, the oldest Istio that this program installs. Upgrade this mesh before" in said
@@ -117,7 +117,7 @@ def test_a_cluster_that_it_has_not_made_yet_is_signed_for_with_the_key_of_the_ro
     assert (
         f"do: mesh.yaml, document 3 (Cluster pear): has no certificate in {_CERTIFICATES}, so the stack "
         "signs "
-        "one for it, with the key of the root: `pulumi config set --secret --path 'trust.root.privateKey' < "
+        "one for it, with the root's key: `pulumi config set --secret --path 'trust.root.privateKey' < "
         f"{_CERTIFICATES}/root-ca.key`" in _remarks(imported)
     )
     (problem,) = _loaded(imported, files).problems

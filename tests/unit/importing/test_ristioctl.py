@@ -122,7 +122,7 @@ def _problems(text: str) -> list[str]:
         (
             f"{_APPLE}---\n{_PEAR}",
             "",
-            "kind: no document is a Cluster; expected one for each cluster, and found Certificate",
+            "kind: no document is a Cluster; expected one for each cluster, but found Certificate",
         ),
     ],
 )
