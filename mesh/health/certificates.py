@@ -50,7 +50,7 @@ class TokenRow(_Row):
 
 
 class RevokedRow(_Row):
-    """A serial number that is revoked, and the clusters whose workloads have been told so."""
+    """A revoked serial number, and the clusters whose workloads have a CRL with it."""
 
     serial: str
     clusters: tuple[str, ...]
@@ -178,17 +178,20 @@ def _revoked(config: StackConfig, clusters: Mapping[str, ClusterTrust]) -> Itera
 
 
 def _revocation_findings(config: StackConfig, cluster: str, found: ClusterTrust) -> Iterator[str]:
-    """What a cluster revokes otherwise than the stack; given CRLs may revoke more."""
+    """Where a cluster's CRLs differ from the stack; given CRLs may revoke more."""
     told = serials(parse_readable_lists(found.trust.published_lists))
     given = serials(parse_readable_lists(config.trust.revocation_lists or ""))
     wanted = frozenset(config.trust.revoked or ()) | given
     for serial in sorted(wanted - told):
         yield (
-            f"{cluster} has not told its workloads that {serial} is revoked: wait two minutes, and if that "
-            f"does not help, {PUT_BACK}"
+            f"{cluster} has not given its workloads a CRL that revokes {serial}: wait two minutes, and if "
+            f"that does not help, {PUT_BACK}"
         )
     for serial in sorted(told - wanted):
-        yield f"{cluster} tells its workloads that {serial} is revoked, and the stack does not: {PUT_BACK}"
+        yield (
+            f"{cluster} gives its workloads a CRL that revokes {serial}, but the stack does not revoke it: "
+            f"{PUT_BACK}"
+        )
 
 
 def _ztunnels(clusters: Mapping[str, ClusterTrust]) -> Iterator[ZtunnelRow]:

@@ -75,7 +75,7 @@ def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
             on(_CONTROL_PLANE, "new pods get a proxy of this cluster", workloads.injection_fails),
             on(
                 _CONTROL_PLANE,
-                "new pods get it from the control plane that should",
+                "new pods get it from the control plane that serves",
                 revisions.injection_not_moved,
             ),
             on(_CONTROL_PLANE, "injection could be tried", workloads.injection_not_tried),
@@ -86,7 +86,7 @@ def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
             on(_TRUST, "the intermediate CA is usable", _facts(lambda c: trust.unusable(c, now))),
             on(_TRUST, "CA certificates are far from their end", _facts(lambda c: trust.expires(c, now))),
             on(_TRUST, "workloads get the CRLs of cacerts", _facts(revocation.not_loaded)),
-            on(_TRUST, "CRLs are far from their end", _facts(lambda c: revocation.expires(c, now))),
+            on(_TRUST, "CRLs do not expire soon", _facts(lambda c: revocation.expires(c, now))),
         ),
         (on(_TRUST, "the reader's token is not old", lambda c: tokens.old(c, now)),),
         (
@@ -102,11 +102,11 @@ def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
         (on(_GATEWAYS, "no Gateway is for a network that is gone", members.orphaned_gateway),),
         (on(_PEERS, "connections to peers could be tried", networks.not_tried),),
         (on(_WORKLOADS, "proxies have this network and cluster", workloads.stale),),
-        (on(_WORKLOADS, "one control plane at most injects a pod", revisions.injectors_overlap),),
-        (on(_WORKLOADS, "namespaces name a revision that there is", revisions.namespace_revision_unknown),),
+        (on(_WORKLOADS, "at most one control plane injects a pod", revisions.injectors_overlap),),
+        (on(_WORKLOADS, "namespaces name revisions that exist", revisions.namespace_revision_unknown),),
         (
-            on(_WORKLOADS, "proxies have a control plane that there is", revisions.unserved),
-            on(_WORKLOADS, "proxies have a version that it supports", revisions.skewed),
+            on(_WORKLOADS, "proxies belong to a control plane that exists", revisions.unserved),
+            on(_WORKLOADS, "proxies have a version that their control plane supports", revisions.skewed),
             on(_WORKLOADS, "proxies have the version that new pods get", workloads.old),
         ),
         (on(_DISCOVERY, "no remote secret is for a cluster that is not seen", members.orphaned_secret),),
@@ -114,7 +114,7 @@ def cluster_chains(now: datetime) -> tuple[Chain[ClusterInspection], ...]:
 
 
 def next_chains() -> tuple[Chain[ClusterInspection], ...]:
-    """The checks of a cluster that is on its way to another control plane, beside those of every cluster."""
+    """Further checks of a cluster that moves to another control plane."""
 
     def on(name: str, judge: Callable[[ClusterInspection], Finding | None]) -> Check[ClusterInspection]:
         return Check(subject=_REVISIONS, name=name, judge=judge)
@@ -122,12 +122,12 @@ def next_chains() -> tuple[Chain[ClusterInspection], ...]:
     return (
         (on("the next istiod has a ready pod", _facts(control_plane.next_istiod_down)),),
         (on("both sign with the intermediate CA in cacerts", revisions.cacerts_not_loaded),),
-        (on("the next istiod serves all proxies, once they are moved", revisions.not_moved),),
+        (on("in the phase moved, the next istiod serves all proxies", revisions.not_moved),),
     )
 
 
 def next_link_chains() -> tuple[Chain[LinkInspection], ...]:
-    """The checks of a link from such a cluster, beside those of every link."""
+    """Further checks of a link from such a cluster."""
     synced = Check(
         subject=_REVISIONS,
         name="the next istiod is in sync with the peer",
@@ -209,7 +209,7 @@ def link_chains(now: datetime) -> tuple[Chain[LinkInspection], ...]:
         ),
         (on(_DISCOVERY, "its token is far from its end", lambda link: tokens.expires(link, now)),),
         (
-            on(_PEERS, "istiod is told the peer's gateway", _pair(gateways.addresses_not_told)),
+            on(_PEERS, "istiod has the addresses of the peer's gateway", _pair(gateways.addresses_not_told)),
             on(
                 _PEERS,
                 "the control plane of another cluster is reached from inside",
@@ -224,7 +224,7 @@ def link_chains(now: datetime) -> tuple[Chain[LinkInspection], ...]:
         ),
         (
             on(_PEERS, "the peer's CA is trusted", _pair(trust.different_roots)),
-            on(_PEERS, "there are CRLs of the peer's CAs, or none", _pair(revocation.missing)),
+            on(_PEERS, "CRLs, if any, include those of the peer's CAs", _pair(revocation.missing)),
         ),
         (on(_PEERS, "the clocks agree", members.clocks_differ),),
         (on(_PEERS, "services have the same ports", members.ports_differ),),

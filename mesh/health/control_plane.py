@@ -54,11 +54,11 @@ def istiod_down(cluster: ClusterFacts) -> Finding | None:
 
 
 def next_istiod_down(cluster: ClusterFacts) -> Finding | None:
-    """The control plane that a cluster is on its way to, without a ready pod."""
+    """The next control plane of a cluster, without a ready pod."""
     if cluster.next is None or cluster.declared[cluster.next.revision].workload.ready:
         return None
     effect = (
-        "pods that start get no proxy, and the proxies that it serves no changes"
+        "new pods get no proxy, and the proxies that it serves get no changes"
         if cluster.next.moved
         else "nothing can be moved to it"
     )

@@ -192,7 +192,7 @@ def remote_not_synced(facts: PairFacts) -> Finding | None:
 
 
 def next_not_synced(facts: PairFacts) -> Finding | None:
-    """The same of the control plane that the caller is on its way to."""
+    """The same for the caller's next control plane."""
     following = facts.caller.next
     return following and _not_synced(facts, following.revision, Reason.NEXT_ISTIOD_NOT_SYNCED)
 

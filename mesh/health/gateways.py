@@ -96,7 +96,7 @@ def addresses_not_used(cluster: ClusterFacts) -> Finding | None:
 
 
 def addresses_not_told(facts: PairFacts) -> Finding | None:
-    """A gateway whose given addresses a control plane of the caller does not have."""
+    """A gateway whose configured addresses a control plane of the caller lacks."""
     target, caller = facts.target, facts.caller
     if target.network == caller.network or not target.gateway.given or not target.has_gateway:
         return None
@@ -108,8 +108,8 @@ def addresses_not_told(facts: PairFacts) -> Finding | None:
                 reason=Reason.GATEWAY_ADDRESSES_NOT_USED,
                 cluster=caller.name,
                 peer=target.name,
-                message=f"{release} of {caller.name} is not told the address {_listed(missing)} of "
-                f"{target.name}'s gateway; it has {_listed(told) or 'none'} for the network {target.network}",
+                message=f"{release} of {caller.name} lacks the address {_listed(missing)} of {target.name}'s "
+                f"gateway; it has {_listed(told) or 'none'} for the network {target.network}",
                 hint=f"run `pulumi up`; if that changes nothing, {put_back_release(caller.name, release)}",
             )
     return None

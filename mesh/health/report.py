@@ -44,7 +44,7 @@ class PeerGateway(_Row):
 
 
 class NextPhase(_Row):
-    """What a cluster does next in an upgrade by revision, and why it must wait, if it must."""
+    """The next step of a cluster in an upgrade by revision, and why it must wait, if so."""
 
     cluster: str
     step: str

@@ -1,4 +1,4 @@
-"""How pods are made again. Pure."""
+"""How to restart pods. Pure."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,11 @@ from mesh.health.finding import some
 from mesh.live.inspected import InjectedPod
 
 _ROLLED_OUT = ("deployment/", "daemonset/", "statefulset/")
-"""What `kubectl rollout restart` takes. Whatever else owns a pod makes one anew when it is deleted."""
+"""What `kubectl rollout restart` accepts. Other owners create a new pod when one is deleted."""
 
 
 def restart(cluster: str, pods: Iterable[InjectedPod]) -> str:
-    """The hint for pods whose proxies only a restart changes, by what makes them again."""
+    """The hint for pods whose proxy only a restart changes."""
     return f"restart them: in {cluster}, run {some(dict.fromkeys(map(_command, pods)))}"
 
 

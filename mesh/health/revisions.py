@@ -1,4 +1,4 @@
-"""What can be wrong with the control planes of a cluster, and with what leads proxies to them. Pure."""
+"""What can be wrong with a cluster's control planes, and with how proxies find them. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -36,7 +36,7 @@ _PODS: tuple[Mapping[str, str], ...] = ({}, {INJECT_LABEL: "true"})
 
 
 def injection_not_moved(cluster: ClusterInspection) -> Finding | None:
-    """What names no revision, and gets its proxy from another control plane than the stack says."""
+    """Pods that name no revision, and get their proxy from another control plane than the stack says."""
     given, facts, wanted = cluster.injection, cluster.facts, cluster.facts.serving_revision
     if given.image is None or given.revision == wanted:
         return None
@@ -57,7 +57,7 @@ def injection_not_moved(cluster: ClusterInspection) -> Finding | None:
 
 
 def injectors_overlap(cluster: ClusterInspection) -> Finding | None:
-    """Pods that two control planes put a proxy into: whose it is depends on the names of their webhooks."""
+    """Pods that two control planes inject: the names of their webhooks decide whose proxy a pod gets."""
     found = {
         namespace: injectors
         for namespace, labels in cluster.namespaces.items()
@@ -71,7 +71,7 @@ def injectors_overlap(cluster: ClusterInspection) -> Finding | None:
     return Finding(
         reason=Reason.INJECTORS_OVERLAP,
         cluster=name,
-        message=f"pods in {some(found)} of {name} are given a proxy by several control planes at once: "
+        message=f"pods in {some(found)} of {name} get a proxy from several control planes at once: "
         f"{' and '.join(webhooks)}",
         hint=f"if nothing else needs {foreign}, which is not of the stack, in {name}, run `kubectl delete "
         f"mutatingwebhookconfigurations {foreign}`; else give these namespaces a label that only one of them "
@@ -87,7 +87,7 @@ def has_tag(cluster: ClusterFacts) -> bool:
 
 
 def _own_webhooks(cluster: ClusterFacts) -> frozenset[str]:
-    """Names of the webhook configurations of the stack by which pods are injected."""
+    """Names of the stack's webhook configurations that inject pods."""
     if not has_tag(cluster):
         return frozenset((INJECTOR,))
     named = (revisioned(INJECTOR, revision) for revision in cluster.revisions if revision != NO_REVISION)
@@ -95,7 +95,7 @@ def _own_webhooks(cluster: ClusterFacts) -> frozenset[str]:
 
 
 def _competing(injectors: Iterable[Injector], namespace: Mapping[str, str]) -> Sequence[Injector]:
-    """Those of different control planes that take the same pods of a namespace."""
+    """The injectors of different control planes that select the same pods of a namespace."""
     for pod in _PODS:
         taking = _taking(injectors, namespace, pod)
         if len({injector.revision for injector in taking}) > 1:
@@ -118,7 +118,7 @@ def _taking(
 
 
 def namespace_revision_unknown(cluster: ClusterInspection) -> Finding | None:
-    """A namespace that names a revision or a tag of which there is none."""
+    """A namespace that names a revision or a tag that does not exist."""
     if not cluster.injectors:
         return None  # that there is no injector at all is said elsewhere
     unknown = {
@@ -145,7 +145,7 @@ def namespace_revision_unknown(cluster: ClusterInspection) -> Finding | None:
 
 
 def unserved(cluster: ClusterInspection) -> Finding | None:
-    """Proxies of a control plane that does not exist any more."""
+    """Proxies whose control plane no longer exists."""
     facts = cluster.facts
     lost = {revision: n for revision, n in cluster.served.items() if revision not in facts.istiods}
     if not lost:
@@ -155,14 +155,14 @@ def unserved(cluster: ClusterInspection) -> Finding | None:
     return Finding(
         reason=Reason.PROXY_UNSERVED,
         cluster=facts.name,
-        message=f"{facts.name} has {_counted(counted)} of {istiod(revision)}, which is not there: they get "
+        message=f"{facts.name} has {_counted(counted)} of {istiod(revision)}, which does not exist: they get "
         "no changes, and no new certificates when theirs expire",
         hint=_move(cluster, pods, counted),
     )
 
 
 def not_moved(cluster: ClusterInspection) -> Finding | None:
-    """Proxies that the control plane still serves which is about to go."""
+    """Proxies that the old control plane still serves in the phase `moved`."""
     facts = cluster.facts
     if facts.next is None or not facts.next.moved or (left := left_behind(cluster)) is None:
         return None
@@ -178,24 +178,24 @@ def not_moved(cluster: ClusterInspection) -> Finding | None:
 
 
 def left_behind(cluster: ClusterInspection) -> str | None:
-    """What still needs the control plane that the stack moves from; None where nothing does."""
+    """What still needs the old control plane; None if nothing does."""
     facts = cluster.facts
     if counted := cluster.served.get(facts.revision):
         return f"{istiod(facts.revision)} in {facts.name} still serves {_counted(counted)}"
     if namespaces := _naming_it(cluster):
-        return f"pods that start in {some(namespaces)} of {facts.name} still get {istiod(facts.revision)}"
+        return f"new pods in {some(namespaces)} of {facts.name} still get {istiod(facts.revision)}"
     return None
 
 
 def _naming_it(cluster: ClusterInspection) -> list[str]:
-    """The namespaces in which pods that start get the control plane that the stack moves from."""
+    """The namespaces in which new pods get the old control plane."""
     injectors = {name: _taking(cluster.injectors, labels, {}) for name, labels in cluster.namespaces.items()}
     old = cluster.facts.revision
     return [name for name, found in injectors.items() if found and all(one.revision == old for one in found)]
 
 
 def _move(cluster: ClusterInspection, pods: Sequence[InjectedPod], namespaces: Iterable[str]) -> str:
-    """How proxies come to the control plane that serves what starts."""
+    """How to move proxies to the control plane that serves new pods."""
     wanted = cluster.facts.serving_revision
     tags = (one.tag for one in cluster.injectors if one.revision == wanted and one.tag)
     labels = f"{REVISION_LABEL}={next(tags, wanted)} {INJECTION_LABEL}-"
@@ -205,12 +205,12 @@ def _move(cluster: ClusterInspection, pods: Sequence[InjectedPod], namespaces: I
     ]
     first = f"in {cluster.facts.name}, run {', '.join(commands)}; then " if commands else ""
     if not pods:
-        return f"{first}run `pulumi up`, which moves what is of the stack"
+        return f"{first}run `pulumi up`, which moves what belongs to the stack"
     return f"{first}{restart(cluster.facts.name, pods)}"
 
 
 def _leading_elsewhere(cluster: ClusterInspection, namespaces: Iterable[str]) -> Iterator[str]:
-    """The namespaces in which pods that start get another control plane than they should, or none."""
+    """The namespaces in which new pods get a wrong control plane, or none."""
     for namespace in namespaces:
         labels = cluster.namespaces.get(namespace, {})
         taking = _taking(cluster.injectors, labels, {})
@@ -220,9 +220,9 @@ def _leading_elsewhere(cluster: ClusterInspection, namespaces: Iterable[str]) ->
 
 
 def cacerts_not_loaded(cluster: ClusterInspection) -> Finding | None:
-    """A control plane that signs with another intermediate CA than the Secret has.
+    """A control plane that signs with another intermediate CA than the Secret `cacerts` has.
 
-    What one of two publishes for the workloads says nothing of the other.
+    With two control planes, what one publishes for workloads says nothing about the other.
     """
     cacerts, name = cluster.facts.trust.cacerts, cluster.facts.name
     wanted = parse_readable(cacerts.certificate)[:1] if cacerts else ()
@@ -233,7 +233,7 @@ def cacerts_not_loaded(cluster: ClusterInspection) -> Finding | None:
                     reason=Reason.CACERTS_NOT_LOADED,
                     cluster=name,
                     message=f"{istiod(revision)} in {name} (pod {pod}) signs with an intermediate CA that "
-                    f"expires at {expires:%Y-%m-%d %H:%M:%S} UTC, and that in {CACERTS} does at "
+                    f"expires at {expires:%Y-%m-%d %H:%M:%S} UTC, but the one in {CACERTS} expires at "
                     f"{wanted[0].not_valid_after_utc:%Y-%m-%d %H:%M:%S}: it has not loaded it",
                     hint=f"wait two minutes; then, in {name}, run {restart_istiod([revision])}",
                 )
@@ -241,7 +241,7 @@ def cacerts_not_loaded(cluster: ClusterInspection) -> Finding | None:
 
 
 def skewed(cluster: ClusterInspection) -> Finding | None:
-    """Proxies whose version is too far from that of the control plane which serves them."""
+    """Proxies whose version is too far from that of their control plane."""
     found = [(pod, why) for pod in cluster.pods if (why := skew_of(cluster, pod))]
     if not found:
         return None
@@ -259,9 +259,9 @@ def skewed(cluster: ClusterInspection) -> Finding | None:
 
 
 def skew_of(cluster: ClusterInspection, pod: InjectedPod) -> str | None:
-    """What of a proxy's version Istio does not support with the control plane that serves it.
+    """Why Istio does not support a proxy's version with its control plane.
 
-    While a control plane is replaced, its pods are of two versions, and nothing is said.
+    While a control plane is being replaced, its pods have two versions: then this is None.
     """
     own = cluster.facts.istiods.get(pod.revision)
     return skew(own.versions[0], image_tag(pod.image)) if own and len(own.versions) == 1 else None

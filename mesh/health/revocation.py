@@ -1,4 +1,4 @@
-"""Whether clusters have the CRLs by which their proxies refuse revoked certificates, and no others. Pure."""
+"""Whether clusters have the CRLs that make proxies refuse revoked certificates, and no others. Pure."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ _SOON = timedelta(days=30)
 def not_loaded(cluster: ClusterFacts) -> Finding | None:
     """An istiod that gives workloads other CRLs than `cacerts` has.
 
-    It keeps those that were taken away (`SetAndNotifyCACRL` in `pilot/pkg/keycertbundle` in istio/istio). If
+    It keeps CRLs that were removed (`SetAndNotifyCACRL` in `pilot/pkg/keycertbundle` in istio/istio). If
     it cannot use one, it loads nothing of a changed `cacerts`.
     """
     cacerts = cluster.trust.cacerts
@@ -26,7 +26,7 @@ def not_loaded(cluster: ClusterFacts) -> Finding | None:
         return Finding(
             reason=Reason.CRL_NOT_LOADED,
             cluster=where,
-            message=f"istiod of {where} gives workloads CRLs that its {CACERTS} has no more",
+            message=f"istiod of {where} gives workloads CRLs that its {CACERTS} no longer has",
             hint=f"{restart}, since it forgets them only when it starts",
         )
     return Finding(
@@ -39,7 +39,7 @@ def not_loaded(cluster: ClusterFacts) -> Finding | None:
 
 
 def expires(cluster: ClusterFacts, now: datetime) -> Finding | None:
-    """A CRL in use that has ended, or has less than a month left."""
+    """A CRL in use that has expired, or expires within a month."""
     ends = [
         (end, one)
         for one in parse_readable_lists(cluster.trust.published_lists)
@@ -56,7 +56,7 @@ def expires(cluster: ClusterFacts, now: datetime) -> Finding | None:
         cluster=where,
         message=f"the CRL of {issuer} in {where} "
         + (
-            f"ended at {end:%Y-%m-%d %H:%M} UTC, and proxies refuse every certificate under that CA"
+            f"expired at {end:%Y-%m-%d %H:%M} UTC, and proxies refuse every certificate under that CA"
             if over
             else f"has {(end - now).days} days left; then proxies refuse every certificate under that CA"
         ),
@@ -66,7 +66,7 @@ def expires(cluster: ClusterFacts, now: datetime) -> Finding | None:
 
 
 def missing(facts: PairFacts) -> Finding | None:
-    """A cluster that has CRLs, and none of a CA above the other's workloads."""
+    """A cluster that has CRLs, but none of a CA of the other's workloads."""
     for verifier, signer in ((facts.caller, facts.target), (facts.target, facts.caller)):
         lists = parse_readable_lists(verifier.trust.published_lists)
         cacerts = signer.trust.cacerts
@@ -81,7 +81,7 @@ def missing(facts: PairFacts) -> Finding | None:
                 peer=signer.name,
                 message=f"the ConfigMap {REVOCATION_LISTS} of {verifier.control_plane} has no CRL of "
                 f"{name(without[0])!r}, so proxies refuse the workloads of {signer.name}",
-                hint=f"{PUT_BACK}, which gives every cluster the CRLs of all; if it is a CA of others, add "
-                "its CRL to trust.revocationLists",
+                hint=f"{PUT_BACK}, which gives every cluster the CRLs of all CAs; if the stack does not have "
+                "that CA's key, add its CRL to trust.revocationLists",
             )
     return None

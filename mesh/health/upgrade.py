@@ -9,10 +9,10 @@ from mesh.live.inspected import ClusterInspection, MeshInspection
 
 
 def next_phases(mesh: MeshInspection, results: Sequence[CheckResult]) -> Iterator[NextPhase]:
-    """What each cluster does next that has another control plane to come.
+    """The next step of each cluster in an upgrade.
 
-    It waits while a check of it, or of a link from or to it, fails; and before the control plane goes that it
-    moves from, as long as anything needs that.
+    A cluster waits while a check of it, or of a link from or to it, fails. Before its old control plane goes,
+    it also waits while anything still needs that.
     """
     for name, cluster in mesh.clusters.items():
         if (following := cluster.facts.next) is not None:
@@ -25,7 +25,7 @@ def next_phases(mesh: MeshInspection, results: Sequence[CheckResult]) -> Iterato
 
 def _step(cluster: ClusterFacts, following: NextRevision) -> str:
     if not following.moved:
-        return f"set istio.next.phase to moved: {istiod(following.revision)} serves what starts"
+        return f"set istio.next.phase to moved: {istiod(following.revision)} serves new pods"
     return (
         f"set istio.version to {following.version} and istio.revision to {following.revision}, and remove "
         f"istio.next: {istiod(cluster.revision)} goes"

@@ -20,7 +20,7 @@ from mesh.live.inspected import ClusterInspection, Injection
 def injection_fails(cluster: ClusterInspection) -> Finding | None:
     """An injector that new pods get no proxy from, or one of another network or cluster."""
     facts = cluster.facts
-    # That one which does not run injects nothing is said elsewhere.
+    # If it does not run, another check says that it injects nothing.
     running = {
         name: one for name, one in cluster.named_injections.items() if facts.declared[name].workload.ready
     }
@@ -47,7 +47,7 @@ def _wrong(facts: ClusterFacts, injection: Injection) -> str | None:
 
 
 def _repair(cluster: ClusterInspection, named: str | None) -> str:
-    """The hint for an injector; where there are revisions, what names none has a webhook of its own."""
+    """The hint for an injector; with revisions, pods that name none have their own webhook."""
     facts = cluster.facts
     revision = named or facts.serving_revision
     tagged = named is None and has_tag(facts)
@@ -113,7 +113,7 @@ def stale(cluster: ClusterInspection) -> Finding | None:
 
 
 def old(cluster: ClusterInspection) -> Finding | None:
-    """Proxies of another version than new pods get from the same control plane, and which that supports."""
+    """Proxies whose version the control plane supports, but which new pods no longer get."""
     given = (cluster.injection, *cluster.named_injections.values())
     images = {one.revision: image_tag(one.image) for one in given if one.image}
     wrong = [

@@ -79,8 +79,8 @@ def test_what_is_revoked_is_told_with_the_clusters_that_know() -> None:
     found = trust_report("dev", config, DECLARED, clusters, NOW)
     assert [(row.serial, row.clusters) for row in found.revoked] == [("abc", ("east",)), ("ff", ("east",))]
     assert [finding.partition(":")[0] for finding in found.findings] == [
-        "east tells its workloads that ff is revoked, and the stack does not",
-        "west has not told its workloads that abc is revoked",
+        "east gives its workloads a CRL that revokes ff, but the stack does not revoke it",
+        "west has not given its workloads a CRL that revokes abc",
     ]
     assert "revoked: abc, known to workloads of east" in table(found).splitlines()
 

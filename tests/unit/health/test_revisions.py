@@ -241,7 +241,11 @@ def test_a_cluster_without_an_upgrade_is_not_checked_for_one() -> None:
             "r2 in east has another mesh configuration than the stack",
             "the ConfigMap istio-r2",
         ),
-        ("next istiod that is not told a gateway", "istiod-r2 of east is not told", "get manifest istiod-r2"),
+        (
+            "next istiod that is not told a gateway",
+            "istiod-r2 of east lacks the address",
+            "get manifest istiod-r2",
+        ),
         (
             "next istiod with another intermediate",
             "istiod-r2 in east (pod istiod-r2-1) signs with an intermediate CA that expires at",
@@ -264,7 +268,7 @@ def test_a_cluster_without_an_upgrade_is_not_checked_for_one() -> None:
         ),
         (
             "two injectors",
-            "pods in shop, web, plain of east are given a proxy by several control planes at once: "
+            "pods in shop, web, plain of east get a proxy from several control planes at once: "
             "istio-sidecar-injector-default (of istiod) and istio-revision-tag-default (of istiod-r2)",
             "`kubectl delete mutatingwebhookconfigurations istio-sidecar-injector-default`; else",
         ),
@@ -275,7 +279,7 @@ def test_a_cluster_without_an_upgrade_is_not_checked_for_one() -> None:
         ),
         (
             "proxies of a control plane that is gone",
-            "east has 2 proxies (2 in web) of istiod-r0, which is not there",
+            "east has 2 proxies (2 in web) of istiod-r0, which does not exist",
             "run `pulumi up`",
         ),
         (
@@ -285,7 +289,7 @@ def test_a_cluster_without_an_upgrade_is_not_checked_for_one() -> None:
         ),
         (
             "namespace that names the old control plane",
-            "pods that start in shop of east still get istiod-r1; expected istiod-r2",
+            "new pods in shop of east still get istiod-r1; expected istiod-r2",
             "in east, run `kubectl label --overwrite namespace shop istio.io/rev=default istio-injection-`",
         ),
         (
@@ -424,7 +428,7 @@ def test_the_next_phase_may_come_when_nothing_fails() -> None:
     old = (injected_pod(image="istio/proxyv2:1.30.0"),)
     (phase,) = _next(upgrading(served={"default": {"shop": 1}}, pods=old))
     assert (phase.cluster, phase.may, phase.why) == ("east", True, None)
-    assert phase.step == "set istio.next.phase to moved: istiod-r2 serves what starts"
+    assert phase.step == "set istio.next.phase to moved: istiod-r2 serves new pods"
     (phase,) = _next(upgrading(moved=True, served={"r2": {"shop": 1}}))
     assert phase.may
     assert phase.step == (
@@ -451,7 +455,7 @@ def test_the_next_phase_may_come_when_nothing_fails() -> None:
         (
             FAULTS["namespace that names the old control plane"][0].clusters["east"],
             None,
-            "pods that start in shop of east still get istiod-r1",
+            "new pods in shop of east still get istiod-r1",
         ),
     ],
 )
