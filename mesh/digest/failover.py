@@ -1,4 +1,4 @@
-"""Calls that end earlier than before, because of failover. Pure."""
+"""Calls that failover ends earlier than before. Pure."""
 
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -43,7 +43,7 @@ def _host(inputs: Json) -> str:
 
 
 def _limit(inputs: Json) -> str | None:
-    """How long an answer may take to begin; None where that is not known, or without limit."""
+    """How long an answer may take to begin; None if unknown or unlimited."""
     limit = at(as_map(_first(inputs, "spec", "http")), "retries", "perTryTimeout")
     return limit if isinstance(limit, str) and limit.endswith("s") else None
 

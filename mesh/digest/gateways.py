@@ -1,4 +1,4 @@
-"""Changes of a gateway by which calls from other networks may fail for a while. Pure."""
+"""Changes of a gateway that may make calls from other networks fail for a while. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -33,14 +33,14 @@ def other_ways_in(releases: Sequence[tuple[ReleaseChange, RenderedChange]]) -> I
                 change.cluster,
                 _told_of(network, releases, now=True),
                 "no longer uses",
-                "is told others only now",
+                "gets other addresses only now",
             )
         elif NETWORK_LABEL in new.labels and NETWORK_LABEL not in old.labels:
             yield from _moved(
                 change.cluster,
                 _told_of(network, releases, now=False),
                 "uses",
-                "forgets those that it was told",
+                "drops the addresses that it had",
             )
         before, after = (f"{s.type} with port {_called(s)}" for s in (old, new))
         if before != after:
@@ -65,7 +65,7 @@ def _moved(cluster: str, readers: Sequence[str], verb: str, consequence: str) ->
 def _told_of(
     network: str | None, releases: Sequence[tuple[ReleaseChange, RenderedChange]], *, now: bool
 ) -> list[str]:
-    """The clusters whose istiod is told the gateways of a network now, or else no longer is."""
+    """The clusters whose istiod gets, or without `now` loses, the addresses of a network's gateways."""
     found: list[str] = []
     for change, rendered in releases:
         revision = istiod_revision(change.name)

@@ -1,4 +1,4 @@
-"""What the forms of a digest for people have in common: clusters that are told in one, and lines. Pure."""
+"""What all digests for people share: clusters with the same changes as one, and lines. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

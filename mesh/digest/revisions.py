@@ -1,4 +1,4 @@
-"""What an upgrade by revision does to the pods of a cluster. Pure."""
+"""What an upgrade by revision does to a cluster's pods. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -21,7 +21,7 @@ _SEE = "docs/runbooks/upgrade-by-revision.md"
 
 
 def moved(staying: Sequence[Step]) -> Iterator[Danger]:
-    """Pods that get another control plane when they start, and control planes that go."""
+    """New pods that get another control plane, and control planes that are deleted."""
     found: dict[tuple[DangerKind, str, str], list[str]] = {}
     for step in staying:
         if step.cluster is None:
@@ -35,7 +35,7 @@ def moved(staying: Sequence[Step]) -> Iterator[Danger]:
             found.setdefault((DangerKind.DELETE, name, ""), []).append(step.cluster)
     for (kind, name, before), clusters in found.items():
         message = (
-            f"pods that start in {listed(clusters)} get their proxy from {name}, so far from {before}: "
+            f"new pods in {listed(clusters)} get their proxy from {name}, so far from {before}: "
             f"gateways and the sample restart for it, and your workloads move when you restart them ({_SEE})"
             if kind is DangerKind.RESTART
             else f"the control plane {name} is deleted in {listed(clusters)}; an update is refused while it "
@@ -45,14 +45,14 @@ def moved(staying: Sequence[Step]) -> Iterator[Danger]:
 
 
 def leaving(step: Step) -> str | None:
-    """The revision of the control plane that goes with this step; None where none does."""
+    """The revision of the control plane that this step deletes; None if it deletes none."""
     if step.type != RELEASE or step.change is not Change.DELETED or step.cluster is None:
         return None
     return istiod_revision(step.name.removeprefix(f"{step.cluster}-"))
 
 
 def in_place_of(kind: str, name: str, cluster: str, staying: Sequence[Step]) -> str:
-    """What takes the place of an object of a release that goes, after its name; empty where nothing does."""
+    """What replaces an object of a deleted release, to follow its name; empty if nothing does."""
     tag = any(_is_tag(s) and s.cluster == cluster and s.change is Change.ADDED for s in staying)
     is_injector = (kind, name) == ("MutatingWebhookConfiguration", INJECTOR)
     return f": {TAG_WEBHOOK} takes its place" if tag and is_injector else ""

@@ -285,8 +285,9 @@ def test_addresses_that_are_told_only_when_they_count_cut_off() -> None:
     )
     assert clusters == ("west",)
     assert message.startswith(
-        "the mesh no longer uses the addresses of the gateway's Service in west, and istiod in east is told "
-        "others only now: calls from there may fail in between. docs/gateways.md#change-a-running-gateway"
+        "the mesh no longer uses the addresses of the gateway's Service in west, and istiod in east gets "
+        "other addresses only now: calls from there may fail in between. "
+        "docs/gateways.md#change-a-running-gateway"
     )
 
 
@@ -295,7 +296,10 @@ def test_addresses_that_are_forgotten_when_they_no_longer_count_cut_off() -> Non
     ((_, message),) = _ways(
         (_gateway_service(labelled=False), _gateway_service()), (_networks("net-west"), _networks())
     )
-    assert "uses the addresses of the gateway's Service in west, and istiod in east forgets those" in message
+    assert (
+        "uses the addresses of the gateway's Service in west, and istiod in east drops the addresses"
+        in message
+    )
 
 
 @pytest.mark.parametrize("labelled", [True, False])

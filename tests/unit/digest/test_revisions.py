@@ -55,7 +55,7 @@ def test_a_tag_that_moves_says_whose_proxies_pods_get_and_when() -> None:
         (
             "restart",
             ("east", "west"),
-            "pods that start in east, west get their proxy from istiod-1-31-0, so far from istiod: gateways "
+            "new pods in east, west get their proxy from istiod-1-31-0, so far from istiod: gateways "
             f"and the sample restart for it, and your workloads move when you restart them {_SEE}",
         )
     ]
