@@ -29,7 +29,8 @@ class Connection:
     """How the program reaches a cluster: a kubeconfig, by path or as contents, and a context in it.
 
     `proxy_url` is the proxy that the kubeconfig has for it. `awaited` is whether the contents are not known
-    yet, because the cluster is made in the same update: nothing can ask it, and `api_server` has no address.
+    yet, because the same update creates the cluster: then nothing can read it, and `api_server` has no
+    address.
     """
 
     context: str
@@ -82,16 +83,16 @@ class PeersKubeconfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterConfig:
-    """One cluster, with what is set for all and what is overridden for it already put together.
+    """One cluster, with its overrides already applied to the settings for all.
 
     `settings` are the paths of what the cluster's own entry sets, such as `istio.version`; `secrets` are
     those of the whole stack. `sees` selects the clusters that it discovers, and is None for all of them;
-    `control_plane` is the cluster whose control plane serves it, None for its own, and
-    `control_plane_address` where it reaches that, None for the gateway there; `serves` are the clusters that
-    its own serves beside it. `api_servers_from` has what
-    differs for single reading clusters. `kubeconfig` is the one for peers where it is not made here, and
-    `kubeconfig_folder` has, by remote cluster, where the kubeconfigs are that istiod reads from a folder; it
-    is empty where istiod reads remote secrets. `revocation` is whether the mesh has CRLs.
+    `control_plane` is the cluster whose control plane serves it, or None for its own. `control_plane_address`
+    is the address of that one, or None for the gateway there. `serves` are the remotes that its own control
+    plane serves. `api_servers_from` has what differs for single reading clusters. `kubeconfig` is the one for
+    peers, if the program does not make it. If istiod reads kubeconfigs from a folder, `kubeconfig_folder` has
+    their places by remote cluster; otherwise istiod reads remote secrets, and it is empty. `revocation` is
+    whether the mesh has CRLs.
     """
 
     name: str

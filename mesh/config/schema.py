@@ -133,8 +133,8 @@ class NextSection(Section):
     )
     phase: UpgradePhase = Field(
         default=UpgradePhase.BESIDE,
-        description="How far the upgrade is: `beside`, where the next control plane serves only what names "
-        "its revision, then `moved`, where it serves the gateways and all that starts.",
+        description="How far the upgrade is. `beside`: the next control plane serves only what names its "
+        "revision. `moved`: it serves the gateways and all new pods.",
         examples=["moved"],
     )
 
@@ -152,7 +152,7 @@ class IstioSection(Section):
     )
     revision: OptionalRevision = Field(
         default="",
-        description="Revision of the control plane. Default: none. It changes by `next` alone.",
+        description="Revision of the control plane. Default: none. Change it only by way of `next`.",
         examples=["1-31-0"],
     )
     next: NextSection | None = Field(
@@ -290,14 +290,14 @@ class TrustSection(Section):
     )
     revoked: tuple[SerialNumber, ...] | None = Field(
         default=None,
-        description="Serial numbers of revoked intermediates. With it, even empty, every proxy checks "
-        "certificates against CRLs.",
+        description="Serial numbers of revoked intermediates. If it is set, even to an empty list, every "
+        "proxy checks certificates against CRLs.",
         examples=['["5f0c2a9be1d47703"]'],
     )
     revocation_lists: RevocationListsPem | None = Field(
         default=None,
-        description="PEM CRLs of the CAs whose private key the stack does not have: offline roots, CAs "
-        "between root and intermediate, existing intermediates.",
+        description="PEM CRLs of CAs whose private key the stack does not have: offline roots, CAs between "
+        "root and intermediate, existing intermediates.",
         examples=["-----BEGIN X509 CRL-----…"],
     )
 
@@ -480,8 +480,8 @@ class PeersKubeconfigSection(Section):
     )
     context: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
-        description="Context in contents, file or environment to use; what belongs to others is left out. "
-        "Default: its current-context, and then istiod must accept all that is in it.",
+        description="Context to use from contents, file or environment; other contexts are left out. "
+        "Default: its current-context, and then istiod must accept everything in it.",
         examples=["west"],
     )
     stack: StackName | None = Field(
@@ -654,7 +654,7 @@ class ApiServerSection(ApiServerAddressSection):
 
 
 class StubSection(Section):
-    """A service that ambient workloads of a cluster call, and that other clusters have."""
+    """A service of other clusters that ambient workloads of a cluster call."""
 
     namespace: DnsLabel = Field(description="Its namespace, which must exist.", examples=["shop"])
     name: DnsLabel = Field(description="Its name.", examples=["cart"])
@@ -749,8 +749,8 @@ class ClusterSection(Section):
     )
     stubs: tuple[StubSection, ...] = Field(
         default=(),
-        description="Services that other clusters have and this one does not, for its ambient workloads to "
-        "call. See [Ambient](ambient.md#exposure).",
+        description="Services that only other clusters have, and that ambient workloads of this one call. "
+        "See [Ambient](ambient.md#exposure).",
         examples=["[{namespace: shop, name: cart, ports: {http: 80}}]"],
     )
     exposure: ExposureSection | None = Field(
@@ -786,27 +786,28 @@ class RolloutSection(Section):
 
 
 class FailoverSection(Section):
-    """Services whose calls do without a cluster that fails."""
+    """Services whose calls go to other clusters when one fails."""
 
     hosts: Annotated[tuple[ServiceHost, ...], Field(min_length=1)] = Field(
         description="The services, by their full hosts.",
         examples=["[checkout.shop.svc.cluster.local]"],
     )
     within_seconds: FailoverSeconds = Field(
-        description="From so many seconds after a cluster has died, no call fails because of it. An answer "
-        "must begin within a quarter of this time.",
+        description="Seconds after the death of a cluster from which on no call fails because of it. An "
+        "answer must begin within a quarter of this time.",
         examples=[10],
     )
     prefer: Preference = Field(
         default=Preference.NETWORK,
-        description="Which endpoints are called first: those of the own cluster, then of its `network`, then "
-        "all others; with `region`, of the others those of the own region first; with `none`, all alike.",
+        description="Which endpoints are called first. `network`: those of the client's cluster, then of "
+        "its network, then all others. `region`: of the others, those in the client's region first. `none`: "
+        "all alike.",
         examples=["region"],
     )
     idempotent: bool = Field(
         default=False,
-        description="Whether calls may be made twice. Then those are repeated, too, that a cluster may have "
-        "handled when it failed.",
+        description="Whether calls may be made twice. If so, calls that a failed cluster may have handled "
+        "are retried, too.",
         examples=["true"],
     )
 

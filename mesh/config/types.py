@@ -58,7 +58,7 @@ class Phase(StrEnum):
 
 
 class UpgradePhase(StrEnum):
-    """How far a cluster is on its way to its next control plane."""
+    """How far a cluster has moved to its next control plane."""
 
     BESIDE = "beside"
     MOVED = "moved"
@@ -220,7 +220,7 @@ def _revocation_lists_pem(value: str) -> str:
 
 
 def _serial_number(value: str) -> str:
-    """In the form of `python -m mesh trust`, from that of OpenSSL too."""
+    """In the form that `python -m mesh trust` shows; OpenSSL's form is accepted, too."""
     found = value.replace(":", "").lower().lstrip("0")
     if not _SERIAL.fullmatch(found):
         raise ValueError(f"expected {_SERIAL_NUMBER}")
@@ -248,7 +248,7 @@ NodePort = Annotated[int, Field(ge=30000, le=32767)]
 """In the range that an API server gives ports from by default."""
 Replicas = Annotated[int, Field(ge=1)]
 FailoverSeconds = Annotated[int, Field(ge=5, le=600)]
-"""Below, a fifth of it would be too short to connect to another continent."""
+"""With less, a fifth would be too short to connect to another continent."""
 _RANGE = "a range of addresses without bits after its prefix, for example 198.51.100.0/24"
 Cidr = Annotated[str, AfterValidator(_cidr), _shown(r"[0-9a-fA-F:.]+(/\d{1,3})?", _RANGE)]
 _SELECTOR = "a cluster's name, or a label as region=eu"

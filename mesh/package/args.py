@@ -80,7 +80,7 @@ class ClusterSettingsArgs(TypedDict, total=False):
     context: Input[str]
     """Context in the kubeconfig. Default: the current one, where the kubeconfig is given by its contents."""
     kubeconfig: Input[str]
-    """The kubeconfig: its contents, as a cluster that is made in the same program gives them, or its path,
+    """The kubeconfig: its contents, for example from a cluster that the same program creates, or its path,
     absolute or relative to the program's folder. Default: the file that has the context among those in the
     environment variable `KUBECONFIG`, else `~/.kube/config`.
     """
@@ -119,8 +119,8 @@ class ClusterSettingsArgs(TypedDict, total=False):
     gateway: Input[GatewaySettingsArgs]
     """Overrides `gateway`."""
     stubs: Input[Sequence[Input[StubSettingsArgs]]]
-    """Services that other clusters have and this one does not, for its ambient workloads to call. See
-    Ambient (docs/ambient.md#exposure).
+    """Services that only other clusters have, and that ambient workloads of this one call. See Ambient
+    (docs/ambient.md#exposure).
     """
     exposure: Input[ExposureSettingsArgs]
     """Overrides `exposure`."""
@@ -159,21 +159,22 @@ class ExposureSettingsArgs(TypedDict, total=False):
 
 
 class FailoverSettingsArgs(TypedDict, total=False):
-    """Services whose calls do without a cluster that fails."""
+    """Services whose calls go to other clusters when one fails."""
 
     hosts: Required[Input[Sequence[Input[str]]]]
     """The services, by their full hosts."""
     withinSeconds: Required[Input[int]]
-    """From so many seconds after a cluster has died, no call fails because of it. An answer must begin
+    """Seconds after the death of a cluster from which on no call fails because of it. An answer must begin
     within a quarter of this time.
     """
     prefer: Input[PreferenceArgs]
-    """Which endpoints are called first: those of the own cluster, then of its `network`, then all others;
-    with `region`, of the others those of the own region first; with `none`, all alike. Default: network.
+    """Which endpoints are called first. `network`: those of the client's cluster, then of its network,
+    then all others. `region`: of the others, those in the client's region first. `none`: all alike.
+    Default: network.
     """
     idempotent: Input[bool]
-    """Whether calls may be made twice. Then those are repeated, too, that a cluster may have handled when
-    it failed. Default: false.
+    """Whether calls may be made twice. If so, calls that a failed cluster may have handled are retried,
+    too. Default: false.
     """
 
 
@@ -287,7 +288,7 @@ class IstioSettingsArgs(TypedDict, total=False):
     version: Input[str]
     """Version of Istio and its charts. Default: 1.31.0."""
     revision: Input[str]
-    """Revision of the control plane. Default: none. It changes by `next` alone."""
+    """Revision of the control plane. Default: none. Change it only by way of `next`."""
     next: Input[NextSettingsArgs]
     """The next control plane, during an upgrade by revision. See Upgrade by revision
     (docs/runbooks/upgrade-by-revision.md).
@@ -326,8 +327,8 @@ class NextSettingsArgs(TypedDict, total=False):
     revision: Input[str]
     """Revision of the next control plane. Default: its version with dashes."""
     phase: Input[UpgradePhaseArgs]
-    """How far the upgrade is: `beside`, where the next control plane serves only what names its revision,
-    then `moved`, where it serves the gateways and all that starts. Default: beside.
+    """How far the upgrade is. `beside`: the next control plane serves only what names its revision.
+    `moved`: it serves the gateways and all new pods. Default: beside.
     """
 
 
@@ -360,8 +361,8 @@ class PeersKubeconfigSettingsArgs(TypedDict, total=False):
     environment: Input[str]
     """Environment variable that has it."""
     context: Input[str]
-    """Context in contents, file or environment to use; what belongs to others is left out. Default: its
-    current-context, and then istiod must accept all that is in it.
+    """Context to use from contents, file or environment; other contexts are left out. Default: its
+    current-context, and then istiod must accept everything in it.
     """
     stack: Input[str]
     """Full name of a stack that has it as an output."""
@@ -415,7 +416,7 @@ class RootSettingsArgs(TypedDict, total=False):
 
 
 class StubSettingsArgs(TypedDict, total=False):
-    """A service that ambient workloads of a cluster call, and that other clusters have."""
+    """A service of other clusters that ambient workloads of a cluster call."""
 
     namespace: Required[Input[str]]
     """Its namespace, which must exist."""
@@ -441,11 +442,11 @@ class TrustSettingsArgs(TypedDict, total=False):
     stack: Input[str]
     """The stack that creates the root CA, if it is another one."""
     revoked: Input[Sequence[Input[str]]]
-    """Serial numbers of revoked intermediates. With it, even empty, every proxy checks certificates
-    against CRLs.
+    """Serial numbers of revoked intermediates. If it is set, even to an empty list, every proxy checks
+    certificates against CRLs.
     """
     revocationLists: Input[str]
-    """PEM CRLs of the CAs whose private key the stack does not have: offline roots, CAs between root and
+    """PEM CRLs of CAs whose private key the stack does not have: offline roots, CAs between root and
     intermediate, existing intermediates.
     """
 

@@ -17,14 +17,14 @@ from mesh.stacks import contract
 class Mesh(mesh.Mesh):
     """An Istio mesh over the clusters that its arguments name: the sections of a stack file.
 
-    An output is accepted for any argument, and its value must be known in a preview; but the kubeconfig of a
-    cluster that is made in the same program need not be. The clusters themselves belong to the program.
+    Any argument can be an output. Its value must be known in a preview, except for kubeconfigs of clusters
+    that the same program creates. The clusters themselves belong to the program.
     """
 
     def __init__(
         self, name: str, args: MeshArgs | Settings, opts: pulumi.ResourceOptions | None = None
     ) -> None:
-        """Check the arguments, and the clusters as they are, and declare the mesh.
+        """Check the arguments and the clusters, then declare the mesh.
 
         Raises:
             pulumi.RunError: with one line for each problem, before anything is declared.
@@ -48,7 +48,7 @@ class Mesh(mesh.Mesh):
 
     @property
     def outputs(self) -> dict[str, Any]:
-        """What is to know of the mesh, by the names of a stack's outputs."""
+        """Facts about the mesh, under the names of a stack's outputs."""
         config = self._settings
         return {
             "meshId": protected(config.mesh.id, config.secrets),

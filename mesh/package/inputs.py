@@ -1,4 +1,4 @@
-"""The arguments of a mesh, as far as they are known when it is declared."""
+"""The arguments of a mesh, as far as they are known."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +15,7 @@ from mesh.pulumi_workaround import settled
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What is known of arguments: plain values, and the paths of the secret and of the unknown ones.
-
-    A value that is not known is None.
-    """
+    """Arguments: plain values, and the paths of secret and unknown ones. Unknown values are None."""
 
     values: Mapping[str, Any] = field(repr=False)
     secret: frozenset[Path]
@@ -28,7 +25,7 @@ class Known:
 def known(arguments: Mapping[str, Any]) -> Known:
     """Wait for all outputs among the arguments, and take their values.
 
-    In a preview, outputs of what is not there yet are unknown. An update waits until it is there.
+    In a preview, outputs of resources that do not exist yet are unknown. An update waits for them.
     """
     reading = _Reading()
     values = settled(reading.value(arguments, ()))
@@ -36,9 +33,9 @@ def known(arguments: Mapping[str, Any]) -> Known:
 
 
 def at(arguments: object, *path: str) -> pulumi.Output[Any]:
-    """The value at a path in arguments, with the resources that it comes from, and with no others.
+    """The value at a path in arguments, with only the resources that it comes from.
 
-    Of two clusters that are made in one program, none waits for the other.
+    So if one program creates two clusters, neither waits for the other.
     """
     value: Any = arguments
     for key in path:
@@ -63,9 +60,9 @@ class _Reading:
             self.unknown.add(path)
             return None
         if (inner := as_map(value)) is not None:
-            # On the wire, maps have no order, and what is declared must not change from one run to the next.
+            # Maps lose their order on the wire, and every run must declare the same.
             read = {key: await self.value(inner[key], (*path, key)) for key in sorted(inner)}
-            # None is what an SDK sends for an argument that is left out.
+            # An SDK sends None for an argument that is left out.
             return {k: v for k, v in read.items() if v is not None or (*path, k) in self.unknown}
         if isinstance(value, Sequence) and not isinstance(value, str):
             items = cast(Sequence[Any], value)

@@ -1,4 +1,4 @@
-"""The mesh as a plugin of Pulumi: what makes it a component of programs in every language."""
+"""The mesh as a Pulumi plugin, which makes it a component for programs in every language."""
 
 import json
 import sys
@@ -14,7 +14,7 @@ from mesh.stacks.state import MESH
 
 
 class Package(Provider):
-    """What the engine asks for: the schema, and a mesh to be declared."""
+    """Answers the engine: gives the schema, and declares a mesh."""
 
     def __init__(self) -> None:
         super().__init__(schema.VERSION, json.dumps(schema.package()))
@@ -42,5 +42,5 @@ class Package(Provider):
 
 
 def serve() -> None:
-    """Serve the engine that started this process with its address as argument, until it ends it."""
+    """Serve the engine, whose address is the process's argument, until it ends this process."""
     main(Package(), sys.argv[1:])

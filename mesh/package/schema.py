@@ -1,7 +1,7 @@
 """The package's schema for Pulumi, from the models of a stack file. Pure.
 
-Pulumi's own inference (`pulumi/provider/experimental/analyzer.py`) reads annotations of arguments. It knows
-no unions, no tuples and no pydantic, and would need a second list of all settings. Format of the schema:
+Pulumi's own inference (`pulumi/provider/experimental/analyzer.py`) reads annotations of arguments. It
+supports no unions, tuples or pydantic, and would need a second list of all settings. Format of the schema:
 https://www.pulumi.com/docs/iac/guides/building-extending/packages/schema/.
 """
 
@@ -16,22 +16,22 @@ from mesh.stacks.state import MESH
 
 NAME = MESH.partition(":")[0]
 VERSION = "0.0.0"
-"""Nothing is released under a number yet; a package from a repository gets that of its tag."""
+"""There is no numbered release yet; a package from a repository gets the version of its tag."""
 
 _ANY = {"$ref": "pulumi.json#/Any"}
 _TEXT, _YES = {"type": "string"}, {"type": "boolean"}
 _TEXTS = {"type": "array", "items": _TEXT}
 _LINK = re.compile(r"\[([^]]*)\]\(([^)]*)\)")
-# Words about the one way in which a stack file has secrets; here, the type says it.
+# A stack file needs these words about secrets; here, the type says the same.
 _SECRET = re.compile(r" Set it with `--secret`\.")
 _OF_CONTENTS: Mapping[tuple[str, str], str] = {
     (
         "ClusterSection",
         "context",
     ): "Context in the kubeconfig. Default: the current one, where the kubeconfig is given by its contents.",
-    ("ClusterSection", "kubeconfig"): "The kubeconfig: its contents, as a cluster that is made in the same "
-    "program gives them, or its path, absolute or relative to the program's folder. Default: the file that "
-    "has the context among those in the environment variable `KUBECONFIG`, else `~/.kube/config`.",
+    ("ClusterSection", "kubeconfig"): "The kubeconfig: its contents, for example from a cluster that the "
+    "same program creates, or its path, absolute or relative to the program's folder. Default: the file "
+    "that has the context among those in the environment variable `KUBECONFIG`, else `~/.kube/config`.",
 }
 """What differs where a kubeconfig may come from another resource."""
 
@@ -80,7 +80,7 @@ def _types(models: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _token(model: str) -> str:
-    """The token of a type: no section is named as the component is, whose arguments have its name."""
+    """The token of a type. No section has the name of the component, which its arguments have."""
     return f"{NAME}:index:{re.sub('Section$', 'Settings', model)}"
 
 
@@ -102,7 +102,7 @@ def _is_secret(field: Mapping[str, Any]) -> bool:
 
 
 def _type(field: Mapping[str, Any]) -> dict[str, Any]:
-    """A type; what a value must look like beyond that, the models know."""
+    """A type. The models check everything else about a value."""
     if "anyOf" in field:
         options: Sequence[Any] = [option for option in field["anyOf"] if option != {"type": "null"}]
         return _type(options[0]) if len(options) == 1 else {"oneOf": [_type(option) for option in options]}
@@ -122,7 +122,7 @@ def _type(field: Mapping[str, Any]) -> dict[str, Any]:
 OUTPUT_TYPES: Mapping[str, Mapping[str, Any]] = {
     "ClusterStatus": {
         "type": "object",
-        "description": "What is to know of one cluster of the mesh.",
+        "description": "Facts about one cluster of the mesh.",
         "properties": {
             "network": {**_TEXT, "description": "Istio's network."},
             "apiServer": {**_TEXT, "description": "URL of the API server for other clusters."},
@@ -138,19 +138,20 @@ OUTPUT_TYPES: Mapping[str, Mapping[str, Any]] = {
     },
     "FailoverStatus": {
         "type": "object",
-        "description": "What is promised of one service.",
+        "description": "What failover promises for one service.",
         "properties": {
             "withinSeconds": {
                 "type": "integer",
-                "description": "Seconds until its calls do without a cluster that fails.",
+                "description": "Seconds after the death of a cluster from which on no call fails because of "
+                "it.",
             },
             "prefer": {**_TEXT, "description": "Which endpoints are called first."},
-            "clients": {**_TEXTS, "description": "The clusters to whose workloads it is promised."},
+            "clients": {**_TEXTS, "description": "The clusters whose workloads it is promised to."},
         },
         "required": ["clients", "prefer", "withinSeconds"],
     },
 }
-"""Types of outputs alone, by name; those of arguments are the sections."""
+"""Types that only outputs have, by name. Arguments have the types of the sections."""
 _OUTPUTS: Mapping[str, Any] = {
     "meshId": {**_TEXT, "description": "Istio's mesh ID."},
     "clusters": {
@@ -167,7 +168,7 @@ _OUTPUTS: Mapping[str, Any] = {
     "failover": {
         "type": "object",
         "additionalProperties": {"$ref": f"#/types/{_token('FailoverStatus')}"},
-        "description": "What is promised of each service in `failover`, by its host.",
+        "description": "What failover promises for each service, by its host.",
     },
     contract.OUTPUT: {
         **_ANY,

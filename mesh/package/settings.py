@@ -1,4 +1,4 @@
-"""From the arguments of a mesh to its configuration, or to all that is wrong with them."""
+"""Turns the arguments of a mesh into its configuration, or into a list of all mistakes."""
 
 import os
 from collections.abc import Iterator, Mapping, Set
@@ -24,10 +24,10 @@ _SEE = "docs/package.md#which-values-must-be-known"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a mesh is made of, and how to speak of it.
+    """The settings of a mesh, and how messages name them.
 
-    `prefix` comes before the paths of settings in messages; `component` is the mesh's name in a stack that
-    has other things, too. `kubeconfigs` are those that other resources give, by the cluster's name.
+    `prefix` comes before the paths of settings in messages. `component` is the mesh's name in a stack that
+    has other resources, too. `kubeconfigs` are those that come from other resources, by the cluster's name.
     """
 
     config: StackConfig
@@ -62,9 +62,10 @@ def of_arguments(name: str, arguments: MeshArgs) -> Settings:
 
 
 def loaded(given: Known) -> Loaded:
-    """What is known of arguments as a configuration, with all problems. Reads files, as for a stack file.
+    """Arguments as a configuration, as far as they are known, with all problems.
 
-    As Pulumi's kubernetes provider does, `kubeconfig` takes a path or contents.
+    Reads files, as for a stack file. Like Pulumi's kubernetes provider, it takes a path or contents as
+    `kubeconfig`.
     """
     clusters = as_map(given.values.get("clusters")) or {}
     awaited = {name for name, entry in clusters.items() if _awaited(name, as_map(entry) or {}, given)}
@@ -100,7 +101,7 @@ def _awaited(cluster: str, entry: Mapping[str, Any], given: Known) -> bool:
 
 
 def _entry(entry: object, *, awaited: bool) -> Any:
-    """A cluster's entry as in a stack file: contents of a kubeconfig under their own key, and a context."""
+    """A cluster's entry as in a stack file: with a context, and contents of a kubeconfig in their own key."""
     if (inner := as_map(entry)) is None:
         return entry
     found = dict(inner)
@@ -130,13 +131,13 @@ def _written(value: Any, path: Path, secret: set[Path]) -> Any:
 
 
 def _unknown(given: Known, awaited: Set[str]) -> Iterator[Problem]:
-    """A problem for each value that must be known, and is not."""
+    """A problem for each value that must be known but is not."""
     kubeconfigs = {("clusters", name, key) for name in awaited for key in (_PATH, _CONTENTS)}
     for path in sorted(given.unknown - kubeconfigs, key=dotted):
         yield Problem(
             path=dotted(path),
-            message="is an output that is not known before the update, and what is declared depends on it; "
-            f"expected a value, or an output of something that is there already ({_SEE})",
+            message="is an output that only the update will know, but what is declared depends on it; "
+            f"expected a value, or an output of something that already exists ({_SEE})",
         )
 
 
@@ -150,7 +151,7 @@ def _is_set(given: Known, path: Path) -> bool:
 def _given_kubeconfigs(
     arguments: MeshArgs, given: Known, config: StackConfig
 ) -> Iterator[tuple[str, GivenKubeconfig]]:
-    """The kubeconfigs of clusters that are reached by contents: with what they come from."""
+    """The kubeconfigs that are given by contents, with the resources that they come from."""
     entries: Mapping[str, Any] = given.values.get("clusters") or {}
     for name, cluster in config.clusters.items():
         if not (cluster.connection.awaited or cluster.connection.contents):
@@ -162,7 +163,7 @@ def _given_kubeconfigs(
             name,
             GivenKubeconfig(
                 contents=contents,
-                # Which one it is, is no secret.
+                # The name of the context is no secret.
                 context=pulumi.Output.from_input(context)
                 if context
                 else pulumi.Output.unsecret(contents.apply(lambda text: current_context(text) or "")),

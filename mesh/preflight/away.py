@@ -1,4 +1,4 @@
-"""Clusters that are away: marked as such in the stack file, not made yet, or without an answer. Pure."""
+"""Clusters that are away: offline in the stack file, not created yet, or without an answer. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,7 +11,7 @@ _PACKAGE = "docs/package.md#clusters-that-the-same-program-creates"
 
 
 def warnings(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Iterator[str]:
-    """One warning for all clusters that are marked, one for all new ones, one for each without an answer."""
+    """One warning for all offline clusters, one for all new ones, one for each without an answer."""
     if config.offline:
         names = ", ".join(config.offline)
         without = dict.fromkeys(link.cluster for link in links(config) if taken_away(config, link))
@@ -23,7 +23,7 @@ def warnings(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> It
     if config.awaited:
         yield (
             f"not looked at before the update: {', '.join(config.awaited)}, because a kubeconfig is not "
-            f"known before its cluster is there ({_PACKAGE})"
+            f"known before its cluster exists ({_PACKAGE})"
         )
     for name, cluster in config.online.items():
         if name in config.awaited:

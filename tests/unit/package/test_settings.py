@@ -94,7 +94,7 @@ def test_two_clusters_that_are_not_known_yet_are_not_taken_for_one() -> None:
 def test_what_else_is_not_known_yet_is_refused_by_its_path() -> None:
     """What is declared would depend on it."""
     (problem,) = refused({"east": {"kubeconfig": EAST, "network": None}}, ("clusters", "east", "network"))
-    assert problem.startswith("clusters.east.network: is an output that is not known before the update")
+    assert problem.startswith("clusters.east.network: is an output that only the update will know")
 
 
 def test_problems_have_the_key_under_which_a_kubeconfig_was_given() -> None:
@@ -163,7 +163,7 @@ def test_clusters_that_are_one_unknown_output_are_refused_by_their_path() -> Non
             )
         ).problems
     ]
-    assert problems[0].startswith("clusters: is an output that is not known before the update")
+    assert problems[0].startswith("clusters: is an output that only the update will know")
 
 
 def test_a_path_that_is_secret_stays_so() -> None:
