@@ -29,7 +29,7 @@ _REFUSED = "_refused"
 
 @dataclass(frozen=True, kw_only=True)
 class _Chart:
-    """A chart in a version, the release that it becomes, the values for it, and what it must come to."""
+    """A chart and its version, its release, its values, and what it must come to."""
 
     name: str
     release: str
@@ -149,7 +149,7 @@ def _judge(config: StackConfig, cluster: ClusterConfig, plan: ClusterPlan, rende
 def _charts(
     config: StackConfig, cluster: ClusterConfig, plan: ClusterPlan, expected: Expected
 ) -> Iterator[_Chart]:
-    """All that a cluster gets, in the order in which it gets them."""
+    """All charts of a cluster, in the order in which they are installed."""
     version = newest(cluster).version
     yield _of_serving(cluster, expected, "base", BASE, values.base, version=version)
     for revision in revisions(cluster):
@@ -184,7 +184,7 @@ def _of_serving(
     *,
     version: str | None = None,
 ) -> _Chart:
-    """A chart of which a cluster has one, whatever control planes it has."""
+    """A chart that a cluster has once, however many control planes it has."""
     revision = serving(cluster)
     return _Chart(
         name=name,

@@ -28,14 +28,13 @@ from mesh.stacks.state import RecordedResource
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """What the declarations take from the clusters.
+    """What the declarations take from the clusters; maps are by the cluster's name.
 
-    `certificates` are those that the clusters sign with now, as PEM by the cluster's name, each with its
-    chain after it, and `revocation_lists` the CRLs that they have. `kept` has the logical names of the
-    namespaces that were there before the stack, and `recorded` the resources in its state. `labelled` are the
-    hosts of the Services that clusters expose by their labels, and `nodes` those of the clusters whose
-    gateway has their addresses, by the cluster's name. `gateway_api` has the definitions that the stack
-    declares in a cluster, by its name.
+    `certificates` are the ones that clusters sign with now, as PEM with their chain, and `revocation_lists`
+    the CRLs that they have. `kept` has the logical names of namespaces that existed before the stack, and
+    `recorded` the resources in its state. `labelled` are the hosts of Services that clusters expose by label.
+    `nodes` are the nodes of clusters whose gateway uses their addresses. `gateway_api` has the definitions
+    that the stack declares.
     """
 
     certificates: Mapping[str, str]
@@ -50,14 +49,14 @@ class Observed:
 def preflight(config: StackConfig, *, prefix: str, mesh: str | None = None) -> Observed:
     """Refuse an update of the clusters as they are.
 
-    A cluster that gives no answer stops only the steps of a root rotation; one that refuses stops everything.
-    Where peers would not get in, too; that this machine cannot try it stops nothing, with a warning.
-    Charts that cannot be rendered here stop nothing, with a warning.
+    A cluster that gives no answer stops only the steps of a root rotation. One that refuses stops everything,
+    and so does one that peers could not reach. If this machine cannot try that, or cannot render the charts,
+    there is only a warning.
 
     Args:
         config: of the stack.
         prefix: what comes before the paths of settings in messages.
-        mesh: name of the component, in a stack that has other things, too.
+        mesh: name of the component, in a stack that has other resources, too.
 
     Returns:
         What the declarations take from the clusters.

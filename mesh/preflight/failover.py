@@ -1,9 +1,9 @@
-"""Whether what users have in a cluster leaves room for failover, and what its order goes by. Pure.
+"""Whether users' own rules override failover, and whether nodes have the regions that it needs. Pure.
 
-Which DestinationRule holds for a client: that of its own namespace, else of the service's, else of Istio's
-root namespace; and of one namespace, that with the most specific host (`destinationRule` in
-`pilot/pkg/model/push_context.go` in istio/istio). Of VirtualServices, those with the most specific host hold,
-and of two with the same host the older one.
+A client follows the DestinationRule of its own namespace, or else of the service's, or else of Istio's root
+namespace; within a namespace, the one with the most specific host (`destinationRule` in
+`pilot/pkg/model/push_context.go` in istio/istio). Of VirtualServices, it follows the one with the most
+specific host, or else the oldest.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ def by_region(config: StackConfig) -> tuple[str, ...]:
 
 
 def problems(config: StackConfig, found: Mapping[str, TrafficRules]) -> Iterator[Problem]:
-    """Each rule of somebody else that would hold in place of that for failover.
+    """A problem for each rule that would override failover.
 
     Args:
         config: of the stack.
@@ -55,8 +55,8 @@ def problems(config: StackConfig, found: Mapping[str, TrafficRules]) -> Iterator
                 yield Problem(
                     path=f"failover.{index}.hosts.{position}",
                     message=f"{host}: {name} has {listed}, which "
-                    f"{'is' if len(others) == 1 else 'are'} for this host, too, and would hold in place of "
-                    f"failover; expected one of the two: delete what is there, or leave the host out "
+                    f"{'is' if len(others) == 1 else 'are'} for this host, too, and would override failover; "
+                    "expected one of the two: delete what is there, or leave the host out "
                     f"({_SEE}#rules-of-your-own)",
                 )
 
@@ -71,16 +71,16 @@ def _is_in_the_way(rule: TrafficRule, host: str, domain: str) -> bool:
 
 
 def _full(host: str, namespace: str, domain: str) -> str:
-    """A host as istiod takes it: a name without dots is a Service of the rule's namespace."""
+    """A host as istiod reads it: a name without dots is a Service in the rule's namespace."""
     return host if "." in host or host == "*" else service_host(host, namespace, domain)
 
 
 def warnings(config: StackConfig, nodes: Mapping[str, Sequence[Node]]) -> Iterator[str]:
-    """Clusters with nodes of which no region is known, where the order goes by it.
+    """A warning for each cluster with nodes without a region, if the order depends on regions.
 
     Args:
         config: of the stack.
-        nodes: of the clusters whose nodes could be read, by name.
+        nodes: the nodes that could be read, by the cluster's name.
     """
     for name in by_region(config):
         lacking = sum(REGION_LABEL not in node.labels for node in nodes.get(name, ()))

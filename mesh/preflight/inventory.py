@@ -51,7 +51,7 @@ _SYSTEM = f"/api/v1/namespaces/{NAMESPACE}"
 _RBAC = "rbac.authorization.k8s.io/v1"
 _ADMISSION = "admissionregistration.k8s.io/v1"
 _AUTOSCALING = "autoscaling/v2"
-# With some values only: Helm does not look at those that it does not make.
+# Only with some values. Helm does not look at objects that it does not make.
 _WITH_SOME_VALUES = (
     (_AUTOSCALING, "horizontalpodautoscalers", ISTIOD),
     ("policy/v1", "poddisruptionbudgets", ISTIOD),

@@ -1,4 +1,4 @@
-"""Whether the namespaces of users are there in which the stack makes something. Pure."""
+"""Whether the users' namespaces exist in which the stack makes something. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,12 +10,12 @@ from mesh.samples import names as sample
 
 
 def addresses(config: StackConfig, cluster: str) -> dict[ObjectAddress, str]:
-    """Where the namespaces are that must be in a cluster before the stack, and their names."""
+    """The paths of the namespaces that must exist before the stack, and their names."""
     return {ObjectAddress(path=f"/api/v1/namespaces/{name}"): name for name in _needed(config, cluster)}
 
 
 def _needed(config: StackConfig, cluster: str) -> dict[str, str]:
-    """The namespaces, and where the stack file names each of them first."""
+    """The namespaces, and where the stack file first names each of them."""
     own = config.clusters[cluster]
     found = {
         **{s.namespace: f"clusters.{cluster}.stubs.{i}.namespace" for i, s in enumerate(own.stubs)},

@@ -27,7 +27,7 @@ def problems(config: StackConfig, nodes: Mapping[str, Sequence[Node]]) -> Iterat
         cluster = config.clusters[name]
         service = cluster.gateway.service
         if service.type != ServiceType.NODE_PORT:
-            continue  # the user's values ask for it, and may do so with gateways that istiod is told
+            continue  # the user's values ask for it, which is fine for gateways whose addresses istiod gets
         chosen = [node for node in found if service.node_selector.items() <= node.labels.items()]
         if any(node.address for node in chosen):
             continue

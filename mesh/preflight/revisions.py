@@ -1,7 +1,7 @@
-"""Whether a cluster may go from the control planes that it has to those that are configured. Pure.
+"""Whether a cluster may go from its control planes to those that are configured. Pure.
 
-Each step changes one thing: another control plane comes, it takes over what starts, the other one goes. What
-the state has says where a cluster is; whose proxies there are, its pods say.
+Each step changes one thing: a control plane is added, it takes over new pods, or the old one is removed. The
+state shows which step comes next, and the pods show which control plane serves which proxies.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,18 +27,18 @@ _SEE = "docs/runbooks/upgrade-by-revision.md"
 
 
 def used(config: StackConfig, recorded: RecordedState) -> tuple[str, ...]:
-    """The names of the clusters from which a control plane goes."""
+    """The names of the clusters that lose a control plane."""
     return tuple(name for name, cluster in config.online.items() if _leaving(cluster, recorded))
 
 
 def problems(
     config: StackConfig, recorded: RecordedState, proxies: Mapping[str, ServedProxies]
 ) -> Iterator[Problem]:
-    """Each step that leaves one out, and each control plane that would go from under its proxies.
+    """A problem for each skipped step, and for each control plane that would be removed from its proxies.
 
     Args:
         config: of the stack.
-        recorded: what the state has.
+        recorded: the resources in the state.
         proxies: those of the clusters of `used`, by the cluster's name.
     """
     for name, cluster in config.online.items():
@@ -56,22 +56,22 @@ def _order(cluster: ClusterConfig, there: frozenset[str], now: str) -> Iterator[
     if target not in there and new is not None and target == new.name:
         yield Problem(
             path=cluster.path("istio.next.phase"),
-            message=f"moved has {_words(target)} serve {cluster.name}, which has it not yet; expected the "
-            f"phase beside first ({_SEE})",
+            message=f"moved makes {_words(target)} serve {cluster.name}, which does not have it yet; "
+            f"expected the phase beside first ({_SEE})",
         )
     elif target not in there:
         expected = ", ".join(sorted(map(_words, there)))
         yield Problem(
             path=cluster.path("istio.revision"),
-            message=f"{cluster.name} has {expected}, and not {_words(target)}: another one comes by "
-            "istio.next; expected version and revision as they were, and "
-            f"next: {{version: {cluster.istio.version}}} ({_SEE})",
+            message=f"{cluster.name} has {expected}, not {_words(target)}: use istio.next to add another "
+            "one; expected version and revision as they were, and next: "
+            f"{{version: {cluster.istio.version}}} ({_SEE})",
         )
     elif now in there and now not in {revision.name for revision in revisions(cluster)}:
         yield Problem(
             path=cluster.path("istio.next"),
-            message=f"{_words(now)} serves the gateways of {cluster.name} and all that starts, and would go "
-            "in the same step; expected both control planes as they were, in the other phase, first "
+            message=f"{_words(now)} serves the gateways and new pods of {cluster.name}, and would be removed "
+            "in the same step; expected the other phase first, with both control planes as they were "
             f"({_SEE})",
         )
 
@@ -90,8 +90,9 @@ def _proxies(cluster: ClusterConfig, leaving: frozenset[str], found: ServedProxi
             namespace = next(iter(served))
             yield Problem(
                 path=path,
-                message=f"{_words(revision)} would go from {cluster.name}, and serves {counted(served)} "
-                "there: their proxies would get no more configuration, and no certificate when theirs ends. "
+                message=f"{_words(revision)} would be removed from {cluster.name}, but serves "
+                f"{counted(served)} there: their proxies would get no more configuration, and no new "
+                "certificate when theirs expires. "
                 f"Restart them, for example with `kubectl --namespace {namespace} rollout restart "
                 f"deployment`, and run the same command again ({_SEE})",
             )
@@ -113,7 +114,7 @@ def _recorded(cluster: ClusterConfig, recorded: RecordedState) -> frozenset[str]
 
 
 def _served_now(cluster: ClusterConfig, recorded: RecordedState) -> str:
-    """The revision that the tag leads to; that of the control plane without one, where there is no tag."""
+    """The revision that the tag leads to; without a tag, that of the control plane without a revision."""
     name = f"{cluster.name}-{TAG_WEBHOOK}"
     tags = (r for r in recorded.resources if (r.type, r.name) == (MUTATING_WEBHOOK, name))
     label = next((at(tag.outputs, "metadata", "labels", REVISION_LABEL) for tag in tags), None)

@@ -1,4 +1,4 @@
-"""Whether what the clusters have allows what the configuration revokes. Pure."""
+"""Whether the clusters' certificates and CRLs allow what the configuration revokes. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -18,7 +18,7 @@ _CERTIFICATE = "tls:index/locallySignedCert:LocallySignedCert"
 def problems(
     config: StackConfig, clusters: Mapping[str, ObservedCluster], recorded: RecordedState
 ) -> Iterator[Problem]:
-    """What would have the mesh refuse its own workloads, or take back a revocation unseen."""
+    """What would make the mesh refuse its own workloads, or silently take back a revocation."""
     if config.trust.revoked is None:
         yield from _unseen(config, clusters)
         return
@@ -28,7 +28,7 @@ def problems(
 
 
 def warnings(config: StackConfig, recorded: RecordedState) -> Iterator[str]:
-    """Clusters that went away before the mesh had CRLs, whose key only an update of theirs can sign with."""
+    """Clusters that went offline before the mesh had CRLs: only an update of them can sign with their key."""
     if config.trust.revoked is None:
         return
     for resource in recorded.resources:
@@ -43,7 +43,7 @@ def warnings(config: StackConfig, recorded: RecordedState) -> Iterator[str]:
 
 
 def _unseen(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Iterator[Problem]:
-    """A setting that is gone leaves istiod with the CRLs that it has, until it restarts."""
+    """If the setting is removed, istiod keeps its CRLs until it restarts."""
     for cluster, found in clusters.items():
         own = config.clusters[cluster]
         if found.trust.cacerts is None or own.intermediate.existing or own.control_plane:
@@ -53,7 +53,7 @@ def _unseen(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Ite
             yield Problem(
                 path=_REVOKED,
                 message=f"the CRLs in {cluster} revoke {listed}, and without this setting they would be "
-                f"taken away, which istiod sees only when it restarts; expected [{listed}] to keep them, or "
+                f"removed, which istiod notices only when it restarts; expected [{listed}] to keep them, or "
                 "[] to revoke nothing any more",
             )
 
@@ -79,7 +79,7 @@ def _roots(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Iter
 def _signing(
     config: StackConfig, clusters: Mapping[str, ObservedCluster], recorded: RecordedState
 ) -> Iterator[Problem]:
-    """One that a cluster has now may be revoked with the update that replaces it."""
+    """The update that replaces a cluster's intermediate may revoke it."""
     made = {r.name: str(at(r.outputs, "certPem") or "") for r in recorded.resources if r.type == _CERTIFICATE}
     for cluster in config.online.values():
         own, found = cluster.intermediate, clusters.get(cluster.name)
@@ -104,7 +104,7 @@ def _signing(
 
 
 def _existing(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> Iterator[Problem]:
-    """The CRLs of intermediates whose keys others have must be given: for peers, and in the cluster."""
+    """If others have an intermediate's key, its CRL must be given: for peers, and in the cluster."""
     given = parse_readable_lists(config.trust.revocation_lists or "")
     for cluster in config.online.values():
         found = clusters.get(cluster.name)
@@ -119,7 +119,7 @@ def _existing(config: StackConfig, clusters: Mapping[str, ObservedCluster]) -> I
         for authority in lacking((c for c in path if c not in roots), given):
             yield Problem(
                 path="trust.revocationLists",
-                message=f"there is none of {name(authority)!r}, which signs in {cluster.name}: proxies would "
+                message=f"has no CRL of {name(authority)!r}, which signs in {cluster.name}: proxies would "
                 "refuse every certificate under it; expected its CRL, which may be empty",
             )
         for authority in lacking(path, parse_readable_lists(cacerts.revocation_lists)):

@@ -1,4 +1,4 @@
-"""Services that outlive a cluster: each once, where something follows from it, and without contradictions."""
+"""Rules of failover: each service once, with an effect, and without contradictions."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,14 +17,14 @@ _AMBIENT = "docs/failover.md#ambient"
 
 
 def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
-    """A problem for each service for which nothing, or something else, would follow."""
+    """A problem for each setting with no effect, or with an unwanted one."""
     if not config.failover:
         return
     leading = [c for c in config.online.values() if leads_sidecars(config, c.name)]
     if config.online and not leading:
         yield Problem(
             path="failover",
-            message="is for clients with sidecars, and the stack has none: ztunnel takes no endpoint out; "
+            message="is for clients with sidecars, and the stack has none: ztunnel ejects no endpoints; "
             f"leave it out ({_AMBIENT})",
         )
         return
@@ -32,8 +32,8 @@ def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
         if (root := at(cluster.istio.values.istiod, "meshConfig", "rootNamespace")) not in (None, NAMESPACE):
             yield Problem(
                 path=cluster.path("istio.values.istiod.meshConfig.rootNamespace"),
-                message=f"is {root!r}, and failover is configured in {NAMESPACE}, where it would hold for "
-                f"no client; expected {NAMESPACE}, or no failover",
+                message=f"is {root!r}, but failover is configured in {NAMESPACE}, where it would apply to no "
+                f"client; expected {NAMESPACE}, or no failover",
             )
     seen: set[str] = set()
     for index, failover in enumerate(config.failover):
@@ -60,8 +60,8 @@ def _message(
         for local in cluster.exposure.cluster_local:
             if covers(local, host):
                 return (
-                    f"{host}: exposure.clusterLocal of {cluster.name} has {local}, by which no call to it "
-                    "leaves the cluster; expected it in one of the two"
+                    f"{host}: exposure.clusterLocal of {cluster.name} has {local}, so no call to it leaves "
+                    "the cluster; expected it in only one of the two"
                 )
     return _sample(config, leading, failover, host)
 
@@ -75,23 +75,23 @@ def _sample(
             continue
         if cluster_plan(config, cluster.name).shared_ways:
             return (
-                f"{host} is HelloWorld, which has a DestinationRule of its own in {cluster.name}; expected a "
+                f"{host} is HelloWorld, which has its own DestinationRule in {cluster.name}; expected a "
                 "service of yours"
             )
         if failover.prefer is not Preference.NONE:
             return (
-                f"{host} is HelloWorld, of which `python -m mesh verify` expects answers from all clusters; "
+                f"{host} is HelloWorld, and `python -m mesh verify` expects its answers from all clusters; "
                 f"expected `prefer: {Preference.NONE}`, or a service of yours"
             )
     return None
 
 
 def warnings(config: StackConfig) -> Iterator[Problem]:
-    """Clients for which nothing follows."""
+    """Clients without failover."""
     ambient = [cluster.name for cluster in config.online.values() if cluster.data_plane != DataPlane.SIDECAR]
     if config.failover and ambient:
         yield Problem(
             path="failover",
-            message=f"is not for ambient clients, such as those in {', '.join(ambient)}: ztunnel takes no "
-            f"endpoint out ({_AMBIENT})",
+            message=f"does nothing for ambient clients, such as those in {', '.join(ambient)}: ztunnel "
+            f"ejects no endpoints ({_AMBIENT})",
         )

@@ -1,6 +1,6 @@
 """Upgrades by revision: what two control planes in a cluster need, and how far apart they may be.
 
-Istio upgrades over two minor versions at most, and has proxies at most two behind their control plane
+Istio supports upgrades over at most two minor versions, and proxies at most two behind their control plane
 (https://istio.io/latest/docs/setup/upgrade/ and https://istio.io/latest/docs/releases/supported-releases/).
 """
 
@@ -18,7 +18,7 @@ _SEE = "docs/runbooks/upgrade-by-revision.md"
 
 
 def problems(config: StackConfig, _now: datetime) -> Iterator[Problem]:
-    """A problem for each cluster whose two control planes could not be there together."""
+    """A problem for each cluster whose two control planes could not run together."""
     for cluster in config.online.values():
         yield from _role(cluster)
         yield from _pair(cluster)
@@ -36,7 +36,7 @@ def _role(cluster: ClusterConfig) -> Iterator[Problem]:
     )
     yield Problem(
         path=cluster.path(f"istio.{which}"),
-        message=f"the control plane of {one} serves {other}, too, and such a pair is upgraded in place; "
+        message=f"the control plane of {one} also serves {other}, and such clusters are upgraded in place; "
         f"leave it out, and set istio.version ({_SEE})",
     )
 
@@ -55,8 +55,7 @@ def _pair(cluster: ClusterConfig) -> Iterator[Problem]:
         yield Problem(
             path=cluster.path("istio.next.version"),
             message=f"{new.version} and {old.version} are more than {_MINOR_VERSIONS_APART} minor versions "
-            "apart, and proxies of one would not be served by the other; expected a version between them "
-            "first",
+            "apart, so one could not serve the other's proxies; expected a version between them first",
         )
     if cluster.data_plane.has_ztunnel:
         found = [(r, d) for r in (old, new) for d in HANDOVER_OF_GATEWAYS if d.affects(r.version)]

@@ -1,4 +1,4 @@
-"""What must hold of revoked intermediates, and of the CRLs that are given."""
+"""Rules of revoked intermediates and given CRLs."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -22,13 +22,13 @@ _SOON = timedelta(days=30)
 
 
 def problems(config: StackConfig, now: datetime) -> Iterator[Problem]:
-    """What would make the mesh refuse all calls, or accept what is revoked."""
+    """A problem for what would make the mesh refuse all calls, or accept revoked certificates."""
     trust = config.trust
     if trust.revoked is None:
         if trust.revocation_lists is not None:
             yield Problem(
                 path=_LISTS,
-                message="nothing is checked against these CRLs without trust.revoked; expected that too, "
+                message="nothing is checked against these CRLs without trust.revoked; expected that, too, "
                 "for example []",
             )
         return
@@ -53,7 +53,7 @@ def problems(config: StackConfig, now: datetime) -> Iterator[Problem]:
 
 
 def warnings(config: StackConfig, now: datetime) -> Iterator[Problem]:
-    """What is not checked, and the CRLs that end within a month."""
+    """A warning for what is not checked, and for CRLs that expire within a month."""
     if config.trust.revoked is None:
         return
     deaf = [
@@ -64,16 +64,16 @@ def warnings(config: StackConfig, now: datetime) -> Iterator[Problem]:
     if deaf:
         yield Problem(
             path="trust.revoked",
-            message=f"ztunnel in {', '.join(deaf)} does not know CRLs and goes on accepting what is revoked; "
-            "expected Istio 1.29.0 or later",
+            message=f"ztunnel in {', '.join(deaf)} does not read CRLs, and still accepts revoked "
+            "certificates; expected Istio 1.29.0 or later",
         )
     for one in parse_lists(config.trust.revocation_lists) if config.trust.revocation_lists else ():
         end = one.next_update_utc
         if end is not None and now < end <= now + _SOON:
             yield Problem(
                 path=_LISTS,
-                message=f"the CRL of {one.issuer.rfc4514_string()!r} ends at {end:%Y-%m-%d %H:%M} UTC, and "
-                "from then on proxies refuse every certificate under that CA; set a newer one before",
+                message=f"the CRL of {one.issuer.rfc4514_string()!r} expires at {end:%Y-%m-%d %H:%M} UTC, "
+                "and from then on proxies refuse every certificate under that CA; set a newer one before",
             )
 
 
@@ -83,7 +83,7 @@ def _given(lists: Sequence[x509.CertificateRevocationList], now: datetime) -> It
         if end is not None and end <= now:
             yield Problem(
                 path=_LISTS,
-                message=f"the CRL of {issuer!r} ended at {end:%Y-%m-%d %H:%M} UTC: proxies would refuse "
+                message=f"the CRL of {issuer!r} expired at {end:%Y-%m-%d %H:%M} UTC: proxies would refuse "
                 "every certificate under that CA; expected a newer one",
             )
         if one.last_update_utc > now:
@@ -110,13 +110,13 @@ def _signers(trust: TrustSection, config: StackConfig) -> Iterator[Problem]:
                 yield Problem(
                     path=path,
                     message=f"the key usage of {name(certificate)!r} does not include cRLSign, so nobody "
-                    "takes a CRL of it, and trust.revoked needs one of every CA; expected a certificate "
-                    "with it",
+                    "accepts its CRL, and trust.revoked needs one of every CA; expected a certificate with "
+                    "cRLSign",
                 )
 
 
 def _in_use(trust: TrustSection, config: StackConfig) -> Iterator[Problem]:
-    """Given certificates that are revoked and still used."""
+    """Given certificates that are revoked but still used."""
     revoked = trust.revoked or ()
     for root in plan_roots(trust).bundle:
         for certificate in parse_readable(root.certificate or ""):
@@ -132,8 +132,8 @@ def _in_use(trust: TrustSection, config: StackConfig) -> Iterator[Problem]:
             if f"{certificate.serial_number:x}" in revoked:
                 yield Problem(
                     path=cluster.path("trust.intermediate.certificate"),
-                    message=f"{name(certificate)!r} is revoked (trust.revoked), and {cluster.name} would go "
-                    "on signing with it; expected another intermediate, with another key",
+                    message=f"{name(certificate)!r} is revoked (trust.revoked), but {cluster.name} would "
+                    "still sign with it; expected another intermediate, with another key",
                 )
 
 
@@ -152,7 +152,7 @@ def _complete(
     for authority in lacking((*offline, *between), given):
         yield Problem(
             path=_LISTS,
-            message=f"there is none of {name(authority)!r}, whose private key the stack does not have: "
+            message=f"has no CRL of {name(authority)!r}, whose private key the stack does not have: "
             "proxies would refuse every certificate under it; expected its CRL, which may be empty",
         )
     if offline:
@@ -160,6 +160,6 @@ def _complete(
             if serial not in serials(given):
                 yield Problem(
                     path="trust.revoked",
-                    message=f"{serial} is in no CRL of {_LISTS}, and an offline root can only be given with "
-                    "its own; expected a CRL of the CA that has signed it, with it",
+                    message=f"{serial} is in no CRL of {_LISTS}, and an offline root needs its own there; "
+                    "expected a CRL of the CA that signed it, with this number",
                 )

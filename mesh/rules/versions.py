@@ -43,7 +43,7 @@ def _skew(config: StackConfig, mesh: Mapping[str, ClusterConfig]) -> Iterator[Pr
             yield Problem(
                 path=path,
                 message=f"Istio {version} in {', '.join(names)} is {apart} minor versions behind "
-                f"{newest(first).version} in {first.name}, and Istio says of no such mesh that it works; "
+                f"{newest(first).version} in {first.name}, and Istio does not say that such a mesh works; "
                 f"expected at most {_MINOR_VERSIONS_APART}: upgrade to "
                 f"{major}.{minor - _MINOR_VERSIONS_APART} or later",
             )

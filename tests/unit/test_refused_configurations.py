@@ -515,8 +515,8 @@ CASES = (
         mistake="an upgrade over three minor versions",
         written="istio: {version: 1.28.0, next: {version: 1.31.0}}",
         message=(
-            "istio.next.version: 1.31.0 and 1.28.0 are more than 2 minor versions apart, and proxies of one "
-            "would not be served by the other; expected a version between them first"
+            "istio.next.version: 1.31.0 and 1.28.0 are more than 2 minor versions apart, so one could not "
+            "serve the other's proxies; expected a version between them first"
         ),
     ),
     Case(
@@ -534,7 +534,8 @@ CASES = (
         mistake="a second control plane beside one that serves a remote",
         written="{istio: {next: {version: 1.31.1}}, clusters: {west: {controlPlane: east}}}",
         message=(
-            "istio.next: the control plane of east serves west, too, and such a pair is upgraded in place; "
+            "istio.next: the control plane of east also serves west, and such clusters are upgraded in "
+            "place; "
             "leave it out, and set istio.version (docs/runbooks/upgrade-by-revision.md)"
         ),
     ),
@@ -542,7 +543,7 @@ CASES = (
         mistake="a revision of a control plane that serves a remote",
         written="{istio: {revision: stable}, clusters: {west: {controlPlane: east}}}",
         message=(
-            "istio.revision: the control plane of east serves west, too, and such a pair is upgraded in "
+            "istio.revision: the control plane of east also serves west, and such clusters are upgraded in "
             "place; leave it out, and set istio.version (docs/runbooks/upgrade-by-revision.md)"
         ),
     ),
@@ -1389,7 +1390,7 @@ CASES = (
         """,
         message=(
             "failover.0.hosts.0: checkout.shop.svc.cluster.local: exposure.clusterLocal of west has "
-            "*.shop.svc.cluster.local, by which no call to it leaves the cluster; expected it in one of the "
+            "*.shop.svc.cluster.local, so no call to it leaves the cluster; expected it in only one of the "
             "two"
         ),
     ),
@@ -1400,7 +1401,7 @@ CASES = (
         failover: [{hosts: [checkout.shop.svc.cluster.local], withinSeconds: 10}]
         """,
         message=(
-            "failover: is for clients with sidecars, and the stack has none: ztunnel takes no endpoint out; "
+            "failover: is for clients with sidecars, and the stack has none: ztunnel ejects no endpoints; "
             "leave it out (docs/failover.md#ambient)"
         ),
     ),
@@ -1411,8 +1412,8 @@ CASES = (
         clusters: {west: {istio: {values: {istiod: {meshConfig: {rootNamespace: istio-config}}}}}}
         """,
         message=(
-            "clusters.west.istio.values.istiod.meshConfig.rootNamespace: is 'istio-config', and failover is "
-            "configured in istio-system, where it would hold for no client; expected istio-system, or no "
+            "clusters.west.istio.values.istiod.meshConfig.rootNamespace: is 'istio-config', but failover is "
+            "configured in istio-system, where it would apply to no client; expected istio-system, or no "
             "failover"
         ),
     ),
@@ -1423,8 +1424,8 @@ CASES = (
         failover: [{hosts: [helloworld.sample.svc.cluster.local], withinSeconds: 10}]
         """,
         message=(
-            "failover.0.hosts.0: helloworld.sample.svc.cluster.local is HelloWorld, of which `python -m mesh "
-            "verify` expects answers from all clusters; expected `prefer: none`, or a service of yours"
+            "failover.0.hosts.0: helloworld.sample.svc.cluster.local is HelloWorld, and `python -m mesh "
+            "verify` expects its answers from all clusters; expected `prefer: none`, or a service of yours"
         ),
     ),
     Case(
@@ -1437,8 +1438,8 @@ CASES = (
           third: {context: third, kubeconfig: third, network: two, gateway: {enabled: false}}
         """,
         message=(
-            "failover.0.hosts.0: helloworld.sample.svc.cluster.local is HelloWorld, which has a "
-            "DestinationRule of its own in east; expected a service of yours"
+            "failover.0.hosts.0: helloworld.sample.svc.cluster.local is HelloWorld, which has its own "
+            "DestinationRule in east; expected a service of yours"
         ),
     ),
     Case(

@@ -1,1 +1,1 @@
-"""What the mesh stands on in the manifests of Istio's charts, one file a chart. Pure."""
+"""What the mesh needs in the manifests of Istio's charts, one file for each chart. Pure."""

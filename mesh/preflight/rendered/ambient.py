@@ -1,4 +1,4 @@
-"""What ambient workloads stand on in the charts `cni` and `ztunnel`. Pure."""
+"""What ambient workloads need in the charts `cni` and `ztunnel`. Pure."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def _agent_runs(manifests: Manifests, _: Expected) -> str | None:
 
 
 def _agent_enrols(manifests: Manifests, _: Expected) -> str | None:
-    """Whether the agent enrols what is labelled, and lets pods that are not wait for nothing."""
+    """Whether the agent enrols labelled pods, and makes no other pods wait."""
     agents = find(manifests, "DaemonSet", CNI_DAEMON_SET, NAMESPACE)
     of_pods = environment(container(template(agents), "install-cni"))
     data = as_map(at(find(manifests, "ConfigMap", f"{CNI}-config", NAMESPACE), "data")) or {}
@@ -63,7 +63,7 @@ def _ztunnel_runs(manifests: Manifests, _: Expected) -> str | None:
 
 
 def _ztunnel_identity(manifests: Manifests, expected: Expected) -> str | None:
-    """Whether istiod takes ztunnel for one of its own, and shows it the other networks."""
+    """Whether istiod accepts ztunnel as its own, and shows it the other networks."""
     proxy = container(template(find(manifests, "DaemonSet", ZTUNNEL, NAMESPACE)), PROXY_CONTAINER)
     if not proxy:
         return None
@@ -87,7 +87,7 @@ def _ztunnel_socket(manifests: Manifests, _: Expected) -> str | None:
 
 
 def _ztunnel_pods(manifests: Manifests, _: Expected) -> str | None:
-    """Whether its pods are found, and do not go through themselves."""
+    """Whether its pods are found, and are not ambient themselves."""
     pod = template(find(manifests, "DaemonSet", ZTUNNEL, NAMESPACE))
     if not pod:
         return None

@@ -1,4 +1,4 @@
-"""What the mesh stands on in the chart `base`. Pure."""
+"""What the mesh needs in the chart `base`. Pure."""
 
 from collections.abc import Sequence
 
@@ -26,14 +26,14 @@ def _definitions(manifests: Manifests, _: Expected) -> str | None:
 
 
 def _validator(manifests: Manifests, expected: Expected) -> str | None:
-    """Whether the API server asks an istiod that is there about Istio's objects."""
+    """Whether the API server asks an existing istiod about Istio's objects."""
     webhook = find(manifests, "ValidatingWebhookConfiguration", "istiod-default-validator")
     entries: Sequence[Json] = at(webhook, "webhooks") or []
     asked = {str(name) for entry in entries if (name := at(entry, "clientConfig", "service", "name"))}
     if asked <= {expected.istiod}:
         return None
     return (
-        f"has the API server ask {', '.join(sorted(asked))} about Istio's objects, and nothing makes that; "
+        f"makes the API server ask {', '.join(sorted(asked))}, which does not exist, about Istio's objects; "
         f"expected {expected.istiod}"
     )
 

@@ -10,27 +10,26 @@ from mesh.istio.values import Ways
 from mesh.mappings import Json, as_map
 
 TRUE = ("true", "1", "t")
-"""What a variable that is on has, in lower case."""
+"""The values that turn a variable on, in lower case."""
 
 Manifests: TypeAlias = Sequence[Json]
 """Those of one chart."""
 ObjectName: TypeAlias = tuple[str, str, str]
-"""Kind, namespace and name of an object; the namespace is empty where it has none."""
+"""Kind, namespace and name of an object; the namespace is empty if it has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
     """What a cluster's charts must come to.
 
-    A `remote` has no istiod of its own; one that `serves` is that of remotes, too.
+    A `remote` has no istiod of its own. The istiod of a cluster that `serves` also serves remotes.
     `reader` is whether the chart makes the account by which others read the cluster, `reader_role` whether it
-    makes its role too. `kubeconfig_folder` are the clusters whose kubeconfigs istiod reads from its folder,
-    none where it reads remote secrets. `given` is whether the stack gives the gateway's addresses, so that
-    the Service must yield none, `port` the Service's port for other networks, and `network_policy` whether
-    there must be one. `ways` are the addresses of other gateways that istiod must be told.
-    `revision` is that of the control plane that is made, or that serves what is made; one that is `led`
-    leaves what names no revision to the tag `default`. `taken` are objects that something else makes, and
-    what that is.
+    makes its role too. `kubeconfig_folder` are the clusters whose kubeconfigs istiod reads from its folder;
+    it is empty if istiod reads remote secrets. `given` is whether the stack gives the gateway's addresses, so
+    that the Service must yield none, `port` the Service's port for other networks, and `network_policy`
+    whether there must be one. `ways` are the addresses of other gateways that istiod must have. `revision` is
+    that of the control plane that is made, or that serves what is made; if it is `led`, the tag `default`
+    serves what names no revision. `taken` maps objects that something else makes to what makes them.
     """
 
     cluster: str

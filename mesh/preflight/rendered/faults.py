@@ -1,7 +1,7 @@
-"""What the manifests of a chart lack that the mesh stands on. Pure.
+"""What the mesh needs and the manifests of a chart lack. Pure.
 
-Each check takes the manifests of one chart and gives a message, or None. A fault is known by both, so that
-the value that causes it can be found by leaving values out.
+Each check takes the manifests of one chart and gives a message, or None. Check and message identify a fault.
+So the value that causes it can be found by leaving values out.
 """
 
 import json
@@ -30,7 +30,7 @@ class Fault:
 
 
 def faults(chart: str, manifests: Manifests, expected: Expected) -> Iterator[Fault]:
-    """What of a chart (`base`, `istiod`, `gateway`, `cni`, `ztunnel`) does not come to what is expected."""
+    """The faults of a chart (`base`, `istiod`, `gateway`, `cni`, `ztunnel`)."""
     checks = remote.CHECKS if chart == "istiod" and expected.remote else _CHECKS[chart]
     for check in checks:
         if message := check(manifests, expected):

@@ -1,4 +1,4 @@
-"""What the mesh stands on in the chart `gateway`. Pure."""
+"""What the mesh needs in the chart `gateway`. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -81,7 +81,7 @@ def _gateway_network(manifests: Manifests, expected: Expected) -> str | None:
 
 
 def _gateway_service(manifests: Manifests, expected: Expected) -> str | None:
-    """Whether peers get an address, and reach the pods by it."""
+    """Whether peers get an address, and reach the pods at it."""
     service = find(manifests, "Service", GATEWAY, NAMESPACE)
     if service is None:
         return f"leaves the gateway without the Service {GATEWAY}: peers would get no address"
@@ -150,7 +150,7 @@ def _gateway_policy(manifests: Manifests, expected: Expected) -> str | None:
 
 
 def _gateway_injected(manifests: Manifests, expected: Expected) -> str | None:
-    """Whether istiod's injector makes a gateway of the pods, and takes them for its own."""
+    """Whether istiod's injector turns the pods into a gateway of its own."""
     pod = template(_gateway(manifests))
     if not pod:
         return None

@@ -1,4 +1,4 @@
-"""What the mesh stands on in the chart `istiod`. Pure."""
+"""What the mesh needs in the chart `istiod`. Pure."""
 
 import itertools
 import json
@@ -28,12 +28,12 @@ from mesh.preflight.manifests import container, environment, find, selects, temp
 from mesh.preflight.rendered.expected import TRUE, Check, Expected, Manifests, object_names
 
 ISTIOD_PORTS = (15012, 443)
-"""Where proxies, and API servers, call its Service."""
+"""Ports at which proxies and API servers call its Service."""
 _HBONE = "ISTIO_META_ENABLE_HBONE"
 
 
 def cluster_domain(manifests: Manifests, revision: str = "") -> str | None:
-    """The DNS domain of the cluster's services, as istiod gets it; None where there is no istiod."""
+    """The DNS domain of the cluster's services, as istiod gets it; None without istiod."""
     pod = template(find(manifests, "Deployment", revisioned(ISTIOD, revision), NAMESPACE))
     arguments: list[object] = container(pod, ISTIOD_CONTAINER).get("args") or []
     after = (value for option, value in itertools.pairwise(arguments) if option == "--domain")
@@ -87,7 +87,7 @@ def _istiod_identity(manifests: Manifests, expected: Expected) -> str | None:
 
 
 def _remote_clusters(manifests: Manifests, expected: Expected) -> str | None:
-    """Whether istiod looks for other clusters where the mesh has them."""
+    """Whether istiod looks for other clusters in the right place."""
     if not (pod := _istiod(manifests, expected)):
         return None
     discovery = container(pod, ISTIOD_CONTAINER)
@@ -113,7 +113,7 @@ def _signs(manifests: Manifests, expected: Expected) -> str | None:
     if str(environment(discovery).get("ENABLE_CA_SERVER", "true")).lower() in ("false", "0", "f"):
         return "turns istiod's CA off: no workload would get a certificate of the cluster's intermediate"
     if authority := _injected(manifests, expected, "global", "caAddress"):
-        return f"sends workloads to {authority} for certificates, which has not the mesh's root"
+        return f"sends workloads to {authority} for certificates, which does not have the mesh's root"
     mounts: Sequence[Json] = discovery.get("volumeMounts") or []
     volumes: Sequence[Json] = at(pod, "spec", "volumes") or []
     names = {v.get("name") for v in volumes if at(v, "secret", "secretName") == CACERTS}
@@ -123,7 +123,7 @@ def _signs(manifests: Manifests, expected: Expected) -> str | None:
 
 
 def mesh_config(manifests: Manifests, expected: Expected) -> str | None:
-    """Whether istiod takes its mesh configuration, which is that of this mesh."""
+    """Whether istiod accepts its mesh configuration, and that is this mesh's."""
     config_map = find(manifests, "ConfigMap", revisioned(MESH_CONFIG, expected.revision), NAMESPACE)
     if config_map is None:
         return f"leaves istiod without the ConfigMap {MESH_CONFIG}: it would run with defaults"
@@ -150,7 +150,7 @@ def mesh_config(manifests: Manifests, expected: Expected) -> str | None:
 
 
 def _mesh_networks(manifests: Manifests, expected: Expected) -> str | None:
-    """Whether istiod is told the addresses of gateways that it cannot find by their Services."""
+    """Whether istiod gets the addresses of gateways that it cannot find by their Services."""
     there = told(find(manifests, "ConfigMap", revisioned(MESH_CONFIG, expected.revision), NAMESPACE))
     for network, required in expected.ways.items():
         if there.get(network) != tuple(required):
@@ -165,7 +165,7 @@ def _both(document: Json, *names: str) -> list[object]:
 
 
 def _discovered(document: Json, expected: Expected) -> str | None:
-    """Whether istiod sees its own namespace, where the gateway is; it makes no exception for it."""
+    """Whether istiod sees its own namespace, where the gateway is: it makes no exception for it."""
     selectors = document.get("discoverySelectors")
     if not isinstance(selectors, list) or not selectors:
         return None
@@ -218,7 +218,7 @@ def _injection(manifests: Manifests, expected: Expected) -> str | None:
 
 
 def _apart(manifests: Manifests, expected: Expected) -> str | None:
-    """Whether it makes nothing that something else makes too, and Helm would refuse it."""
+    """Whether it makes nothing that something else makes, too: Helm would refuse that."""
     for name in object_names(manifests):
         if (maker := expected.taken.get(name)) is not None:
             return f"makes the {name[0]} {name[2]}, which {maker} makes, too"
@@ -257,7 +257,7 @@ def reader_role(manifests: Manifests, expected: Expected) -> str | None:
 
 
 def _ambient(manifests: Manifests, expected: Expected) -> str | None:
-    """Whether istiod leads the ambient workloads of several networks."""
+    """Whether istiod supports ambient workloads in several networks."""
     if not expected.ambient or not (pod := _istiod(manifests, expected)):
         return None
     variables = environment(container(pod, ISTIOD_CONTAINER))

@@ -1,4 +1,4 @@
-"""What a remote stands on in the chart `istiod`, which makes no istiod there. Pure."""
+"""What a remote needs in the chart `istiod`, which makes no istiod there. Pure."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from mesh.preflight.rendered.istiod import ISTIOD_PORTS, mesh_config, reader_rol
 
 
 def _remote_service(manifests: Manifests, _: Expected) -> str | None:
-    """Whether proxies and the API server get from istiod's name to the primary's istiod."""
+    """Whether istiod's name leads proxies and the API server to the primary's istiod."""
     service = find(manifests, "Service", ISTIOD, NAMESPACE)
     slice_ = find(manifests, "EndpointSlice", ISTIOD, NAMESPACE)
     ports: Sequence[Json] = at(service, "spec", "ports") or []

@@ -49,7 +49,7 @@ def test_a_rule_that_would_hold_instead_is_refused_by_name(rule: tuple[str, str,
         (first,) = others
     assert first == (
         f"failover.0.hosts.1: {_HOST}: west has {rule[0]} {rule[1]}, which is for this host, too, and would "
-        "hold in place of failover; expected one of the two: delete what is there, or leave the host out "
+        "override failover; expected one of the two: delete what is there, or leave the host out "
         "(docs/failover.md#rules-of-your-own)"
     )
 

@@ -672,7 +672,7 @@ def test_istios_objects_are_checked_by_a_control_plane_that_is_there() -> None:
     """Else nobody could write one any more."""
     (found,) = _found("base", lambda _: None, replace(_EAST, revision="1-31-0"))
     assert found == (
-        "has the API server ask istiod about Istio's objects, and nothing makes that; expected istiod-1-31-0"
+        "makes the API server ask istiod, which does not exist, about Istio's objects; expected istiod-1-31-0"
     )
 
 

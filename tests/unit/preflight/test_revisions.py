@@ -72,19 +72,19 @@ def test_a_refusal_names_the_step_that_is_left_out() -> None:
     """With the setting that says so."""
     see = "(docs/runbooks/upgrade-by-revision.md)"
     assert _refused("before", "moved") == [
-        "istio.next.phase: moved has the control plane istiod-1-31-0 serve east, which has it not yet; "
-        f"expected the phase beside first {see}"
+        "istio.next.phase: moved makes the control plane istiod-1-31-0 serve east, which does not have it "
+        f"yet; expected the phase beside first {see}"
     ]
     assert _refused("before", "after") == [
-        "istio.revision: east has the control plane istiod, and not the control plane istiod-1-31-0: another "
-        "one comes by istio.next; expected version and revision as they were, and next: {version: 1.31.0} "
-        + see
+        "istio.revision: east has the control plane istiod, not the control plane istiod-1-31-0: use "
+        "istio.next to add another one; expected version and revision as they were, and next: "
+        f"{{version: 1.31.0}} {see}"
     ]
     for there, wanted, serves in (("beside", "after", "istiod"), ("moved", "before", "istiod-1-31-0")):
         (message,) = _refused(there, wanted)
         assert message == (
-            f"istio.next: the control plane {serves} serves the gateways of east and all that starts, and "
-            "would go in the same step; expected both control planes as they were, in the other phase, first "
+            f"istio.next: the control plane {serves} serves the gateways and new pods of east, and would be "
+            "removed in the same step; expected the other phase first, with both control planes as they were "
             + see
         )
 
@@ -99,14 +99,16 @@ def test_a_control_plane_does_not_go_from_under_its_proxies() -> None:
     """Neither the old one at the end, nor the next one on the way back; with the pods, and what to do."""
     (message,) = _refused("moved", "after", {"default": {"shop": 2, "web": 1}, "1-31-0": {"istio-system": 1}})
     assert message == (
-        "istio.next: the control plane istiod would go from east, and serves 3 pods in the namespaces shop, "
-        "web there: their proxies would get no more configuration, and no certificate when theirs ends. "
+        "istio.next: the control plane istiod would be removed from east, but serves 3 pods in the "
+        "namespaces shop, "
+        "web there: their proxies would get no more configuration, and no new certificate when theirs "
+        "expires. "
         "Restart them, for example with `kubectl --namespace shop rollout restart deployment`, and run the "
         "same command again (docs/runbooks/upgrade-by-revision.md)"
     )
     (message,) = _refused("beside", "before", {"1-31-0": {"shop": 1}, "default": {"web": 1}})
     assert message.startswith(
-        "istio.next: the control plane istiod-1-31-0 would go from east, and serves 1 pod "
+        "istio.next: the control plane istiod-1-31-0 would be removed from east, but serves 1 pod "
     )
     assert _refused("moved", "after", {"1-31-0": {"shop": 3}}) == []
 

@@ -44,7 +44,8 @@ def test_clients_that_get_nothing_are_named() -> None:
     }
     (warning,) = warnings(_config(mixed))
     assert str(warning).startswith(
-        "failover: is not for ambient clients, such as those in west, north: ztunnel takes no endpoint out"
+        "failover: does nothing for ambient clients, such as those in west, north: ztunnel ejects no "
+        "endpoints"
     )
     assert list(warnings(_config({"east": {}}))) == []
     assert list(warnings(stack_config(mixed))) == []

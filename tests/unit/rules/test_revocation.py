@@ -83,9 +83,9 @@ KEYED = {"certificate": ROOT.pem, "privateKey": ROOT.key_pem}
     [
         ({"revocationLists": LISTS}, None, "trust.revocationLists: nothing is checked against these"),
         ({"revoked": [], "revocationLists": "-----BEGIN X509 CRL-----\nx"}, None, "expected PEM CRLs"),
-        ({"revoked": [], "root": OFFLINE, "revocationLists": list_of(MIDDLE)}, GIVEN, "is none of 'root'"),
-        ({"revoked": [], "root": KEYED}, GIVEN, "there is none of 'middle', whose private key"),
-        ({"revoked": [], "revocationLists": list_of(ENDED)}, None, "the CRL of 'CN=ended' ended at"),
+        ({"revoked": [], "root": OFFLINE, "revocationLists": list_of(MIDDLE)}, GIVEN, "has no CRL of 'root'"),
+        ({"revoked": [], "root": KEYED}, GIVEN, "has no CRL of 'middle', whose private key"),
+        ({"revoked": [], "revocationLists": list_of(ENDED)}, None, "the CRL of 'CN=ended' expired at"),
         ({"revoked": [], "revocationLists": list_of(LATER)}, None, "'CN=later' is not valid before"),
         (
             {"revoked": ["abc"], "root": OFFLINE, "revocationLists": LISTS},
@@ -132,12 +132,12 @@ def test_a_crl_that_ends_soon_and_a_deaf_ztunnel_are_warned_of() -> None:
     """Nobody renews a given CRL but a person."""
     now = datetime.now(UTC)
     (line,) = warnings(config({"revoked": [], "revocationLists": list_of(SOON)}), now)
-    assert "the CRL of 'CN=soon' ends at" in line.message
+    assert "the CRL of 'CN=soon' expires at" in line.message
     assert not list(
         warnings(config({"revoked": [], "revocationLists": list_of(SOON)}), now - timedelta(days=20))
     )
     old = {"dataPlane": "ambient", "istio": {"version": "1.28.5"}}
     (line,) = warnings(config({"revoked": []}, **old), now)
-    assert "ztunnel in east does not know CRLs" in line.message
+    assert "ztunnel in east does not read CRLs" in line.message
     assert not list(warnings(config({}, **old), now))
     assert not list(warnings(config({"revoked": []}, dataPlane="ambient"), now))

@@ -25,7 +25,7 @@ def test_a_cluster_that_is_far_behind_is_named_with_the_version_to_upgrade_to() 
     (found,) = _warnings({"east": "1.31.0", "west": "1.28.9"})
     assert found == (
         "clusters.west.istio.version: Istio 1.28.9 in west is 3 minor versions behind 1.31.0 in east, and "
-        "Istio says of no such mesh that it works; expected at most 1: upgrade to 1.30 or later"
+        "Istio does not say that such a mesh works; expected at most 1: upgrade to 1.30 or later"
     )
 
 
