@@ -115,7 +115,7 @@ class PeerGateway:
 def ways(
     config: StackConfig, cluster: str, peers: Mapping[str, PeerGateway] | None = None
 ) -> dict[str, tuple[PeerAddress, ...]]:
-    """The given addresses of gateways that the control plane of a cluster is told, by network.
+    """The configured addresses of gateways for a cluster's istiod, by network.
 
     All others it finds by itself. Those of a network it does not need where all that it serves is on that.
 
@@ -141,7 +141,7 @@ def ways(
 def hbone_ways(
     config: StackConfig, cluster: str, peers: Mapping[str, PeerGateway] | None = None
 ) -> dict[str, PeerAddress]:
-    """The given addresses of gateways that ambient workloads of a cluster are told, by network.
+    """The configured addresses of gateways for a cluster's ambient workloads, by network.
 
     One for each: istiod takes no more of them (issue 56960 of istio/istio). The arguments are those of
     `ways`.

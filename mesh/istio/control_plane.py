@@ -19,9 +19,8 @@ from mesh.istio.values import Ways
 class ControlPlane(pulumi.ComponentResource):
     """The charts `base` (definitions, the reader's account) and `istiod`, once for each revision.
 
-    In a remote, the latter makes no istiod: only what leads to that of the primary. With revisions, the tag
-    `default` leads to the one that serves.
-    `ready` are the resources that everything waits for that needs a working control plane.
+    In a remote, `istiod` makes no istiod, only what leads to the primary's. With revisions, the tag `default`
+    leads to the one that serves. `ready` are the resources to wait for before using the control plane.
     """
 
     base: Release
@@ -42,8 +41,8 @@ class ControlPlane(pulumi.ComponentResource):
     ) -> None:
         """Declare them.
 
-        `ways` are those that istiod is told to gateways of other networks, `address` is where a remote
-        reaches the control plane that serves it, and `definitions` are those of the Gateway API.
+        `ways` are addresses of gateways of other networks, for istiod. `address` is where a remote reaches
+        the control plane that serves it. `definitions` are those of the Gateway API.
         """
         super().__init__("mesh:index:ControlPlane", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)

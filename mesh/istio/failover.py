@@ -1,4 +1,4 @@
-"""A service that outlives a cluster, for the clients of one cluster."""
+"""The failover of a service, for the clients of one cluster."""
 
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
@@ -14,9 +14,9 @@ _API = "networking.istio.io/v1"
 class Failover(pulumi.ComponentResource):
     """A DestinationRule and a VirtualService for a host, which istiod gives to its clients' proxies.
 
-    They are in Istio's root namespace, where they hold for clients of all namespaces, and where there is one
-    even if the service has no namespace in this cluster (`destinationRule` in
-    `pilot/pkg/model/push_context.go` in istio/istio).
+    They are in Istio's root namespace, so they apply to clients of all namespaces. That namespace exists even
+    if the service's does not exist in this cluster (`destinationRule` in `pilot/pkg/model/push_context.go` in
+    istio/istio).
     """
 
     def __init__(

@@ -20,14 +20,14 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class ManifestError(Exception):
-    """A manifest of the Gateway API cannot be had; the message says why, and what was expected."""
+    """A manifest of the Gateway API cannot be used; the message says why, and what was expected."""
 
 
 def read_manifest(place: str) -> tuple[Json, ...]:
-    """The documents of a manifest by its URL or path.
+    """The documents of the manifest at a URL or path.
 
     Raises:
-        ManifestError: it cannot be read, or is another one.
+        ManifestError: it cannot be read, or is another manifest.
     """
     try:
         if place.startswith(("https://", "http://")):
@@ -45,12 +45,12 @@ def parse_manifest(place: str, text: str) -> tuple[Json, ...]:
     """The documents of a manifest's text; `place` is where it is from.
 
     Raises:
-        ManifestError: it has not the definitions of Gateway and GatewayClass, or has something else.
+        ManifestError: it lacks the definitions of Gateway and GatewayClass, or has other objects.
     """
     try:
         loaded: list[object] = [*yaml.load_all(text, Loader=_LOADER)]
     except yaml.YAMLError as error:
-        raise ManifestError(f"{place} is no YAML; {_EXPECTED}") from error
+        raise ManifestError(f"{place} is not YAML; {_EXPECTED}") from error
     documents = [found for one in loaded if (found := as_map(one))]
     names = {str(at(document, "metadata", "name")) for document in documents}
     if missing := sorted({f"gateways.{GROUP}", f"gatewayclasses.{GROUP}"} - names):

@@ -105,7 +105,7 @@ def remote_gateway(
     control_plane: ControlPlane,
     opts: pulumi.ResourceOptions,
 ) -> CustomResource:
-    """What tells the control plane of a cluster where the gateway of another network is.
+    """Shows a cluster's control plane where the gateway of another network is.
 
     istiod finds no address of it otherwise, and expects the account of the Gateway that is named in the
     annotation (`GatewaySA` in `pilot/pkg/serviceregistry/kube/conversion.go` in istio/istio).

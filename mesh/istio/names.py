@@ -20,7 +20,7 @@ TAG_LABEL = "istio.io/tag"
 DEFAULT_TAG = "default"
 """The tag of namespaces with `istio-injection=enabled`, and of all that names no revision."""
 TAG_WEBHOOK = f"istio-revision-tag-{DEFAULT_TAG}"
-"""The webhook that has the pods of that tag injected by the revision that it points to; ours."""
+"""The stack's webhook for that tag: its revision injects the pods."""
 CACERTS = "cacerts"
 ROOT_CERTIFICATE = "istio-ca-root-cert"
 """The ConfigMap in which istiod gives its roots to the workloads of a namespace."""
@@ -31,9 +31,9 @@ PROXY_CONTAINER = "istio-proxy"
 INJECT_LABEL = "sidecar.istio.io/inject"
 """Of a pod: whether it gets a proxy."""
 INJECTION_LABEL = "istio-injection"
-"""Of a namespace: `enabled` has the default tag inject its pods, whatever revision it names beside that."""
+"""Of a namespace: with `enabled`, the default tag injects its pods, even if it also names a revision."""
 INJECTION_STATUS = "sidecar.istio.io/status"
-"""Annotation in which the injector writes down what it did, its revision included, as JSON."""
+"""Annotation in which the injector records what it did, with its revision, as JSON."""
 
 GATEWAY = "istio-eastwestgateway"
 GATEWAY_LABEL = "eastwestgateway"
@@ -47,7 +47,7 @@ GATEWAY_PORT_LABEL = "networking.istio.io/gatewayPort"
 NODE_SELECTOR_ANNOTATION = "traffic.istio.io/nodeSelector"
 """Of a gateway's Service of type NodePort: the labels of nodes whose external addresses count, as JSON."""
 NETWORK_VIEW = "ISTIO_META_REQUESTED_NETWORK_VIEW"
-"""Variable of a gateway's proxy: the network whose endpoints alone it is told."""
+"""Variable of a gateway's proxy: the only network whose endpoints it gets."""
 CROSS_NETWORK_GATEWAY = "cross-network-gateway"
 NO_HOST = "nothing.invalid"
 """What is exposed where there is nothing to expose: a Gateway must have a host. `.invalid` is RFC 6761's."""
@@ -75,7 +75,7 @@ ZTUNNEL_PODS = "app=ztunnel"
 USE_WAYPOINT_LABEL = "istio.io/use-waypoint"
 """Of a namespace: the waypoint through which its services are called."""
 GLOBAL_LABEL = "istio.io/global"
-"""Of a Service: whether clients in other networks are told of it."""
+"""Of a Service: whether clients in other networks see it."""
 DATA_PLANE_LABEL = "istio.io/dataplane-mode"
 """Of a namespace or a pod: whether its workloads are ambient."""
 REDIRECTION_ANNOTATION = "ambient.istio.io/redirection"
@@ -98,9 +98,9 @@ ISTIOD_GATEWAY = "istiod-gateway"
 
 REMOTE_SECRET_LABEL = "istio/multiCluster"  # noqa: S105 - a label's key
 REVISION_ANNOTATION = "istio-mesh/revision"
-"""Of the sample's pods: the revision that serves them, at whose change they restart."""
+"""Of the sample's pods: the revision that serves them. A change restarts them."""
 MESH_NETWORKS_ANNOTATION = "istio-mesh/mesh-networks"
-"""Of istiod's pods: the addresses of other gateways that they were told."""
+"""Of istiod's pods: the addresses of other gateways that they have."""
 
 REMOTE_SECRET_ANNOTATION = "networking.istio.io/cluster"  # noqa: S105 - an annotation's key
 _REMOTE_SECRET_PREFIX = "istio-remote-secret-"  # noqa: S105 - the beginning of a name
@@ -118,7 +118,7 @@ def revisioned(name: str, revision: str) -> str:
 
 
 def istiod_revision(release: str) -> str | None:
-    """The revision of the control plane that a release is, empty for none; None for another release."""
+    """The revision of a control plane's release, or empty without one; None for other releases."""
     if release == ISTIOD:
         return ""
     return release.removeprefix(f"{ISTIOD}-") if release.startswith(f"{ISTIOD}-") else None
@@ -150,7 +150,7 @@ def stub_name(cluster: str, namespace: str, name: str) -> str:
 
 
 def failover_name(host: str) -> str:
-    """Name of the DestinationRule and the VirtualService by which a service outlives a cluster."""
+    """Name of the failover's DestinationRule and VirtualService for a host."""
     return f"failover-{host}"
 
 

@@ -1,4 +1,4 @@
-"""The tag `default`: the webhook that leads to the control plane which serves what names no revision."""
+"""The tag `default`: the webhook that leads pods without a revision to the control plane that serves."""
 
 from collections.abc import Sequence
 
@@ -17,8 +17,8 @@ def revision_tag(
 ) -> pulumi.Resource:
     """The tag, after the control planes in `needed`.
 
-    It moves in one update of one object, so that there is always one revision that it leads to. istiod keeps
-    its own CA in it: a field that is not declared here, and stays as it is.
+    One update of one object moves it, so it always leads to exactly one revision. istiod keeps its CA in it:
+    that field is not declared here, and stays as it is.
     """
     return kubernetes.admissionregistration.v1.MutatingWebhookConfiguration(
         f"{cluster.name}-{TAG_WEBHOOK}",
@@ -26,7 +26,7 @@ def revision_tag(
             "name": TAG_WEBHOOK,
             "labels": {
                 "app": "sidecar-injector",
-                # By them, istiod knows what is its own (`pkg/revisions/tag_watcher.go` in istio/istio).
+                # istiod recognizes its own webhooks by them (`pkg/revisions/tag_watcher.go` in istio/istio).
                 TAG_LABEL: DEFAULT_TAG,
                 REVISION_LABEL: revision_label(serving(cluster).name),
             },

@@ -16,12 +16,12 @@ class Revision:
 
 
 def running(cluster: ClusterConfig) -> Revision:
-    """The control plane that a cluster has, or moves from."""
+    """The control plane that a cluster has, or moves away from."""
     return Revision(name=cluster.istio.revision, version=cluster.istio.version)
 
 
 def following(cluster: ClusterConfig) -> Revision | None:
-    """The one that it moves to; None where it does not move."""
+    """The one that it moves to; None if it does not move."""
     section = cluster.istio.next
     return Revision(name=section.name, version=section.version) if section else None
 
@@ -32,28 +32,28 @@ def revisions(cluster: ClusterConfig) -> tuple[Revision, ...]:
 
 
 def serving(cluster: ClusterConfig) -> Revision:
-    """The one that serves what names no revision: the gateways, and every pod that starts."""
+    """The one that serves gateways and new pods that name no revision."""
     moved = cluster.istio.next is not None and cluster.istio.next.phase is UpgradePhase.MOVED
     return revisions(cluster)[-1] if moved else running(cluster)
 
 
 def newest(cluster: ClusterConfig) -> Revision:
-    """The one with the highest version, whose definitions the others take too."""
+    """The one with the highest version. The others use its definitions, too."""
     return max(revisions(cluster), key=lambda revision: version_tuple(revision.version))
 
 
 def oldest(cluster: ClusterConfig) -> Revision:
-    """The one with the lowest version, which must have what the configuration asks for, too."""
+    """The one with the lowest version. It, too, must support what the configuration asks for."""
     return min(revisions(cluster), key=lambda revision: version_tuple(revision.version))
 
 
 def version_setting(cluster: ClusterConfig, revision: Revision) -> str:
-    """Where the stack file has the version of one of them."""
+    """The path of a revision's version in the stack file."""
     return cluster.path("istio.version" if revision == running(cluster) else "istio.next.version")
 
 
 def revision_labels(cluster: ClusterConfig) -> dict[str, str]:
-    """Labels of a Gateway that the serving one shall take; none where it is without a revision."""
+    """Labels of a Gateway for the serving control plane; none if it has no revision."""
     revision = serving(cluster).name
     return {REVISION_LABEL: revision} if revision else {}
 

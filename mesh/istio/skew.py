@@ -1,4 +1,4 @@
-"""How far proxies may be from the control plane that serves them. Pure.
+"""How far a proxy's version may be from its control plane's. Pure.
 
 Istio supports proxies that are at most one minor version behind their control plane, and none that are ahead
 of it (https://istio.io/latest/docs/releases/supported-releases/).
@@ -16,7 +16,7 @@ def image_tag(image: str) -> str:
 
 
 def skew(control_plane: str, proxy: str) -> str | None:
-    """What of a proxy's version is against Istio's policy; None where nothing is, or it is not known.
+    """Why a proxy's version is against Istio's policy; None if it is not, or is unknown.
 
     Args:
         control_plane: a version such as `1.31.0`, or a tag of an image.

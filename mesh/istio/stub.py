@@ -11,9 +11,9 @@ _NO_POD = {"app.kubernetes.io/managed-by": "istio-mesh", "app.kubernetes.io/comp
 
 
 def stub_service(cluster: str, stub: StubSection, opts: pulumi.ResourceOptions) -> kubernetes.core.v1.Service:
-    """A Service without pods: it gives a name to pods that are elsewhere.
+    """A Service without pods, which names pods in other clusters.
 
-    ztunnel answers names, and takes calls, for Services of its own cluster alone.
+    ztunnel resolves names, and takes calls, only for Services of its own cluster.
     """
     return kubernetes.core.v1.Service(
         stub_name(cluster, stub.namespace, stub.name),
@@ -21,7 +21,7 @@ def stub_service(cluster: str, stub: StubSection, opts: pulumi.ResourceOptions) 
             "name": stub.name,
             "namespace": stub.namespace,
             "labels": {GLOBAL_LABEL: "true"},
-            # Else the provider waits for pods, which are not to come.
+            # Otherwise the provider would wait for pods, which never come.
             "annotations": {"pulumi.com/skipAwait": "true"},
         },
         spec=ServiceSpecArgs(

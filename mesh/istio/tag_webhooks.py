@@ -16,9 +16,9 @@ _INJECTION = "istio-injection"
 
 
 def tag_webhooks(cluster: ClusterConfig) -> Sequence[Any]:
-    """What gives pods a proxy that name no revision, or the tag: the revision that serves them.
+    """The webhooks that inject pods which name the tag, or no revision, for the revision that serves them.
 
-    The CA of istiod is not among it: istiod puts it there (`pkg/webhooks/webhookpatch.go`).
+    They lack istiod's CA, which istiod adds (`pkg/webhooks/webhookpatch.go`).
     """
     user = cluster.istio.values.istiod
     selectors = {
@@ -49,7 +49,7 @@ def tag_webhooks(cluster: ClusterConfig) -> Sequence[Any]:
     policy = at(user, "sidecarInjectorWebhook", "reinvocationPolicy") or "Never"
     return [
         {
-            # By its end, istiod knows it for its own.
+            # istiod recognizes its own webhooks by this ending.
             "name": f"{prefix}.sidecar-injector.istio.io",
             "clientConfig": {
                 "service": {

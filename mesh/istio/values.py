@@ -46,10 +46,10 @@ GATEWAY_METRICS: Mapping[str, str] = {
 
 
 GATEWAY_DRAIN_SECONDS = 300
-"""How long a gateway's pod that goes keeps the connections through it, at most; Istio's own is 5.
+"""How many seconds a stopping gateway pod keeps its connections, at most; Istio's default is 5.
 
-Load balancers mostly give the connections to a target that goes as long. What waits for pods to go has more:
-ten minutes for a namespace (`pkg/await/await.go` in pulumi/pulumi-kubernetes), and for a node by the cluster
+Most load balancers give the connections of a removed target as long. What waits for pods waits longer: ten
+minutes for a namespace (`pkg/await/await.go` in pulumi/pulumi-kubernetes), and for a node by the cluster
 autoscaler (`--max-graceful-termination-sec`).
 """
 
@@ -63,7 +63,7 @@ def base(cluster: ClusterConfig) -> Values:
     if cluster.control_plane is not None:
         # Without a control plane of its own, nothing reads or checks Istio's objects in the cluster.
         return deep_merge({"defaultRevision": ""}, user)
-    # Where it differs from the tag `default`, istiod warns (`pkg/revisions/tag_watcher.go` in istio/istio).
+    # If it differs from the tag `default`, istiod warns (`pkg/revisions/tag_watcher.go` in istio/istio).
     checks = serving(cluster).name
     return deep_merge({"defaultRevision": checks}, user) if checks else dict(user)
 
@@ -81,7 +81,7 @@ def istiod(
     Args:
         cluster: the one that istiod is for.
         mesh: that it belongs to.
-        ways: where gateways of other networks are that istiod cannot find by their Services.
+        ways: addresses of gateways of other networks that istiod cannot find by their Services.
         address: where a remote reaches the control plane that serves it.
         revision: which control plane of the cluster it is, the running one by default.
     """
@@ -172,7 +172,7 @@ def istiod_identity(cluster: ClusterConfig, mesh: MeshSection, revision: Revisio
 
 
 def _revision(cluster: ClusterConfig, revision: Revision) -> Values:
-    """What tells a control plane from another one, and leaves what names no revision to the tag `default`."""
+    """What distinguishes control planes, and leaves pods without a revision to the tag `default`."""
     if revision.name:
         return {"revision": revision.name}
     return {"global": {"operatorManageWebhooks": True}} if has_tag(cluster) else {}
@@ -311,7 +311,7 @@ def _gateway_defaults() -> Values:
             "timeoutSeconds": 3,
             "failureThreshold": 30,
         },
-        # A pod that goes is there until the last connection through it has ended (`pkg/envoy/agent.go`).
+        # A stopping pod stays until the last connection through it has ended (`pkg/envoy/agent.go`).
         "env": {"EXIT_ON_ZERO_ACTIVE_CONNECTIONS": "true"},
         "terminationGracePeriodSeconds": GATEWAY_DRAIN_SECONDS,
     }

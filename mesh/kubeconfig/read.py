@@ -116,7 +116,7 @@ def narrowed(text: str, context: str) -> dict[str, Any]:
 
 
 def minified(text: str, context: str) -> str:
-    """The text of the kubeconfig with `context` alone as its current one, as kubectl's `--minify` has it.
+    """The kubeconfig with only `context`, as kubectl's `--minify` writes it.
 
     Raises:
         ValueError: as for `endpoint`.
@@ -125,7 +125,7 @@ def minified(text: str, context: str) -> str:
 
 
 def current_context(text: str) -> str | None:
-    """The name of the context that is used where none is named; None where there is none."""
+    """The name of the current context; None if there is none."""
     try:
         return _text(parse(text), "current-context")
     except ValueError:

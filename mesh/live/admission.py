@@ -24,7 +24,7 @@ _NO_WEBHOOK = "failed calling webhook"
 
 
 def read_injection(api: KubernetesApi, revision: str | None = None) -> Injection:
-    """What a new pod would get from the injector, one that names no revision, or one that names this."""
+    """What a new pod would get from the injector: a pod that names `revision`, or none."""
     labels = _OPTS_IN if revision is None else {REVISION_LABEL: revision}
     wanted: Json = {
         "apiVersion": "v1",

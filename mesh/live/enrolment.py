@@ -30,7 +30,7 @@ def read_enrolment(
         api: of the cluster.
         pods: all of the cluster.
         services: all of the cluster.
-        namespaces: the labels of each.
+        namespaces: the labels of each namespace.
     """
     return AmbientInspection(
         services={

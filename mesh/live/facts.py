@@ -205,7 +205,7 @@ class ObservedCluster:
 
     @property
     def control_plane(self) -> ObservedControlPlane | None:
-        """One of them, which has what all have, such as the mesh and the cluster; None without any."""
+        """One of them, for what all share, such as mesh and cluster ID; None without any."""
         return next(iter(self.control_planes), None)
 
 
@@ -282,9 +282,9 @@ class TrafficRule:
 
 @dataclass(frozen=True, kw_only=True)
 class TrafficRules:
-    """By what proxies of a cluster's workloads call services.
+    """The rules by which proxies of a cluster's workloads call services.
 
-    `unreachable` is no answer, and `refused` why they may not be read.
+    `unreachable` is why there was no answer, `refused` why they may not be read.
     """
 
     rules: tuple[TrafficRule, ...] = ()
@@ -310,10 +310,10 @@ class ProxiedPods:
 
 @dataclass(frozen=True, kw_only=True)
 class ServedProxies:
-    """How many proxies of a cluster each control plane serves, by its revision and then by namespace.
+    """How many proxies of a cluster each control plane serves, by revision and namespace.
 
-    The revision is `default` for a control plane without one. `unreachable` is no answer, and `refused` why
-    they may not be read.
+    The revision is `default` for a control plane without one. `unreachable` is why there was no answer,
+    `refused` why they may not be read.
     """
 
     by_revision: Mapping[str, Mapping[str, int]] = field(default_factory=dict[str, Mapping[str, int]])
@@ -429,7 +429,7 @@ class Istiod:
 
 @dataclass(frozen=True, kw_only=True)
 class NextRevision:
-    """The control plane that a cluster is on its way to; `moved` is whether it serves what starts."""
+    """The next control plane of a cluster; `moved` is whether it serves new pods."""
 
     revision: str
     version: str
@@ -488,17 +488,17 @@ class ClusterFacts:
 
     @property
     def revisions(self) -> tuple[str, ...]:
-        """The revisions of the control planes that the stack has, the running one first."""
+        """The revisions of the stack's control planes, the running one first."""
         return (self.revision, self.next.revision) if self.next else (self.revision,)
 
     @property
     def declared(self) -> Mapping[str, Istiod]:
-        """The control planes that the stack has, by revision; one that is not there has no pods."""
+        """The stack's control planes, by revision; one that does not exist has no pods."""
         return {revision: self.istiods.get(revision, Istiod()) for revision in self.revisions}
 
     @property
     def serving_revision(self) -> str:
-        """The revision of the control plane that serves what starts."""
+        """The revision of the control plane that serves new pods."""
         return self.next.revision if self.next and self.next.moved else self.revision
 
 
@@ -616,7 +616,7 @@ class HelmRevision:
 
 @dataclass(frozen=True, kw_only=True)
 class HelmRelease:
-    """A Helm release in istio-system as it is deployed, with the values that its user gave."""
+    """A deployed Helm release in istio-system, with the values that its user gave."""
 
     name: str
     chart: str
@@ -626,10 +626,10 @@ class HelmRelease:
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayInstalled:
-    """The east-west gateway as somebody has installed it.
+    """The east-west gateway as somebody installed it.
 
-    `type`, `annotations` and `source_ranges` are those of its Service, and `selector` is by which its
-    Deployment finds its pods, which no update can change.
+    `type`, `annotations` and `source_ranges` are those of its Service, and `selector` has the labels by which
+    its Deployment finds its pods. No update can change those.
     """
 
     type: str
@@ -640,7 +640,7 @@ class GatewayInstalled:
 
 @dataclass(frozen=True, kw_only=True)
 class InstalledMesh:
-    """What makes a cluster a member of a mesh, whoever has made it one.
+    """What makes a cluster a member of a mesh, whoever built it.
 
     `unreachable` is no answer; `refused` is no way in, or an answer that refuses. `identity`, `network`,
     `trust` (without the private key) and `control_plane` are as in `ObservedCluster`. `version` is that of

@@ -14,7 +14,7 @@ from mesh.mappings import Json
 class Injection:
     """What a new pod would get from the injector; `problem` says why it would get nothing.
 
-    `revision` is that of the control plane which would serve it. `unknown` says why that could not be tried.
+    `revision` is that of the control plane that would serve it. `unknown` says why this could not be tried.
     """
 
     image: str | None = None
@@ -27,10 +27,10 @@ class Injection:
 
 @dataclass(frozen=True, kw_only=True)
 class Injector:
-    """A webhook configuration by which the API server has new pods injected.
+    """A webhook configuration that injects new pods.
 
-    `revision` is that of the control plane which it leads to, and `tag` the tag that it stands for. `hooks`
-    has for each of its webhooks the selectors of namespaces and of pods.
+    `revision` is that of its control plane, and `tag` the tag that it stands for. `hooks` has the selectors
+    of namespaces and pods of each of its webhooks.
     """
 
     name: str
@@ -43,8 +43,8 @@ class Injector:
 class InjectedPod:
     """A running pod with a proxy, and what the proxy was given when the pod was made.
 
-    `owner` is what kubectl calls the object behind it, such as `deployment/helloworld`, `image` that of the
-    proxy, and `revision` that of the control plane which serves it.
+    `owner` is the object behind it in kubectl's form, such as `deployment/helloworld`. `image` is that of the
+    proxy, and `revision` that of its control plane.
     """
 
     namespace: str
@@ -122,11 +122,11 @@ class ClusterInspection:
     the same network can connect. `untried` says why no connection to peers could be tried from inside.
     `ambient` is empty where the stack has no ambient workloads.
 
-    `injection` is what a pod gets that names no revision, and `named_injections` what those get that name one
-    of the stack's. `injectors` has all webhooks that new pods are injected by, `namespaces` the labels of
-    each namespace, and `served` how many proxies each control plane serves, by its revision and then by
-    namespace. `signing` is when the intermediate expires that each pod of istiod signs with, by revision and
-    pod; it is read where there are two control planes.
+    `injection` is what a pod without a revision gets, and `named_injections` what pods get that name one of
+    the stack's revisions. `injectors` has all webhooks that inject new pods, `namespaces` the labels of each
+    namespace, and `served` how many proxies each control plane serves, by revision and namespace. `signing`
+    is when the intermediate of each pod of istiod expires, by revision and pod; it is read only if there are
+    two control planes.
     """
 
     facts: ClusterFacts

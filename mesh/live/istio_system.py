@@ -75,7 +75,7 @@ _LISTED_FOR_AMBIENT = (("gateway.networking.k8s.io", "gateways"),)
 def read_clusters(config: StackConfig) -> dict[str, ObservedCluster]:
     """Every cluster of the stack by name, as an update will find it; all are read at once.
 
-    One that is offline in the stack file is not asked, nor one whose kubeconfig is not known yet.
+    Clusters that are offline in the stack file, or whose kubeconfig is not known yet, are not read.
     """
     asked = [name for name in config.online if name not in config.awaited]
     found = for_each(asked, lambda name: read_cluster(config.clusters[name].connection))
@@ -115,7 +115,7 @@ def read_cluster(connection: Connection) -> ObservedCluster:
 
 
 def read_identity(api: KubernetesApi) -> str | None:
-    """The UID of kube-system, which no other cluster has; None where it may not be read."""
+    """The UID of kube-system, which is unique to the cluster; None if it may not be read."""
     try:
         return at(api.find("/api/v1/namespaces/kube-system"), "metadata", "uid")
     except ApiError as error:
@@ -139,8 +139,8 @@ def network_label(namespace: Json | None) -> str | None:
 def read_trust(api: KubernetesApi, *, private_key: bool = False) -> ObservedTrust:
     """The Secret `cacerts`, its private key only on request, and the roots that istiod has loaded.
 
-    istiod writes the ConfigMap `istio-ca-root-cert` itself: it changes only once istiod has loaded `cacerts`.
-    So it does `istio-ca-crl`, which is empty as long as there was no CRL since istiod started.
+    istiod itself writes the ConfigMap `istio-ca-root-cert`, which changes only once it has loaded `cacerts`.
+    It also writes `istio-ca-crl`, which is empty if istiod has seen no CRL since it started.
     """
     secret = api.find(f"{SYSTEM}/secrets/{CACERTS}")
     published = at(api.find(f"{SYSTEM}/configmaps/{ROOT_CERTIFICATE}"), "data", "root-cert.pem") or ""
@@ -193,7 +193,7 @@ def read_istiods(api: KubernetesApi, pods: Sequence[Json], expected: Iterable[st
     Args:
         api: of the cluster.
         pods: those of istiod.
-        expected: the revisions that the stack has, of which there may be no pods.
+        expected: the revisions of the stack, which may have no pods.
     """
     revisions = dict.fromkeys((*expected, *map(revision_of, pods)))
     return for_each(
@@ -202,10 +202,10 @@ def read_istiods(api: KubernetesApi, pods: Sequence[Json], expected: Iterable[st
 
 
 def read_signing(api: KubernetesApi) -> dict[str, dict[str, datetime]]:
-    """When the intermediate expires that each pod of istiod signs with, by revision and pod.
+    """When the intermediate of each pod of istiod expires, by revision and pod.
 
-    By its metric (`RecordCertsExpiry` in `security/pkg/server/ca/server.go` in istio/istio). A pod that
-    cannot be asked is left out.
+    Read from its metric (`RecordCertsExpiry` in `security/pkg/server/ca/server.go` in istio/istio). A pod
+    that cannot be asked is left out.
     """
     command = ["pilot-discovery", "request", "GET", "/metrics"]
     found: dict[str, dict[str, datetime]] = {}
@@ -355,7 +355,7 @@ def read_control_plane(api: KubernetesApi, deployment: Json) -> ObservedControlP
 
 
 def istiod_environment(deployment: Json) -> dict[str, str]:
-    """The variables of a Deployment's containers, empty where the value comes from elsewhere. Pure."""
+    """The variables of a Deployment's containers, empty if the value comes from elsewhere. Pure."""
     own: Sequence[Json] = at(deployment, "spec", "template", "spec", "containers") or []
     variables = [variable for container in own for variable in container.get("env") or ()]
     return {str(variable["name"]): str(variable.get("value", "")) for variable in variables}

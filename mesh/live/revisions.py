@@ -18,7 +18,7 @@ _HOOK = "sidecar-injector.istio.io"
 
 
 def read_served_proxies(connection: Connection) -> ServedProxies:
-    """How many proxies of a cluster each control plane serves; also where that control plane is down."""
+    """How many proxies of a cluster each control plane serves, even if it is down."""
     try:
         pods = KubernetesApi.connect(connection).list("/api/v1/pods")
     except UnreachableError as error:
@@ -62,8 +62,8 @@ def read_namespaces(api: KubernetesApi) -> dict[str, Mapping[str, str]]:
 def served_proxies(pods: Iterable[Json]) -> dict[str, Mapping[str, int]]:
     """How many proxies each control plane serves, by its revision and then by namespace. Pure.
 
-    Counted are sidecars, gateways, waypoints and ztunnels that have not ended and are not being deleted: what
-    a proxy that goes still needs, it has.
+    Counts sidecars, gateways, waypoints and ztunnels that have not ended and are not being deleted: a
+    stopping proxy needs nothing more from its control plane.
     """
     found: dict[str, Counter[str]] = {}
     for pod in pods:
@@ -78,11 +78,11 @@ def served_proxies(pods: Iterable[Json]) -> dict[str, Mapping[str, int]]:
 
 
 def serving_revision(pod: Json) -> str | None:
-    """The revision of the control plane that serves the proxy in a pod; None where it has no proxy. Pure.
+    """The revision of the control plane that serves a pod's proxy; None without a proxy. Pure.
 
     A pod's label may be a tag, and may have been changed since. The injector writes its own revision into an
-    annotation (`getInjectionStatus` in `pkg/kube/inject/webhook.go` of istio/istio). What istiod makes of a
-    Gateway has another one, and so has the chart `ztunnel` where it is given a revision.
+    annotation (`getInjectionStatus` in `pkg/kube/inject/webhook.go` of istio/istio). Pods that istiod makes
+    for a Gateway have another annotation, and so do those of the chart `ztunnel` with a revision.
     """
     if PROXY_CONTAINER not in containers(pod):
         return None

@@ -1,4 +1,4 @@
-"""Reads whether the pods of a control plane, gateways and ztunnel are those of the last change."""
+"""Reads whether the pods of istiod, gateways and ztunnel have been replaced since the last change."""
 
 from mesh.config.resolved import Connection
 from mesh.live.ambient import read_hbone_gateway_pods, read_ztunnel_pods
@@ -12,9 +12,9 @@ from mesh.live.pods import replaced, staying
 def settled(connection: Connection) -> bool:
     """Whether no pod of istiod, of the gateways or of ztunnel is left from before a change.
 
-    Helm waits for the new pods only, and the old ones serve who is connected to them. A pod of the gateway
-    that is told to go takes nobody new, and may keep connections for minutes: it is not waited for. A cluster
-    that cannot be asked is settled, too: others find out what is wrong with it.
+    Helm waits only for new pods, while old pods still serve their clients. Gateway pods that are stopping do
+    not count: they take no new connections, and may keep old ones for minutes. A cluster that cannot be read
+    counts as settled, since other checks say what is wrong with it.
     """
     try:
         api = KubernetesApi.connect(connection)

@@ -10,11 +10,11 @@ from mesh.mappings import Json, at
 
 _API = "/apis/networking.istio.io/v1"
 _MESH = "mesh"
-"""In place of a Gateway: the proxies of all workloads, which is meant where none is named."""
+"""In place of a Gateway: the proxies of all workloads. It is the default."""
 
 
 def read_traffic_rules(connection: Connection) -> TrafficRules:
-    """Those by which proxies of workloads call services; none before Istio is there."""
+    """The rules that apply to calls from workloads' proxies; none before Istio is installed."""
     try:
         api = KubernetesApi.connect(connection)
         found = (

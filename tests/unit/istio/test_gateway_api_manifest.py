@@ -41,7 +41,7 @@ def test_a_manifest_that_is_not_there_is_one_message(place: str) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("a: [", "is no YAML"),
+        ("a: [", "is not YAML"),
         ("", "lacks gatewayclasses.gateway.networking.k8s.io, gateways.gateway.networking.k8s.io"),
         (yaml.safe_dump(_definition("gateways")), "lacks gatewayclasses.gateway.networking.k8s.io;"),
         (
