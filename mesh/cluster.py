@@ -89,13 +89,13 @@ class Cluster(pulumi.ComponentResource):
     ) -> None:
         """Declare the cluster.
 
-        `certificate` is what it signs with now, as PEM, empty where that is not known; `kept` has the logical
-        names of the namespaces that were there before the stack, and `labelled` the hosts of the Services
-        that it exposes by their labels. `kubeconfig` is the one for peers, where the configuration gives it.
-        `ways` are the addresses of other gateways that it is told, `nodes` its own nodes, if its gateway's
-        addresses are theirs, and `primary` serves a remote. `gateway_api` are the definitions of the Gateway
-        API that are made, and `revocation` the mesh's CRLs, if it has any. `awaited` is the kubeconfig of the
-        cluster itself where it is not known yet.
+        `certificate` is the one that it signs with now, as PEM, or empty if unknown; `kept` has the logical
+        names of namespaces that existed before the stack, and `labelled` the hosts of Services that it
+        exposes by label. `kubeconfig` is the one for peers, if the configuration gives it. `ways` are the
+        addresses of other gateways for its istiod. `nodes` are its own nodes, if its gateway uses their
+        addresses. `primary` is the cluster that serves it, if it is a remote. `gateway_api` are the
+        definitions of the Gateway API to create, and `revocation` the mesh's CRLs, if it has any. `awaited`
+        is the kubeconfig of the cluster itself, if it is not known yet.
         """
         super().__init__("mesh:index:Cluster", name, None, opts)
         self.name = name

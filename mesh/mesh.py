@@ -66,14 +66,14 @@ class Mesh(pulumi.ComponentResource):
         Args:
             name: of the component.
             config: the stack's configuration.
-            certificates: those that clusters sign with now, as PEM by name.
+            certificates: the ones that clusters sign with now, as PEM by name.
             revocation_lists: the CRLs that clusters have now, as PEM by name.
-            kept: logical names of the namespaces that were there before the stack.
+            kept: logical names of namespaces that existed before the stack.
             recorded: what the state has, for clusters that are away.
-            labelled: hosts of the Services that clusters expose by their labels, by the cluster's name.
-            nodes: of the clusters whose gateway has the addresses of nodes, by name.
-            gateway_api: the definitions of the Gateway API that are made in a cluster, by its name.
-            kubeconfigs: those that the program gets from other resources, by the cluster's name.
+            labelled: hosts of Services that clusters expose by label, by the cluster's name.
+            nodes: the nodes of clusters whose gateway uses their addresses, by the cluster's name.
+            gateway_api: the definitions of the Gateway API to create in a cluster, by its name.
+            kubeconfigs: those that come from other resources, by the cluster's name.
             opts: of the component.
         """
         own = pulumi.ResourceOptions(transformations=[take_back, transformation(config.secrets)])
@@ -153,10 +153,7 @@ class Mesh(pulumi.ComponentResource):
     def _sharing_lists(
         self, current: Iterable[str], others: StackReferences
     ) -> Generator[RevocationLists | None]:
-        """The CRLs for every cluster, which are known once all clusters are declared.
-
-        `current` are those that clusters have, as PEM.
-        """
+        """The CRLs for every cluster, known once all are declared; `current` are those that they have now."""
         revoked = self._config.trust.revoked
         if revoked is None:
             yield None
@@ -173,7 +170,7 @@ class Mesh(pulumi.ComponentResource):
     def _revocation_lists(
         self, revoked: Sequence[str], others: StackReferences
     ) -> pulumi.Output[Sequence[str]]:
-        """The CRLs of all CAs of the mesh; none as long as a peer's is not known."""
+        """The CRLs of all CAs of the mesh; none while a peer's is unknown."""
         intermediates = (
             *(c.intermediate.revocation_list for c in self.clusters.values() if c.intermediate),
             *(cluster.revocation_list for cluster in self.offline.values()),
@@ -191,7 +188,7 @@ class Mesh(pulumi.ComponentResource):
         )
 
     def _ways(self, cluster: str, others: StackReferences) -> Ways | pulumi.Output[Ways]:
-        """The addresses of gateways that a cluster is told, those of other stacks among them."""
+        """The addresses of other gateways for a cluster's istiod, including those of other stacks."""
         config = self._config
         if not config.peers:
             return ways(config, cluster)
@@ -344,7 +341,7 @@ class Mesh(pulumi.ComponentResource):
         }
 
     def _stated_lists(self, cluster: str) -> pulumi.Output[str] | None:
-        """The CRLs of the CAs that sign for a cluster, as far as they are not the root's own."""
+        """The CRLs of the CAs that sign for a cluster, without the root's own."""
         trust, signing = self._config.trust, primary(self._config, cluster)
         if trust.revoked is None:
             return None
@@ -362,12 +359,12 @@ class Mesh(pulumi.ComponentResource):
 
 
 def _deferred() -> tuple[pulumi.Output[Sequence[str]], Callable[[pulumi.Output[Sequence[str]]], None]]:
-    """An output, and what states later what it is."""
+    """An output, and the function that resolves it later."""
     return pulumi.deferred_output()
 
 
 def _failed(error: BaseException) -> pulumi.Output[Sequence[str]]:
-    """An output that fails as the program has failed."""
+    """An output that fails with the program's error."""
 
     def fail(_: object) -> Sequence[str]:
         raise error

@@ -31,11 +31,11 @@ class ClusterPlan:
     `primary` is the cluster whose control plane serves it, None for its own. `gateway` is whether it has an
     east-west gateway, `exposure` whether it declares what gateways expose, and `serves` whether its gateway
     leads to its control plane. `remotes` are the clusters whose services its control plane watches.
-    `shared_ways` is whether some of the calls that its control plane leads go through a gateway of several
-    clusters. `gateway` is for workloads with sidecars, `hbone_gateway` for ambient ones.
-    `waypoints` are the namespaces that have one there.
-    `failover` has the services that outlive a cluster, where its control plane leads sidecars that call them.
-    `sample_scope` is whether HelloWorld is called over networks, as its Service says where ztunnels read it.
+    `shared_ways` is whether some calls of the workloads that its control plane serves go through a gateway
+    that several clusters share. `gateway` is for workloads with sidecars, `hbone_gateway` for ambient ones.
+    `waypoints` are the namespaces that have one there. `failover` has the services with failover, if its
+    control plane serves sidecars that call them. `sample_scope` is whether HelloWorld is called across
+    networks, which its Service says if ztunnels read it.
     """
 
     primary: str | None
@@ -208,16 +208,16 @@ def has_sidecars(config: StackConfig) -> bool:
 
 
 def leads_sidecars(config: StackConfig, cluster: str) -> bool:
-    """Whether the control plane of a cluster is its own and leads sidecars, there or in remotes.
+    """Whether a cluster has its own control plane, and that serves sidecars, there or in remotes.
 
-    istiod reads what is configured in its own cluster, also for its remotes.
+    istiod reads the configuration in its own cluster, also for its remotes.
     """
     own = config.clusters[cluster]
     return own.control_plane is None and (own.data_plane.has_sidecars or bool(own.serves))
 
 
 def outliving(config: StackConfig) -> dict[str, dict[str, object]]:
-    """What is promised of each service that outlives a cluster, and to the clients of which clusters."""
+    """What failover promises for each service, and to the clients of which clusters."""
     clients = [
         name
         for name, cluster in config.clusters.items()

@@ -1,4 +1,4 @@
-"""How Pulumi's Python SDK waits: for what a program has declared, and for values."""
+"""Waits as Pulumi's Python SDK does: for declared resources, and for values."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -24,9 +24,9 @@ def wait_for_each_once() -> None:
 
 
 def settled(value: Awaitable[T]) -> T:
-    """Wait for a value, and let the rest of the program and its registrations go on meanwhile.
+    """Wait for a value, while the rest of the program and its registrations go on.
 
-    The SDK does so itself for functions that are called for their result (`invoke` in
+    The SDK itself does so for functions whose result a program uses (`invoke` in
     `pulumi/runtime/invoke.py`), and has no public name for it.
     """
     return _sync_await(value)

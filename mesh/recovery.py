@@ -24,9 +24,10 @@ _DELETING = "deleting"
 
 
 def release_names(config: StackConfig, state: Json) -> frozenset[str]:
-    """Names of the stack's releases, those of control planes that come or go among them.
+    """Names of the stack's releases, including those of control planes that are being added or removed.
 
-    One whose installation was interrupted may be in neither the stack file by now nor the state's resources.
+    After an interrupted installation, a release may be neither in the stack file any more nor among the
+    resources in the state.
     """
     configured = (revision.name for c in config.online.values() for revision in revisions(c))
     interrupted: Sequence[Json] = at(state, "deployment", "pending_operations") or ()

@@ -1,8 +1,8 @@
-"""A change of Istio's releases that goes through the clusters in waves. Pure.
+"""Changes Istio's releases in waves of clusters. Pure.
 
-A release that exists and that an update would change waits for the wave of its cluster, and so does what
+If an update would change an existing release, that change waits for the wave of its cluster. So does what
 moves to another revision with it: the tag `default`, Gateways of the Gateway API, and HelloWorld. Everything
-else goes with the first wave: what is new, what is removed, and what is not part of a release.
+else goes with the first wave: new and removed resources, and those that are not part of a release.
 """
 
 from collections.abc import Iterable, Iterator, Sequence, Set
@@ -41,9 +41,9 @@ class Wave:
 
 @dataclass(frozen=True, kw_only=True)
 class WaitingRelease:
-    """A release, or what moves with one, that is changed in the wave of its cluster.
+    """A changed release, or what moves with one.
 
-    `restarts` are the workloads whose pods the change restarts; None where that is not known.
+    `restarts` are the workloads whose pods the change restarts, or None if unknown.
     """
 
     urn: str
@@ -133,7 +133,7 @@ def _waiting(preview: Preview, rendered: Releases) -> Iterator[WaitingRelease]:
 
 
 def _moves(step: ResourceStep) -> bool:
-    """Whether an object gets another revision; of a Gateway, istiod then makes other pods."""
+    """Whether an object gets another revision. For a Gateway, istiod then makes new pods."""
     if step.type == MUTATING_WEBHOOK:
         return True
     place = {

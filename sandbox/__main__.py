@@ -94,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     stop.add_argument("--all", action="store_true", help="remove the Pulumi state kept beside them, too")
     add("status", _status, "show the clusters")
     add("stack", _stack, "start the clusters of Pulumi.dev.yaml and make the stack dev ready for `pulumi up`")
-    add("earlier-istio", _earlier_istio, f"bring Istio {versions.ISTIO_EARLIER} to the clusters that run")
+    add("earlier-istio", _earlier_istio, f"load Istio {versions.ISTIO_EARLIER} into the running clusters")
     add("env", _env, 'print what a shell needs, for eval "$(python -m sandbox env)"')
     inside = add("exec", _exec, "run a command inside a cluster: in its network, mounts and processes")
     inside.add_argument("name", metavar="NAME")

@@ -46,7 +46,7 @@ ISTIO_NEXT = "1.31.1"
 """A second version of the same charts and images, so that upgrades have somewhere to go."""
 
 ISTIO_EARLIER = "1.30.0"
-"""What Istio of the line before calls itself: real other programs and charts, for who asks for them."""
+"""Version of an earlier Istio, with its own programs and charts. A sandbox has it only on request."""
 
 ISTIO_EARLIER_MODULE = "v0.0.0-20260423205519-b01690e6db7d"
-"""The commit of the 1.30 line that they are taken from."""
+"""The commit of the 1.30 line that it is built from."""

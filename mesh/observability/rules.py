@@ -97,7 +97,8 @@ def _pods_of(deployment: str) -> str:
 def _known(remotes: Mapping[str, int], several: Mapping[str, Sequence[str]], soon: str) -> Iterator[Document]:
     """One alert for each number of remote clusters, for the clusters that should know so many.
 
-    And one for each control plane of a cluster with several: one that knows fewer would be hidden by another.
+    And one for each control plane of a cluster with several, since one that knows more would hide one that
+    knows fewer.
     """
     numbers = dict.fromkeys(remotes.values())
     for number in filter(None, numbers):

@@ -1,12 +1,13 @@
 """Certificate revocation lists (CRLs, RFC 5280) of the mesh's CAs. Pure.
 
-Envoy wants a CRL of every CA in a chain, and refuses all certificates of a chain that lacks one (field `crl`
-of `CertificateValidationContext`, and `X509_V_FLAG_CRL_CHECK_ALL`). So does istiod of the CAs in its own
-`cert-chain.pem` (`Verify` in `security/pkg/pki/util/keycertbundle.go` in istio/istio): it then loads nothing
-of a new `cacerts`. That is why every cluster has the CRLs of all roots and intermediates of the mesh.
+If Envoy has CRLs, it needs one of every CA in a chain, and refuses all certificates of a chain that lacks one
+(field `crl` of `CertificateValidationContext`, and `X509_V_FLAG_CRL_CHECK_ALL`). So does istiod for the CAs
+in its own `cert-chain.pem` (`Verify` in `security/pkg/pki/util/keycertbundle.go` in istio/istio): it then
+loads nothing of a new `cacerts`. That is why every cluster has the CRLs of all roots and intermediates of the
+mesh.
 
-The CRLs made here are valid as long as the certificate of their CA, and always come out the same: nobody
-fetches a newer one, so that the end of one could only stop calls.
+The CRLs made here are always the same, and valid as long as the certificate of their CA: nobody fetches a
+newer one, so an earlier expiry could only stop calls.
 """
 
 import re
@@ -26,7 +27,7 @@ _WIDE_CURVE = 384
 
 
 def parse_lists(pem: str) -> tuple[x509.CertificateRevocationList, ...]:
-    """The CRLs in a PEM text, in its order.
+    """The CRLs in a PEM text, in order.
 
     Raises:
         ValueError: there is none, or one that cannot be read.
@@ -41,7 +42,7 @@ def parse_lists(pem: str) -> tuple[x509.CertificateRevocationList, ...]:
 
 
 def parse_readable_lists(pem: str) -> tuple[x509.CertificateRevocationList, ...]:
-    """Like `parse_lists`, for a text that somebody else has written: nothing where it cannot be read."""
+    """Like `parse_lists`, for a text from somebody else: empty if it cannot be read."""
     try:
         return parse_lists(pem)
     except ValueError:
@@ -67,7 +68,7 @@ def revocation_list(certificate: str, private_key: str, revoked: Iterable[str]) 
         .issuer_name(authority.subject)
         .last_update(begin)
         .next_update(authority.not_valid_after_utc)
-        # Which of two intermediates of one name has signed it.
+        # Shows which of two intermediates with one name has signed it.
         .add_extension(_key_identifier(authority), critical=False)
         .add_extension(x509.CRLNumber(len(serials) + 1), critical=False)
     )
@@ -89,9 +90,9 @@ def complete(declared: Sequence[str], current: str, now: datetime) -> str:
 
     Args:
         declared: PEM of those of all CAs that sign now.
-        current: PEM of those that clusters have. Empty ones of other CAs stay: they are of intermediates
-            that have been replaced, whose certificates are in use for a day.
-        now: those that have ended do not stay.
+        current: PEM of those that clusters have. Empty ones of other CAs stay: they belong to replaced
+            intermediates, whose certificates are in use for a day.
+        now: expired ones do not stay.
     """
     lists = [one for pem in declared for one in parse_lists(pem)]
     own = {_issuer(one) for one in lists}
@@ -125,12 +126,12 @@ def is_list_of(one: x509.CertificateRevocationList, authority: x509.Certificate)
 def lacking(
     authorities: Iterable[x509.Certificate], lists: Sequence[x509.CertificateRevocationList]
 ) -> tuple[x509.Certificate, ...]:
-    """The CAs of which there is no CRL."""
+    """The CAs without a CRL."""
     return tuple(a for a in dict.fromkeys(authorities) if not any(is_list_of(one, a) for one in lists))
 
 
 def may_sign_lists(authority: x509.Certificate) -> bool:
-    """Whether the certificate of a CA allows it to sign CRLs; what forbids it is its key usage."""
+    """Whether the key usage in a CA's certificate allows it to sign CRLs."""
     try:
         return authority.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign
     except x509.ExtensionNotFound:

@@ -48,7 +48,7 @@ class StatedRoot(_Part):
 
 
 class StatedAddress(_Part):
-    """An address of a cluster's gateway that peers are told; `secret` is whether the stack has it as one."""
+    """An address of a cluster's gateway for peers; `secret` is whether the stack keeps it as a secret."""
 
     address: str
     port: int
@@ -59,8 +59,8 @@ class StatedCluster(_Part):
     """A cluster of the stack, and the kubeconfig by which peers read it; some may have one of their own.
 
     `gateway_addresses` are those that peers cannot find by the gateway's Service, and
-    `hbone_gateway_addresses` those of the gateway for ambient workloads. Output of earlier programs has none,
-    and says nothing of a data plane, since there was one only. `revocation_list` is the CRL of its
+    `hbone_gateway_addresses` those of the gateway for ambient workloads. The output of earlier programs has
+    none of these, and no data plane, since there was only one. `revocation_list` is the CRL of its
     intermediate as PEM, empty where the stack has no CRLs.
     """
 

@@ -115,7 +115,7 @@ class StackReferences:
 
     @property
     def revocation_lists(self) -> pulumi.Output[dict[str, str]]:
-        """The CRLs of the peers' intermediates as PEM, by name; empty where a stack does not state one."""
+        """The CRLs of the peers' intermediates as PEM, by name; empty if a stack states none."""
         peers = self._config.peers
 
         def lists(found: Mapping[str, Contract | None]) -> dict[str, str]:

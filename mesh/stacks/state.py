@@ -115,7 +115,7 @@ def recorded(state: Json, mesh: str | None = None) -> RecordedState:
 
     Args:
         state: of a stack.
-        mesh: name of the mesh, in a stack that has other things, too; what is not below it does not count.
+        mesh: name of the mesh, in a stack that has other resources, too. Only what is below it counts.
     """
     resources = list(_resources(state) if mesh is None else _below(mesh, _resources(state)))
     kubeconfigs = {
@@ -152,7 +152,7 @@ def _resources(state: Json) -> Iterator[Json]:
 
 
 def _below(mesh: str, resources: Iterator[Json]) -> Iterator[Json]:
-    """The component of a mesh and all below it; in a state, a parent comes before its children."""
+    """The component of a mesh and everything below it. In a state, parents come before their children."""
     found: set[str] = set()
     for resource in resources:
         own = resource["type"] == MESH and _name(resource) == mesh

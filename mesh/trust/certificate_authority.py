@@ -31,7 +31,7 @@ def revocation_list(
     revoked: Iterable[str],
     secrets: Secrets,
 ) -> pulumi.Output[str]:
-    """The CRL of a CA as PEM. The key that signs it is a secret, and the CRL is none."""
+    """The CRL of a CA as PEM. The key that signs it is a secret; the CRL is not."""
     made = pulumi.Output.all(certificate_pem, private_key_pem).apply(
         lambda known: revocation.revocation_list(known[0], known[1], revoked)
     )

@@ -34,10 +34,10 @@ class SigningCA:
 
 @dataclass(frozen=True, kw_only=True)
 class RevocationLists:
-    """The CRLs that all CAs of a mesh have, and those that any of its clusters has now, as PEM.
+    """The CRLs of all CAs of a mesh, and those that its clusters have now, as PEM.
 
-    There are no `declared` ones as long as another stack of the mesh has not stated its own: proxies would
-    refuse its workloads.
+    There are no `declared` ones until every other stack of the mesh has stated its own: proxies would refuse
+    its workloads.
     """
 
     declared: pulumi.Output[Sequence[str]]
@@ -56,7 +56,7 @@ class IntermediateCA(pulumi.ComponentResource):
     expires: pulumi.Output[str] | None
     secret: kubernetes.core.v1.Secret | None
     revocation_list: pulumi.Output[str] | None
-    """Its own CRL as PEM, which is empty; None where the mesh has no CRLs, or not its key."""
+    """Its own, empty CRL as PEM; None if the mesh has no CRLs, or not its key."""
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ def _cacerts(
 
 
 def _lists(revocation: RevocationLists) -> pulumi.Output[str]:
-    """Istiod takes an empty text for no CRL."""
+    """For istiod, an empty text is no CRL."""
     return revocation.declared.apply(
         lambda declared: complete(declared, revocation.current, datetime.now(UTC)) if declared else ""
     )

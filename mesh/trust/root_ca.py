@@ -67,8 +67,8 @@ class RootCA(pulumi.ComponentResource):
     def revocation_lists(self, revoked: Sequence[str]) -> list[pulumi.Output[str]]:
         """The CRLs (PEM) of the trusted roots whose key is known here.
 
-        `revoked` are serial numbers, hexadecimal. Each has them all: which root has signed what is revoked
-        need not be known.
+        `revoked` are serial numbers, hexadecimal. Each CRL has them all: nobody need know which root signed
+        what.
         """
         return [
             revocation_list(root.certificate_pem, root.private_key_pem, revoked, self._secrets)

@@ -23,7 +23,7 @@ def ensure(sandbox: Sandbox, charts: Path) -> str:
         SandboxError: it does not answer; with the last words of the server.
     """
     place = _place(sandbox)
-    # Of two starts at the same time, one would remember another port than that of the server.
+    # If two starts ran at once, one would remember another port than the server's.
     with lock(sandbox.state / "locks" / _NAME):
         cgroups.create(place.cgroup)
         if processes.running(_NAME, place) is None:

@@ -169,7 +169,7 @@ def stop(names: Iterable[str] | None = None) -> list[str]:
 
 
 def add_images(images: Sequence[Path], names: Iterable[str] | None = None) -> list[str]:
-    """Import images into running clusters, beside those that every cluster has; without names, into all.
+    """Import further images into running clusters: the named ones, or all.
 
     Returns the clusters' names.
 

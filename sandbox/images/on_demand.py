@@ -1,4 +1,4 @@
-"""Images that a sandbox does without, for who asks for them: the tests of connections, and of upgrades.
+"""Images that a sandbox has only on request: for the tests of connections, and of upgrades.
 
 cluster.add_images(on_demand.earlier_istio())
 """
@@ -16,7 +16,7 @@ CONNECTIONS = "localhost/connections:1"
 
 
 def connections(*, say: Callable[[str], None] = print) -> list[Path]:
-    """Return the tar of `CONNECTIONS`, alone in a list, made where it is missing.
+    """Return the tar of `CONNECTIONS`, alone in a list; make it if it is missing.
 
     Raises:
         SandboxError: its program cannot be built.
@@ -28,9 +28,9 @@ def connections(*, say: Callable[[str], None] = print) -> list[Path]:
 
 
 def earlier_istio(*, say: Callable[[str], None] = print) -> list[Path]:
-    """Return the tars of the earlier Istio's istiod and proxy, made where they are missing.
+    """Return the tars of the earlier Istio's istiod and proxy; make them if they are missing.
 
-    They are under the tag that its charts ask for, `versions.ISTIO_EARLIER`.
+    They have the tag that its charts ask for, `versions.ISTIO_EARLIER`.
 
     Raises:
         SandboxError: a program that goes into one cannot be built.

@@ -66,7 +66,7 @@ class GoBuild:
 class Tool:
     """One tool at one version; `version_args` make it print that version, and are None where nothing does.
 
-    A sandbox does without those that are `on_demand`.
+    A sandbox starts without those that are `on_demand`.
     """
 
     name: str

@@ -65,7 +65,7 @@ def main() -> None:
         # Kubernetes refers to its own staging folders, which a consumer has to replace with releases.
         staging = re.findall(r"^\s*(?:replace\s+)?(k8s\.io/\S+) => \./staging/", text, re.MULTILINE)
         (go_version,) = re.findall(r"^go (\S+)$", text, re.MULTILINE)
-        # The module's own sums come first: the checksum database does not have every commit that it needs.
+        # The module's own sums come first: the checksum database lacks some commits that it needs.
         shutil.copyfile(Path(found["Dir"]) / "go.sum", folder / "go.sum")
         (folder / "go.mod").write_text(render(group, go_version, staging))
         if group == SOURCE_ONLY:
