@@ -11,7 +11,7 @@ from mesh.stacks.state import MESH
 
 _HEADER = '''"""The arguments of a mesh as types: the sections of a stack file, whose keys these are.
 
-`make reference` generates this module from `mesh/config/schema.py`. Do not edit it.
+`make reference` generates this module from `mesh/config/`. Do not edit it.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ An unknown key is an error. `istio`, `gateway`, `sees`, `exposure`, `reader`, `h
 and `trust.intermediate` apply to all clusters. Set the same keys below `clusters.<name>` to override them for
 one cluster.
 
-`make reference` generates this page and the schema from `mesh/config/schema.py`. Do not edit them.
+`make reference` generates this page and the schema from `mesh/config/`. Do not edit them.
 """
 _TYPES = {str: "text", int: "number", bool: "true or false", SecretStr: "text, secret"}
 

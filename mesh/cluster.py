@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 
 from mesh.config.resolved import ClusterConfig
-from mesh.config.schema import MeshSection
+from mesh.config.sections.mesh import MeshSection
 from mesh.discovery.reader import Reader
 from mesh.discovery.remote_secret import RemoteCluster
 from mesh.istio.addresses import Node, PeerAddress

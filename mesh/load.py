@@ -21,14 +21,12 @@ from mesh.config.resolved import (
     StackConfig,
     StackOutput,
 )
-from mesh.config.schema import (
-    ApiServerAddressSection,
-    ClusterSection,
-    PeersKubeconfigSection,
-    StackSections,
-    overridden,
-)
+from mesh.config.schema import StackSections
 from mesh.config.secrets import Secrets, find, plain
+from mesh.config.sections.api_server import ApiServerAddressSection
+from mesh.config.sections.base import overridden
+from mesh.config.sections.cluster import ClusterSection
+from mesh.config.sections.reader import PeersKubeconfigSection
 from mesh.config.types import PUBLIC, DnsLabel
 from mesh.istio.kubeconfig_folder import kubeconfig_folders
 from mesh.kubeconfig.read import (

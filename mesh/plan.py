@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mesh.config.resolved import ClusterConfig, SecretEntry, StackConfig
-from mesh.config.schema import FailoverSection
+from mesh.config.sections.failover import FailoverSection
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,22 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mesh.config.schema import (
-    ExposureSection,
-    FailoverSection,
-    GatewayApiSection,
-    GatewaySection,
-    HelloWorldSection,
-    IntermediateSection,
-    IstioSection,
-    KialiSection,
-    MeshSection,
-    ObservabilitySection,
-    ReaderSection,
-    StubSection,
-    TrustSection,
-)
 from mesh.config.secrets import Path, Secrets
+from mesh.config.sections.ambient import GatewayApiSection, StubSection
+from mesh.config.sections.exposure import ExposureSection
+from mesh.config.sections.failover import FailoverSection
+from mesh.config.sections.gateway import GatewaySection
+from mesh.config.sections.hello_world import HelloWorldSection
+from mesh.config.sections.istio import IstioSection
+from mesh.config.sections.mesh import MeshSection
+from mesh.config.sections.observability import KialiSection, ObservabilitySection
+from mesh.config.sections.reader import ReaderSection
+from mesh.config.sections.trust import IntermediateSection, TrustSection
 from mesh.config.types import DataPlane
 
 _NOTHING = Secrets()

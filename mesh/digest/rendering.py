@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from mesh.config.schema import IstioSection
+from mesh.config.sections.istio import IstioSection
 from mesh.digest.releases import Chart, Manifests, ReleaseChange, RenderChart, RenderedChange
 from mesh.helm.charts import renderer
 from mesh.helm.errors import ChartMissingError, ChartRefusedError, ChartUnavailableError

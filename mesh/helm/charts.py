@@ -5,7 +5,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from mesh.config.schema import IstioSection
+from mesh.config.sections.istio import IstioSection
 from mesh.helm import plugin
 from mesh.helm.archives import archive
 from mesh.helm.errors import ChartUnavailableError

@@ -13,7 +13,7 @@ from cryptography import x509
 
 from mesh import versions
 from mesh.config.problems import Problem
-from mesh.config.schema import IntermediateSection, RootSection
+from mesh.config.sections.trust import IntermediateSection, RootSection
 from mesh.config.types import version_tuple
 from mesh.importing.imported import Imported, NotImportableError, Remark
 from mesh.importing.ristioctl import Certificate, Cluster, Configuration

@@ -7,7 +7,7 @@ import pulumi
 from pulumi_kubernetes.helm.v3 import Release
 
 from mesh.config.resolved import ClusterConfig
-from mesh.config.schema import MeshSection
+from mesh.config.sections.mesh import MeshSection
 from mesh.istio import values
 from mesh.istio.names import BASE, ISTIOD, revisioned
 from mesh.istio.release import istio_release

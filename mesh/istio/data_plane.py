@@ -4,7 +4,7 @@ import pulumi
 from pulumi_kubernetes.helm.v3 import Release
 
 from mesh.config.resolved import ClusterConfig
-from mesh.config.schema import MeshSection
+from mesh.config.sections.mesh import MeshSection
 from mesh.istio import ambient_values
 from mesh.istio.control_plane import ControlPlane
 from mesh.istio.names import CNI, ZTUNNEL

@@ -3,7 +3,7 @@
 import pulumi
 from pulumi_kubernetes.apiextensions import CustomResource
 
-from mesh.config.schema import FailoverSection
+from mesh.config.sections.failover import FailoverSection
 from mesh.istio.control_plane import ControlPlane
 from mesh.istio.failover_policy import destination_rule, virtual_service
 from mesh.istio.names import failover_name

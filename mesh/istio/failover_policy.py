@@ -7,7 +7,7 @@ these pods, but only the labels for cluster and network. docs/failover.md has th
 
 from typing import Any, TypeAlias
 
-from mesh.config.schema import FailoverSection
+from mesh.config.sections.failover import FailoverSection
 from mesh.config.types import Preference, version_tuple
 from mesh.istio.names import CLUSTER_LABEL, NETWORK_LABEL
 

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.core.v1 import ServicePortArgs, ServiceSpecArgs
 
-from mesh.config.schema import StubSection
+from mesh.config.sections.ambient import StubSection
 from mesh.istio.names import GLOBAL_LABEL, stub_name
 
 _NO_POD = {"app.kubernetes.io/managed-by": "istio-mesh", "app.kubernetes.io/component": "stub"}

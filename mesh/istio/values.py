@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 from mesh.config.resolved import ClusterConfig
-from mesh.config.schema import MeshSection
+from mesh.config.sections.mesh import MeshSection
 from mesh.config.types import ReaderRole, ServiceType
 from mesh.istio import ambient_values, kubeconfig_folder
 from mesh.istio.addresses import PeerAddress

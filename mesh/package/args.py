@@ -1,6 +1,6 @@
 """The arguments of a mesh as types: the sections of a stack file, whose keys these are.
 
-`make reference` generates this module from `mesh/config/schema.py`. Do not edit it.
+`make reference` generates this module from `mesh/config/`. Do not edit it.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ and so does a gateway that was not connected.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mesh.config.schema import TrustSection
+from mesh.config.sections.trust import TrustSection
 from mesh.pki.certificates import parse_readable
 from mesh.pki.rotation import RootRole, hindrance, role
 

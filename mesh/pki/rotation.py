@@ -12,7 +12,7 @@ from enum import Enum
 
 from cryptography import x509
 
-from mesh.config.schema import RootSection, TrustSection
+from mesh.config.sections.trust import RootSection, TrustSection
 from mesh.config.types import Phase
 from mesh.pki.certificates import name, parse_readable
 from mesh.pki.profile import root_common_name

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
-from mesh.config.schema import RootSection, TrustSection
+from mesh.config.sections.trust import RootSection, TrustSection
 from mesh.config.types import Phase
 from mesh.istio.names import token_generation
 from mesh.live.facts import Cacerts, Holders, ObservedCluster

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
-from mesh.config.schema import FailoverSection
+from mesh.config.sections.failover import FailoverSection
 from mesh.config.types import DataPlane, Preference
 from mesh.istio.hosts import cluster_domain, covers, service_host
 from mesh.istio.names import NAMESPACE

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
-from mesh.config.schema import ReaderSection
+from mesh.config.sections.reader import ReaderSection
 from mesh.config.types import ReaderRole, version_tuple
 from mesh.istio.defects import on_rotation
 from mesh.istio.revisions import oldest, revisions

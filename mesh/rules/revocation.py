@@ -7,7 +7,7 @@ from cryptography import x509
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import StackConfig
-from mesh.config.schema import TrustSection
+from mesh.config.sections.trust import TrustSection
 from mesh.config.types import version_tuple
 from mesh.istio.revisions import serving
 from mesh.istio.values import environment

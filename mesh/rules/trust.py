@@ -5,7 +5,7 @@ from datetime import datetime
 
 from mesh.config.problems import Problem
 from mesh.config.resolved import ClusterConfig, StackConfig
-from mesh.config.schema import IntermediateSection, RootSection, TrustSection
+from mesh.config.sections.trust import IntermediateSection, RootSection, TrustSection
 from mesh.config.types import Phase
 from mesh.istio.values import environment
 from mesh.pki.rotation import plan_roots

@@ -8,8 +8,8 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 import pulumi_tls as tls
 
-from mesh.config.schema import IntermediateSection
 from mesh.config.secrets import Secrets
+from mesh.config.sections.trust import IntermediateSection
 from mesh.pki.certificates import certificate_chain, expiry, join, path_expiry
 from mesh.pki.lifetime import Lifetime, lifetime
 from mesh.pki.profile import CA_USES, ISTIOD_DNS_NAME, intermediate_common_name

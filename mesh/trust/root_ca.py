@@ -6,8 +6,8 @@ import pulumi
 import pulumi_random as random
 import pulumi_tls as tls
 
-from mesh.config.schema import RootSection
 from mesh.config.secrets import Secrets
+from mesh.config.sections.trust import RootSection
 from mesh.pki.certificates import expiry, join
 from mesh.pki.profile import CA_USES, ROOT_PATH_LENGTH, root_common_name
 from mesh.pki.rotation import RootPlan

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mesh.config.problems import ConfigurationError
-from mesh.config.schema import IstioSection
+from mesh.config.sections.istio import IstioSection
 from mesh.helm.charts import Render
 from mesh.helm.plugin import Plugin
 from mesh.istio.names import NAMESPACE

@@ -17,7 +17,8 @@ from jsonschema import Draft7Validator
 from pydantic import BaseModel, SecretStr
 
 from docs.stack_file_schema import schema
-from mesh.config.schema import ClusterSection, PeerSection, StackSections
+from mesh.config.schema import StackSections
+from mesh.config.sections.cluster import ClusterSection, PeerSection
 from sandbox import cluster, versions
 from tests.builders.kubeconfigs import kubeconfig
 from tests.e2e.stack import PROJECT, Stack

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from mesh.config.schema import IstioSection
+from mesh.config.sections.istio import IstioSection
 from mesh.helm.charts import Render
 from mesh.mappings import Json
 from mesh.preflight import charts

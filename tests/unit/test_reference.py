@@ -6,7 +6,8 @@ import pytest
 from pydantic import Field
 
 from docs.reference import page
-from mesh.config.schema import IstioSection, Section
+from mesh.config.sections.base import Section
+from mesh.config.sections.istio import IstioSection
 from tests.program.recording import PROJECT
 
 

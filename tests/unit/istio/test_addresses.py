@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mesh.config.resolved import StackConfig
-from mesh.config.schema import GatewayAddressSection
+from mesh.config.sections.gateway import GatewayAddressSection
 from mesh.istio.addresses import (
     GatewayService,
     Node,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mesh.config.schema import FailoverSection
+from mesh.config.sections.failover import FailoverSection
 from mesh.config.types import Preference
 from mesh.istio.failover_policy import answer_seconds, connect_seconds, destination_rule, virtual_service
 

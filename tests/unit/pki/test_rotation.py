@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from mesh.config.schema import RootSection, TrustSection
+from mesh.config.sections.trust import RootSection, TrustSection
 from mesh.config.types import Phase
 from mesh.pki.rotation import STEPS, RootRole, TrustBundle, plan_roots
 

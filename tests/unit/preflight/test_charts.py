@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mesh.config.schema import IstioSection
+from mesh.config.sections.istio import IstioSection
 from mesh.helm.errors import ChartMissingError, ChartRefusedError, ChartUnavailableError
 from mesh.mappings import Json, at
 from mesh.preflight.charts import culprit, problems
