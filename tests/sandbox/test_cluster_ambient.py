@@ -132,9 +132,7 @@ def test_the_cni_agent_chains_its_plugin_and_pods_go_on_to_start(ambient: Cluste
     assert answer_of(ambient) in call(kubectl, ambient, "hello:5000")
 
 
-@pytest.mark.skipif(
-    not has_ztunnel(), reason="no ztunnel was given: ISTIO_MESH_ZTUNNEL_IMAGE names an image or the program"
-)
+@pytest.mark.skipif(not has_ztunnel(), reason="needs a ztunnel, which ISTIO_MESH_ZTUNNEL_IMAGE names")
 def test_pods_are_enrolled_and_call_each_other_through_ztunnel(ambient: Cluster, kubectl: Kubectl):
     """Those that run already, by the namespace's label."""
     populate(kubectl, [ambient])

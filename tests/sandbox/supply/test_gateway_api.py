@@ -1,15 +1,14 @@
 """The manifest of the Gateway API."""
 
-import shutil
 from pathlib import Path
 
-import pytest
 import yaml
 
 from mesh import versions
 from sandbox import gateway_api
+from tests.sandbox.supply.needs import needs_go
 
-pytestmark = pytest.mark.skipif(shutil.which("go") is None, reason="Go is not on PATH")
+pytestmark = needs_go
 _ANNOTATIONS = "gateway.networking.k8s.io"
 
 

@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -17,13 +16,7 @@ from sandbox.errors import SandboxError
 from sandbox.images import archive, on_demand, recipes
 from sandbox.images.content import File, Folder, Link, Text, command, libraries, loaded
 from sandbox.tools.catalogue import catalogue, earlier
-
-needs_commands = pytest.mark.skipif(
-    not all(map(shutil.which, ("busybox", "curl"))), reason="busybox and curl are not installed"
-)
-needs_go = pytest.mark.skipif(shutil.which("go") is None, reason="Go is not on PATH")
-needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="chroot takes root")
-
+from tests.sandbox.supply.needs import needs_commands, needs_go, needs_root
 
 BOOTSTRAP = """{"bootstrap_extensions": [
     {{- if .metadata_discovery }}

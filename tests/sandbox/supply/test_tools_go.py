@@ -14,6 +14,7 @@ from sandbox.errors import SandboxError
 from sandbox.tools import go, modules
 from sandbox.tools.catalogue import Download, GoBuild, PulumiSchema, Tool, catalogue
 from sandbox.tools.supply import supply
+from tests.sandbox.supply.needs import needs_go
 
 PROGRAM = """package main
 
@@ -23,8 +24,6 @@ var version = "unset"
 
 func main() { fmt.Println("tool", version, flavour) }
 """
-
-needs_go = pytest.mark.skipif(shutil.which("go") is None, reason="Go is not on PATH")
 
 
 @pytest.fixture

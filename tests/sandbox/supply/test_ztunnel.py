@@ -17,6 +17,7 @@ from sandbox import versions
 from sandbox.cluster import has_ztunnel, ztunnel
 from sandbox.errors import SandboxError
 from sandbox.tools.platform import architecture
+from tests.sandbox.supply.needs import needs_root
 
 REFERENCES = [f"localhost/istio/ztunnel:{version}" for version in (versions.ISTIO, versions.ISTIO_NEXT)]
 
@@ -183,7 +184,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
-@pytest.mark.skipif(os.geteuid() != 0 or shutil.which("containerd") is None, reason="containerd takes root")
+@needs_root
 def test_a_reference_is_pulled_once(registry: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By containerd, and gets the names of both charts; one that is not there is an error with its words."""
     said: list[str] = []
