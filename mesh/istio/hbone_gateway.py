@@ -9,6 +9,7 @@ import pulumi_kubernetes as kubernetes
 from pulumi_kubernetes.apiextensions import CustomResource
 
 from mesh.config.resolved import ClusterConfig
+from mesh.config.types import ServiceType
 from mesh.istio.addresses import PeerAddress, discovered, given_hbone
 from mesh.istio.control_plane import ControlPlane
 from mesh.istio.gateway import gateway_service_of
@@ -24,8 +25,11 @@ from mesh.istio.names import (
     REMOTE_CLASS,
     remote_gateway_name,
 )
+from mesh.istio.namespace import FIELD_MANAGER
 from mesh.istio.revisions import revision_labels
 from mesh.secret_values import protected
+
+_HAS_ADDRESS = "jsonpath={.status.loadBalancer.ingress[0]}"
 
 
 class HboneGateway(pulumi.ComponentResource):
@@ -75,6 +79,8 @@ class HboneGateway(pulumi.ComponentResource):
             opts=child,
         )
         self.ready = [gateway, pods]
+        if cluster.gateway.service.type == ServiceType.LOAD_BALANCER and not stated:
+            self.ready.append(self._address(f"{name}-service-address", namespace, gateway, pods))
         found = self._discovered(f"{name}-service", namespace, gateway)
         addresses = (
             pulumi.Output.from_input([str(address) for address in stated])
@@ -84,6 +90,20 @@ class HboneGateway(pulumi.ComponentResource):
         self.addresses = protected(addresses, cluster.secrets)
         self.register_outputs({"addresses": self.addresses})
 
+    def _address(
+        self, name: str, namespace: pulumi.Input[str], gateway: CustomResource, pods: pulumi.Resource
+    ) -> kubernetes.core.v1.ServicePatch:
+        """What is done once the load balancer has given the Service an address."""
+        return kubernetes.core.v1.ServicePatch(
+            name,
+            metadata={
+                "name": gateway.id.apply(lambda _: HBONE_GATEWAY),
+                "namespace": namespace,
+                "annotations": {**FIELD_MANAGER, "pulumi.com/waitFor": _HAS_ADDRESS},
+            },
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[pods]),
+        )
+
     def _discovered(
         self, name: str, namespace: pulumi.Input[str], gateway: CustomResource
     ) -> pulumi.Output[Sequence[PeerAddress]]:
@@ -91,7 +111,7 @@ class HboneGateway(pulumi.ComponentResource):
         service = kubernetes.core.v1.Service.get(
             name,
             pulumi.Output.all(namespace, gateway.id).apply(lambda ids: f"{ids[0]}/{HBONE_GATEWAY}"),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=self.ready),
         )
         return gateway_service_of(service).apply(lambda known: discovered(known, port=HBONE_PORT))
 

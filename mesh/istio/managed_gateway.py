@@ -1,5 +1,6 @@
 """A Gateway of the Gateway API of which istiod makes a Deployment and a Service."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -14,9 +15,14 @@ from mesh.istio.namespace import FIELD_MANAGER
 # istiod copies the annotations of a Gateway without any for its infrastructure to all that it makes of it;
 # Pulumi's have no business there.
 _MADE_FOR = {"app.kubernetes.io/managed-by": "istio-mesh"}
-# Then its Service has an address, and all that istiod makes of it exists. `Programmed` alone would do, if an
-# istiod without ambient, which leads until it ends, did not say so of a Gateway whose class it does not know.
+# What istiod says once the Service has an address. It takes a Service of that name in another cluster for the
+# same one: where a cluster joins a mesh, both may be true before it has anything of its own.
 _MADE = json.dumps(["condition=Programmed", "jsonpath={.status.addresses[0].value}"])
+_NO_DEPLOYMENT = "spec.selector: Required value"
+"""What the API server says of a patch for a Deployment that does not exist."""
+_TRIES = 60
+_BETWEEN_TRIES_SECONDS = 2.0
+"""Together longer than an istiod that ends goes on leading, during which the new one makes nothing."""
 
 
 def managed_gateway(
@@ -63,8 +69,7 @@ def managed_gateway(
         },
         opts=_after(opts, list(needed)),
     )
-    # `Programmed` says nothing of the pods. A patch of their Deployment is done once they are ready; it
-    # changes nothing but annotations of its own.
+    # A patch of the Deployment is done once the pods are ready. It changes only annotations of its own.
     pods = kubernetes.apps.v1.DeploymentPatch(
         f"{logical_name}-pods",
         metadata={
@@ -73,9 +78,24 @@ def managed_gateway(
             "namespace": namespace,
             "annotations": FIELD_MANAGER,
         },
-        opts=_after(opts, [gateway]),
+        opts=pulumi.ResourceOptions.merge(
+            _after(opts, [gateway]),
+            pulumi.ResourceOptions(
+                hooks=pulumi.ResourceHookBinding(
+                    on_error=[pulumi.ErrorHook(f"{logical_name}-made", again_until_made)]
+                )
+            ),
+        ),
     )
     return gateway, pods
+
+
+async def again_until_made(failure: pulumi.ErrorHookArgs) -> bool:
+    """Whether to try again what failed, after a pause: istiod has not made the Deployment yet."""
+    if _NO_DEPLOYMENT not in failure.errors[0] or len(failure.errors) > _TRIES:
+        return False
+    await asyncio.sleep(_BETWEEN_TRIES_SECONDS)
+    return True
 
 
 def _after(opts: pulumi.ResourceOptions, needed: Sequence[pulumi.Resource]) -> pulumi.ResourceOptions:

@@ -16,6 +16,7 @@ from tests.e2e.kube import Kube
 from tests.e2e.reach import AROUND, configure_relay
 from tests.e2e.reach import config as reach_config
 from tests.e2e.stack import Stack, mesh_config
+from tests.fixtures import Start
 
 
 def _stack_folder(name: str) -> Path:
@@ -127,13 +128,13 @@ def kube(sandbox_environment: Mapping[str, str]) -> Callable[[str], Kube]:
 
 
 @pytest.fixture(scope="session")
-def fresh_clusters(start_clusters: Callable[..., Any]) -> Callable[..., Mapping[str, cluster.Cluster]]:
+def fresh_clusters(start_clusters: Start) -> Start:
     """Start clusters by name with nothing in them: those of these names that are there go first."""
 
-    def start(*names: str) -> Mapping[str, cluster.Cluster]:
+    def start(*names: str, **options: Any) -> Mapping[str, cluster.Cluster]:
         start_clusters()
         if there := [name for name in names if name in cluster.find()]:
             cluster.stop(there)
-        return start_clusters(*names)
+        return start_clusters(*names, **options)
 
     return start

@@ -51,8 +51,7 @@ def test_control_plane_agent_and_gateway_of_each_cluster_are_ready(ambient: Stac
     """The gateway has an address and pods, and has rejected nothing of its configuration."""
     described = ambient.outputs()["clusters"]
     for name in NAMES:
-        agent = kube(name).get("daemonset", "istio-cni-node", f"--namespace={SYSTEM}")["status"]
-        assert agent["numberReady"] == agent["desiredNumberScheduled"] == 1
+        kube(name).kubectl("rollout", "status", "daemonset/istio-cni-node", f"-n={SYSTEM}", "--timeout=60s")
         gateway = kube(name).get(_GATEWAYS, GATEWAY, f"--namespace={SYSTEM}")
         conditions = {c["type"]: c["status"] for c in gateway["status"]["conditions"]}
         assert conditions["Programmed"] == "True", conditions

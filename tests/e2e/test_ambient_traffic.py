@@ -78,11 +78,11 @@ def test_a_restart_fails_no_call(ambient: Stack, kube: View, workload: str) -> N
 def test_a_cluster_behind_nat_joins_and_leaves(
     ambient: Stack,
     kube: View,
-    start_clusters: Callable[..., Mapping[str, Cluster]],
+    fresh_clusters: Callable[..., Mapping[str, Cluster]],
     configured: Callable[..., dict[str, Any]],
 ) -> None:
     """It answers the others while it is in the mesh, and no call fails when it goes."""
-    north = start_clusters(*NAMES, "north", around={"north": _NATED})["north"]
+    north = fresh_clusters("north", around={"north": _NATED})["north"]
     nat = north.layout.nat
     assert nat
     clusters = ambient.config()["clusters"]

@@ -72,7 +72,12 @@ def test_a_remote_secret_waits_for_the_pods_of_the_gateway_behind_it() -> None:
     """`Programmed` says nothing of them; calls to a dead gateway fail."""
     recording = _example("ambient")
     secret = recording.one(_SECRET, "west-sees-east-remote-secret")
-    assert f"east-{_HBONE}-pods" in recording.before(secret)
+    address = recording.one(f"{_SERVICE}Patch", "east-hbone-gateway-service-address")
+    assert {f"east-{_HBONE}-pods", address.name} <= recording.before(secret)
+    assert f"east-{_HBONE}-pods" in recording.before(address)
+    assert address.inputs["metadata"]["annotations"]["pulumi.com/waitFor"] == (
+        "jsonpath={.status.loadBalancer.ingress[0]}"
+    )
     pods = recording.one(_PODS, f"east-{_HBONE}-pods")
     assert f"east-{_HBONE}" in recording.before(pods)
     assert pods.inputs["metadata"]["name"] == _HBONE

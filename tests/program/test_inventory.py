@@ -23,7 +23,8 @@ _EXAMPLES = sorted((PROJECT / "examples").glob("*.yaml"))
 _TWO = PROJECT / "examples" / "two-clusters.yaml"
 _MINIMAL = {"istio-mesh:reader": {"role": "minimal"}, "istio-mesh:istio": {"version": "1.31.1"}}
 _MONITORED = {"istio-mesh:observability": {"enabled": True}, "istio-mesh:kiali": {"cluster": "east"}}
-_NOT_LISTED = ("kubernetes:apps/v1:DeploymentPatch", state.NAMESPACE_PATCH, gateway_api_manifest.DEFINITION)
+_PATCHES = ("kubernetes:apps/v1:DeploymentPatch", "kubernetes:core/v1:ServicePatch", state.NAMESPACE_PATCH)
+_NOT_LISTED = (*_PATCHES, gateway_api_manifest.DEFINITION)
 _NAMESPACES = ("east-istio-system", "east-hello-world-namespace")
 
 
