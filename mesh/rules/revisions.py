@@ -1,7 +1,7 @@
 """Upgrades by revision: what two control planes in a cluster need, and how far apart they may be.
 
-Istio supports upgrades over at most two minor versions, and proxies at most two behind their control plane
-(https://istio.io/latest/docs/setup/upgrade/ and https://istio.io/latest/docs/releases/supported-releases/).
+Istio tests and recommends upgrades over at most two minor versions at once
+(https://istio.io/latest/docs/setup/upgrade/canary/). Each control plane serves proxies of its own version.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def _pair(cluster: ClusterConfig) -> Iterator[Problem]:
         yield Problem(
             path=cluster.path("istio.next.version"),
             message=f"{new.version} and {old.version} are more than {_MINOR_VERSIONS_APART} minor versions "
-            "apart, so one could not serve the other's proxies; expected a version between them first",
+            "apart, which Istio neither tests nor recommends; expected a version between them first",
         )
     if cluster.data_plane.has_ztunnel:
         found = [(r, d) for r in (old, new) for d in HANDOVER_OF_GATEWAYS if d.affects(r.version)]
