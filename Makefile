@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 PY := .venv/bin/python
-PYTEST := $(PY) -m pytest -q
+PYTEST := $(PY) -m pytest -q --durations=20 --durations-min=20
 PIP_INSTALL := .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes
 ACTIONLINT := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 WORKFLOWS := .github/workflows/*.yml examples/github-actions/*.yml
@@ -18,6 +18,8 @@ SECOND = ISTIO_MESH_SANDBOX="$${ISTIO_MESH_SANDBOX-$(CURDIR)/.sandbox/test}-2"
 # Tests that wait for clusters leave a core most of the time.
 beside = mkdir -p .sandbox; ( $(2) ) > .sandbox/$(1).txt 2>&1 & ( $(3) ) || failed=1; \
   wait $$! || failed=1; cat .sandbox/$(1).txt; [ -z "$${failed-}" ]
+# $(call each,command,command[,command]): one after the other, also after one that failed.
+each = failed=; $(1) || failed=1; $(2) || failed=1; $(if $(3),$(3) || failed=1;) [ -z "$$failed" ]
 
 # $(call step,what it is,command)
 define step
@@ -74,24 +76,20 @@ unit: .venv/installed ## Run the tests that need no cluster.
 
 .PHONY: test
 test: lint unit setup ## Run the tests, on real clusters too (an hour); a group that fails does not keep the others from running.
-	@$(MAKE) --no-print-directory --keep-going test-sandbox test-mesh test-breaking test-trust
+	@$(MAKE) --no-print-directory --keep-going test-sandbox test-mesh test-breaking
 
 .PHONY: test-sandbox
 test-sandbox: setup
 	$(call step,Tools that only tests need,$(PY) -m sandbox.tools prometheus promtool pulumi-language-yaml)
-	$(call step,Tests of the sandbox$(comma) and of the stand-ins beside them,$(call beside,standins,$(PYTEST) tests/standins,$(PYTEST) tests/sandbox))
+	$(call step,Tests of the sandbox$(comma) and beside them those of the stand-ins and Istio's own,$(call beside,istio,$(call each,$(PYTEST) tests/standins,$(SECOND) $(PYTEST) tests/istio -m multicluster),$(PYTEST) tests/sandbox))
 
 .PHONY: test-mesh
 test-mesh: setup
-	$(call step,Tests of the mesh,$(PYTEST) tests/e2e -m mesh)
+	$(call step,Tests of the mesh$(comma) and beside them those of its other forms,$(call beside,forms,$(call each,$(SECOND) $(PYTEST) tests/e2e -m reach,$(SECOND) $(PYTEST) tests/e2e -m sight,$(SECOND) $(PYTEST) tests/e2e -m ambient),$(PYTEST) tests/e2e -m mesh))
 
 .PHONY: test-breaking
 test-breaking: setup
-	$(call step,Tests that break the mesh$(comma) and of clusters that reach and see each other in different ways beside them,$(call beside,reach,$(SECOND) $(PYTEST) tests/e2e -m reach && $(SECOND) $(PYTEST) tests/e2e -m sight,$(PYTEST) tests/e2e -m breaking))
-
-.PHONY: test-trust
-test-trust: setup
-	$(call step,Tests of trust and of several stacks$(comma) and Istio's own of several clusters and those of ambient clusters beside them,$(call beside,istio,$(SECOND) $(PYTEST) tests/istio -m multicluster && $(SECOND) $(PYTEST) tests/e2e -m ambient,$(PYTEST) tests/e2e -m trust))
+	$(call step,Tests that break the mesh$(comma) and beside them those of trust and load,$(call beside,trust,$(call each,$(SECOND) $(PYTEST) tests/e2e -m load,$(SECOND) $(PYTEST) tests/e2e -m trust),$(PYTEST) tests/e2e -m breaking))
 
 .PHONY: upgrade-tests
 upgrade-tests: setup ## Upgrade from one line of Istio to the next, and back (builds the earlier line).

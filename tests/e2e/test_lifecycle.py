@@ -9,9 +9,9 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -30,41 +30,7 @@ _KILLS = 10
 _INTERRUPTED = 4
 """At least so many kills are to meet Pulumi at work."""
 _NOT_INTERRUPTED = "No operation of the stack lifecycle was interrupted."
-_MADE = (
-    "PrivateKey mesh-root-g1-key",
-    "SelfSignedCert mesh-root-g1-certificate",
-    "NamespacePatch north-istio-system",
-    "LocallySignedCert north-intermediate-g1-certificate",
-    "Secret south-cacerts",
-    "Release north-istio-base",
-    "Release south-istio-base",
-    "Secret north-reader-token-g1",
-    "Release north-istiod",
-    "Release south-istiod",
-    "Release north-istio-eastwestgateway",
-    "Release south-istio-eastwestgateway",
-    "Gateway north-cross-network-gateway",
-    "Deployment north-hello-world-server-deployment",
-    "Deployment south-hello-world-server-deployment",
-    "Secret north-sees-south-remote-secret",
-    "Secret south-sees-north-remote-secret",
-)
 _UPGRADED = ("north-istiod", "south-istiod", "north-istio-eastwestgateway", "south-istio-eastwestgateway")
-_REMOVED = (
-    "Secret north-sees-south-remote-secret",
-    "Secret south-sees-north-remote-secret",
-    "Deployment south-hello-world-server-deployment",
-    "Release north-istio-eastwestgateway",
-    "Gateway south-cross-network-gateway",
-    "Namespace south-hello-world-namespace",
-    "Release north-istiod",
-    "Secret south-reader-token-g1",
-    "Release south-istio-base",
-    "Secret north-cacerts",
-    "LocallySignedCert north-intermediate-g1-certificate",
-    "SelfSignedCert mesh-root-g1-certificate",
-    "PrivateKey mesh-root-g1-key",
-)
 
 
 @pytest.fixture(scope="module")
@@ -125,74 +91,106 @@ def test_what_is_there_already_is_refused_and_handed_over_as_the_message_says(
     assert {c.op for c in stack.preview()} == {"create"}
 
 
-def _stopped_in_the_middle(
-    stack: Stack, moments: Mapping[str, Callable[[int], None]], command: Sequence[str] = ("up",)
-) -> tuple[str | None, int, str]:
-    """Begin an update and stop it as soon as it says one of `moments`, in the way that stands there.
+class Moment(NamedTuple):
+    """When an update comes to a resource, as it says it: `Release north-istiod updating (0s)`."""
 
-    Its exit code and all that it said come with the moment, which is None where the update went to its end.
-    """
+    kind: str
+    name: str
+    verb: str
+
+
+_OF_PLUGINS = r"(?:kubernetes|tls|random):\S+"
+"""Types of resources that take time: components and providers do not."""
+_SAYS_MOMENT = re.compile(rf" {_OF_PLUGINS}:(\w+) (\S+) (creating|updating|deleting) \(")
+
+
+def _count(urns: Iterable[str]) -> int:
+    types = (urn.split("::")[2].rpartition("$")[2] for urn in urns)
+    return sum(bool(re.fullmatch(_OF_PLUGINS, type_)) for type_ in types)
+
+
+class Ended(NamedTuple):
+    """How an update ended: `reached` is the moment at which it was stopped, if it was."""
+
+    reached: Moment | None
+    moments: Sequence[Moment]
+    exit_code: int
+    said: str
+
+
+def _stopped_in_the_middle(
+    stack: Stack,
+    due: Callable[[Sequence[Moment]], bool],
+    stop: Callable[[Moment, int], None],
+    command: Sequence[str] = ("up",),
+) -> Ended:
+    """Begin an update and stop it at the first moment that is `due` after those before it."""
     process = stack.start(*command, "--yes", "--skip-preview")
     assert process.stdout is not None
-    said, reached = [], None
+    said: list[str] = []
+    moments: list[Moment] = []
+    reached = None
     for line in process.stdout:
         said.append(line)
-        if reached := next((moment for moment in moments if moment in line), None):
-            moments[reached](process.pid)
+        if not (found := _SAYS_MOMENT.search(line)):
+            continue
+        moments.append(Moment(*found.groups()))
+        if due(moments):
+            reached = moments[-1]
+            stop(reached, process.pid)
             break
     output, errors = process.communicate(timeout=_STOP_SECONDS)
-    return reached, process.returncode, "".join([*said, output, errors])
+    return Ended(reached, moments, process.returncode, "".join([*said, output, errors]))
 
 
-def _press_ctrl_c(pid: int) -> None:
+def _at(moment: Moment) -> Callable[[Sequence[Moment]], bool]:
+    return lambda moments: moments[-1] == moment
+
+
+def _press_ctrl_c(_: Moment, pid: int) -> None:
     """As a terminal does it: everything that was started in it hears of it."""
     os.killpg(pid, signal.SIGINT)
 
 
 def _kill(pid: int) -> None:
-    """Plugins have process groups of their own, and would finish their work after the CLI's death."""
+    """The CLI, which begins nothing more then, and its plugins, which else would finish their work."""
+    os.kill(pid, signal.SIGKILL)
     subprocess.run(["pkill", "--signal=KILL", f"--session={pid}"], check=True)
 
 
-def _kill_in_helm(kube: Kube, release: str) -> Callable[[int], None]:
-    """Kill once Helm has recorded that it works on the release; it may be done before that is seen."""
+def _wait_for_helm(kube: Kube, release: str) -> None:
+    """Wait until Helm has recorded that it works on the release; it may be done before that is seen."""
     pending = "status in (pending-install,pending-upgrade,uninstalling)"
-
-    def kill(pid: int) -> None:
-        deadline = time.monotonic() + _HELM_SECONDS
-        while time.monotonic() < deadline:
-            selector = f"--selector=owner=helm,name={release},{pending}"
-            if kube.kubectl("get", "secrets", "--namespace=istio-system", "--output=name", selector):
-                break
-        _kill(pid)
-
-    return kill
+    selector = f"--selector=owner=helm,name={release},{pending}"
+    deadline = time.monotonic() + _HELM_SECONDS
+    while time.monotonic() < deadline:
+        if kube.kubectl("get", "secrets", "--namespace=istio-system", "--output=name", selector):
+            break
 
 
 def _killed_and_recovered(
     stack: Stack,
     clusters: Mapping[str, Kube],
-    moments: Sequence[str],
+    due: Callable[[Sequence[Moment]], bool],
     command: Sequence[str] = ("up",),
     *,
     looked_at: bool,
-) -> tuple[str | None, bool]:
-    """Kill an update as soon as it says one of `moments`, and do what docs/interrupted.md says.
+) -> tuple[Sequence[Moment], bool]:
+    """Kill an update as soon as that is `due`, and do what docs/interrupted.md says.
 
-    The moment is returned, and whether something was interrupted: what takes a moment only may be done
-    before the kill, and then only the lock is left. `looked_at` is whether the command shows first what it
-    would do.
+    The moments until then are returned, and whether something was interrupted: what takes a moment only may
+    be done before the kill, and then only the lock is left. `looked_at` is whether the command shows first
+    what it would do.
     """
 
-    def stop(moment: str) -> Callable[[int], None]:
-        kind, name, _ = moment.split()
-        cluster_name, _, object_name = name.partition("-")
-        return _kill_in_helm(clusters[cluster_name], object_name) if kind == "Release" else _kill
+    def kill(moment: Moment, pid: int) -> None:
+        if moment.kind == "Release":
+            cluster_name, _, release = moment.name.partition("-")
+            _wait_for_helm(clusters[cluster_name], release)
+        _kill(pid)
 
-    reached, code, said = _stopped_in_the_middle(stack, {moment: stop(moment) for moment in moments}, command)
-    if reached is None:
-        assert code == 0, said
-        return None, False
+    ended = _stopped_in_the_middle(stack, due, kill, command)
+    assert ended.reached, f"the update ended before it was killed:\n{ended.said}"
     shown = stack.command("recover") if looked_at else None
     done = stack.command("recover", "--yes")
     assert done.returncode == 0, f"{done.stdout}{done.stderr}"
@@ -200,30 +198,41 @@ def _killed_and_recovered(
     assert shown is None or shown.returncode == interrupted, f"{shown.stdout}{shown.stderr}"
     again = stack.command("recover")
     assert again.returncode == 0, f"something is left to do:\n{again.stdout}{again.stderr}"
-    return reached, interrupted
+    return ended.moments, interrupted
 
 
-def _kill_at(
-    moments: Sequence[str], verb: str, stack: Stack, clusters: Mapping[str, Kube], *command: str
-) -> None:
-    """Kill an update at each of these resources, in the order in which it comes to them, and recover."""
-    left = {f"{moment} {verb}" for moment in moments}
+def _after(step: int, releases: Collection[str]) -> Callable[[Sequence[Moment]], bool]:
+    """Due at the resource of that number, or before it at a release that is none of these."""
+    return lambda moments: (
+        len(moments) >= step or (moments[-1].kind == "Release" and moments[-1].name not in releases)
+    )
+
+
+def _kill_ten_times(stack: Stack, clusters: Mapping[str, Kube], resources: int, *command: str) -> None:
+    """Kill updates and recover, at moments that are spread over all resources, of which there are so many.
+
+    The command works on one resource after the other: else a busy machine is done with most of them before it
+    comes to the kill.
+    """
+    killed: list[Moment] = []
     interrupted: list[bool] = []
-    while left:
-        reached, met = _killed_and_recovered(
-            stack, clusters, sorted(left), command, looked_at=not any(interrupted)
+    met: set[str] = set()
+    while len(killed) < _KILLS:
+        step = max(1, (resources - len(met)) // (_KILLS + 1 - len(killed)))
+        due = _after(step, {moment.name for moment in killed})
+        moments, in_work = _killed_and_recovered(
+            stack, clusters, due, command, looked_at=not any(interrupted)
         )
-        if reached is None:
-            break
-        left.remove(reached)
-        interrupted.append(met)
-    assert len(interrupted) >= _KILLS, f"the update never came to {sorted(left)}"
-    assert sum(interrupted) >= _INTERRUPTED, f"the kills came too late: {interrupted}"
+        met |= {moment.name for moment in moments}
+        killed.append(moments[-1])
+        interrupted.append(in_work)
+    assert sum(interrupted) >= _INTERRUPTED, f"the kills came too late: {interrupted} at {killed}"
+    assert any(moment.kind == "Release" for moment in killed), f"none in Helm: {killed}"
 
 
 def test_a_first_update_that_was_killed_is_recovered(stack: Stack, clusters: Mapping[str, Kube]):
-    """Ten times and more; whatever it was creating, one command makes the next update possible."""
-    _kill_at(_MADE, "creating", stack, clusters, "up", "--parallel=4")
+    """Ten times; whatever it was creating, one command makes the next update possible."""
+    _kill_ten_times(stack, clusters, _count(change.urn for change in stack.preview()), "up", "--parallel=1")
 
 
 def test_the_next_update_finishes_what_was_interrupted(stack: Stack, clusters: Mapping[str, Kube]):
@@ -279,11 +288,11 @@ def _upgrade(stack: Stack, number: int) -> None:
 def test_ctrl_c_ends_an_update_in_order(stack: Stack):
     """It ends by itself and says why; the state is not left locked, and the next update begins at once."""
     _upgrade(stack, 0)
-    reached, code, said = _stopped_in_the_middle(stack, {"Release north-istiod updating": _press_ctrl_c})
-    assert reached, f"the update ended before that:\n{said}"
-    assert code != 0, f"an interrupted update reports success:\n{said}"
-    assert "cancel" in said
-    assert "Traceback" not in said
+    ended = _stopped_in_the_middle(stack, _at(Moment("Release", "north-istiod", "updating")), _press_ctrl_c)
+    assert ended.reached, f"the update ended before that:\n{ended.said}"
+    assert ended.exit_code != 0, f"an interrupted update reports success:\n{ended.said}"
+    assert "cancel" in ended.said
+    assert "Traceback" not in ended.said
 
 
 def test_an_upgrade_that_was_killed_is_recovered(stack: Stack, clusters: Mapping[str, Kube]):
@@ -291,9 +300,8 @@ def test_an_upgrade_that_was_killed_is_recovered(stack: Stack, clusters: Mapping
     interrupted: list[bool] = []
     for number in range(_KILLS):
         _upgrade(stack, number + 1)
-        moment = f"Release {_UPGRADED[number % len(_UPGRADED)]} updating"
-        reached, met = _killed_and_recovered(stack, clusters, [moment], looked_at=not any(interrupted))
-        assert reached, f"the update ended before {moment}"
+        moment = Moment("Release", _UPGRADED[number % len(_UPGRADED)], "updating")
+        _, met = _killed_and_recovered(stack, clusters, _at(moment), looked_at=not any(interrupted))
         interrupted.append(met)
     assert sum(interrupted) >= _INTERRUPTED, f"the kills came too late: {interrupted}"
 
@@ -375,11 +383,8 @@ def test_a_cluster_that_is_back_gets_what_it_missed(stack: Stack, clusters: Mapp
 
 
 def test_a_removal_that_was_killed_is_recovered(stack: Stack, clusters: Mapping[str, Kube]):
-    """Ten times and more; the next removal goes on where the killed one was.
-
-    One resource after the other: else a machine with more to do has deleted most of them before the kill.
-    """
-    _kill_at(_REMOVED, "deleting", stack, clusters, "destroy", "--ignore-protect", "--parallel=1")
+    """Ten times; the next removal goes on where the killed one was."""
+    _kill_ten_times(stack, clusters, _count(stack.resources()), "destroy", "--ignore-protect", "--parallel=1")
 
 
 def _documented(heading: str) -> str:

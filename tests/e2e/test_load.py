@@ -5,7 +5,7 @@ import pytest
 from sandbox import cluster
 from tests.e2e.load import URL, Load
 
-pytestmark = pytest.mark.breaking
+pytestmark = pytest.mark.load
 
 
 @pytest.mark.usefixtures("mesh")

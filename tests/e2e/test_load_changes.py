@@ -21,7 +21,7 @@ from tests.e2e.kube import Kube, eventually
 from tests.e2e.load import Load
 from tests.e2e.stack import Stack
 
-pytestmark = pytest.mark.breaking
+pytestmark = pytest.mark.load
 
 View = Callable[[str], Kube]
 OLD = ("east", "west")

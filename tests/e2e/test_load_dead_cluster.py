@@ -16,7 +16,7 @@ from tests.e2e.kube import Kube, eventually
 from tests.e2e.load import Load
 from tests.e2e.stack import Stack
 
-pytestmark = pytest.mark.breaking
+pytestmark = pytest.mark.load
 
 View = Callable[[str], Kube]
 _WITHIN = 5

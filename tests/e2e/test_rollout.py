@@ -20,7 +20,7 @@ from tests.e2e.leaks import Haystack, Needle, Watch
 from tests.e2e.load import Load
 from tests.e2e.stack import Stack
 
-pytestmark = pytest.mark.breaking
+pytestmark = pytest.mark.load
 
 OLD = ("east", "west")
 NEW = "south"

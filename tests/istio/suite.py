@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import yaml
 from sandbox.images.istio_tests import HUB, TAG
 from sandbox.tools import go, istio_tests
 
+DELETES_EXPOSURE = "TestWorkloadEntryGateway"
 MULTICLUSTER = (
     "TestMultiClusterWithSecrets",
     "TestMultiClusterWithContexts",
@@ -31,7 +32,7 @@ MULTICLUSTER = (
     "TestTraffic/host",
     "TestTraffic/destinationrule",
     "TestTraffic/dns",
-    "TestWorkloadEntryGateway",
+    DELETES_EXPOSURE,
 )
 """The tests of several clusters in the suite pilot, in the order in which Go runs them.
 
@@ -86,6 +87,10 @@ class Result:
     def counts(self, below: str = "") -> Counter[str]:
         """How many tests without tests of their own ended how."""
         return Counter(test.outcome for test in self.leaves(below))
+
+    def then(self, again: "Result") -> "Result":
+        """Both this run and a later one of some of its tests, whose outcomes count for these."""
+        return replace(again, tests={**self.tests, **again.tests}, seconds=self.seconds + again.seconds)
 
     def assert_passed(self, name: str) -> None:
         """At or below the name something passed and nothing failed.

@@ -81,6 +81,16 @@ def test_a_test_that_fails_around_tests_that_pass_is_a_failure(tmp_path: Path) -
         a_result(tmp_path, TestA="fail", TestA__x="pass").assert_passed("TestA")
 
 
+def test_a_second_try_counts_for_the_tests_that_it_had(tmp_path: Path) -> None:
+    """And for those around them; what failed in the first run alone still fails."""
+    first = a_result(tmp_path, TestA="fail", TestA__x="fail", TestA__y="pass", TestB="fail")
+    both = first.then(a_result(tmp_path, TestA="pass", TestA__x="pass"))
+    both.assert_passed("TestA")
+    assert both.counts("TestA") == {"pass": 2}
+    with pytest.raises(AssertionError, match=r"TestB \(fail\)"):
+        both.assert_passed("TestB")
+
+
 def test_a_test_that_is_skipped_altogether_is_a_failure(tmp_path: Path) -> None:
     """It was named because it can run here."""
     with pytest.raises(AssertionError, match="nothing passed"):
