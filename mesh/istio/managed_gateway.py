@@ -57,7 +57,7 @@ def managed_gateway(
         metadata={
             "name": name,
             "namespace": namespace,
-            "labels": dict(labels),
+            **({"labels": dict(labels)} if labels else {}),  # empty, each refresh would show them as a change
             "annotations": {"pulumi.com/waitFor": _MADE},
         },
         spec={

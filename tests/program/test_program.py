@@ -90,6 +90,14 @@ def test_every_kubernetes_resource_goes_through_the_provider_of_its_own_cluster(
         assert registration.provider.endswith(expected), f"{registration.name} is in the wrong cluster"
 
 
+def test_no_metadata_has_an_empty_map(stack_file: Path) -> None:
+    """API servers drop it, and each refresh would show it as a change."""
+    for registration in _run(stack_file).resources:
+        metadata = registration.inputs.get("metadata") or {}
+        empty = [key for key, value in metadata.items() if value == {}]
+        assert not empty, f"{registration.name} has {empty}"
+
+
 def test_names_types_and_parents_are_those_of_the_snapshot(stack_file: Path) -> None:
     """A changed name or parent would replace what users have: it must be seen in a review.
 
