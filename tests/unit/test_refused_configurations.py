@@ -515,8 +515,8 @@ CASES = (
         mistake="an upgrade over three minor versions",
         written="istio: {version: 1.28.0, next: {version: 1.31.0}}",
         message=(
-            "istio.next.version: 1.31.0 and 1.28.0 are more than 2 minor versions apart, so one could not "
-            "serve the other's proxies; expected a version between them first"
+            "istio.next.version: 1.31.0 and 1.28.0 are more than 2 minor versions apart, which Istio "
+            "neither tests nor recommends; expected a version between them first"
         ),
     ),
     Case(
