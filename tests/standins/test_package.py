@@ -164,7 +164,7 @@ def test_arguments_that_are_wrong_are_told_once_without_a_traceback(
     diagnostics = preview.stdout.partition("Diagnostics:")[2]
     assert diagnostics.count("3 problems in the arguments of mesh; nothing was changed.") == 1, preview.stdout
     for problem in (
-        "clusters.amsterdam.network: is an output that is not known before the update",
+        "clusters.amsterdam.network: is an output that only the update will know",
         "gateway.port: 99999 is invalid: expected a number of at most 65535",
         "trust.root.certificate: is required with privateKey",
     ):
