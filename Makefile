@@ -18,8 +18,8 @@ SECOND = ISTIO_MESH_SANDBOX="$${ISTIO_MESH_SANDBOX-$(CURDIR)/.sandbox/test}-2"
 # Tests that wait for clusters leave a core most of the time.
 beside = mkdir -p .sandbox; ( $(2) ) > .sandbox/$(1).txt 2>&1 & ( $(3) ) || failed=1; \
   wait $$! || failed=1; cat .sandbox/$(1).txt; [ -z "$${failed-}" ]
-# $(call each,command,command[,command]): one after the other, also after one that failed.
-each = failed=; $(1) || failed=1; $(2) || failed=1; $(if $(3),$(3) || failed=1;) [ -z "$$failed" ]
+# $(call each,command,command): one after the other, also after one that failed.
+each = failed=; $(1) || failed=1; $(2) || failed=1; [ -z "$$failed" ]
 
 # $(call step,what it is,command)
 define step
@@ -76,20 +76,24 @@ unit: .venv/installed ## Run the tests that need no cluster.
 
 .PHONY: test
 test: lint unit setup ## Run the tests, on real clusters too (an hour); a group that fails does not keep the others from running.
-	@$(MAKE) --no-print-directory --keep-going test-sandbox test-mesh test-breaking
+	@$(MAKE) --no-print-directory --keep-going test-sandbox test-mesh test-breaking test-trust
 
 .PHONY: test-sandbox
 test-sandbox: setup
 	$(call step,Tools that only tests need,$(PY) -m sandbox.tools prometheus promtool pulumi-language-yaml)
-	$(call step,Tests of the sandbox$(comma) and beside them those of the stand-ins and Istio's own,$(call beside,istio,$(call each,$(PYTEST) tests/standins,$(SECOND) $(PYTEST) tests/istio -m multicluster),$(PYTEST) tests/sandbox))
+	$(call step,Tests of the sandbox$(comma) and beside them those of the stand-ins and of ambient clusters,$(call beside,standins,$(call each,$(PYTEST) tests/standins,$(SECOND) $(PYTEST) tests/e2e -m ambient),$(PYTEST) tests/sandbox))
 
 .PHONY: test-mesh
 test-mesh: setup
-	$(call step,Tests of the mesh$(comma) and beside them those of its other forms,$(call beside,forms,$(call each,$(SECOND) $(PYTEST) tests/e2e -m reach,$(SECOND) $(PYTEST) tests/e2e -m sight,$(SECOND) $(PYTEST) tests/e2e -m ambient),$(PYTEST) tests/e2e -m mesh))
+	$(call step,Tests of the mesh$(comma) and beside them those of who sees whom,$(call beside,sight,$(SECOND) $(PYTEST) tests/e2e -m sight,$(PYTEST) tests/e2e -m mesh))
 
 .PHONY: test-breaking
 test-breaking: setup
-	$(call step,Tests that break the mesh$(comma) and beside them those of trust and load,$(call beside,trust,$(call each,$(SECOND) $(PYTEST) tests/e2e -m load,$(SECOND) $(PYTEST) tests/e2e -m trust),$(PYTEST) tests/e2e -m breaking))
+	$(call step,Tests that break the mesh$(comma) and beside them those of reach and load,$(call beside,reach,$(call each,$(SECOND) $(PYTEST) tests/e2e -m reach,$(SECOND) $(PYTEST) tests/e2e -m load),$(PYTEST) tests/e2e -m breaking))
+
+.PHONY: test-trust
+test-trust: setup
+	$(call step,Tests of trust$(comma) and beside them Istio's own of several clusters,$(call beside,istio,$(SECOND) $(PYTEST) tests/istio -m multicluster,$(PYTEST) tests/e2e -m trust))
 
 .PHONY: upgrade-tests
 upgrade-tests: setup ## Upgrade from one line of Istio to the next, and back (builds the earlier line).
