@@ -75,7 +75,7 @@ unit: .venv/installed ## Run the tests that need no cluster.
 	$(call step,Unit and program tests,$(PYTEST) tests/unit tests/program)
 
 .PHONY: test
-test: lint unit setup ## Run the tests, on real clusters too (an hour); a group that fails does not keep the others from running.
+test: lint unit setup ## Run the tests, on real clusters too (an hour and a quarter); a group that fails does not keep the others from running.
 	@$(MAKE) --no-print-directory --keep-going test-sandbox test-mesh test-breaking test-trust
 
 .PHONY: test-sandbox

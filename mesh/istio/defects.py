@@ -172,7 +172,7 @@ HANDOVER_OF_GATEWAYS = tuple(
     Defect(
         since=since,
         fixed=fixed,
-        happens="take the listeners from ambient gateways and waypoints that another revision takes over, "
+        happens="remove the listeners of ambient gateways and waypoints that move to another revision, "
         "before their pods are replaced",
         see=f"{_ISSUE}/59959",
     )

@@ -1,7 +1,7 @@
 """Whether a cluster may go from its control planes to those that are configured. Pure.
 
-Each step changes one thing: a control plane is added, it takes over new pods, or the old one is removed. The
-state shows which step comes next, and the pods show which control plane serves which proxies.
+Each step changes one thing: it adds a control plane, has it serve new pods, or removes the old one. The state
+shows which step comes next, and the pods show which control plane serves which proxies.
 """
 
 from collections.abc import Iterator, Mapping

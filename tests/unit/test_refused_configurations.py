@@ -563,8 +563,8 @@ CASES = (
         mistake="an ambient upgrade by revision from a version that empties gateways",
         written="{dataPlane: ambient, istio: {version: 1.30.1, next: {version: 1.31.0}}}",
         message=(
-            "istio.next: istiod 1.30.1 would take the listeners from ambient gateways and waypoints that "
-            "another revision takes over, before their pods are replaced; expected 1.30.2 or later, or an "
+            "istio.next: istiod 1.30.1 would remove the listeners of ambient gateways and waypoints that "
+            "move to another revision, before their pods are replaced; expected 1.30.2 or later, or an "
             "upgrade in place, by istio.version alone (https://github.com/istio/istio/issues/59959)"
         ),
     ),
