@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesh.mappings import Json
-from mesh.stacks.membership import clusters, of_cluster, remote_secret
+from mesh.plan import Link
+from mesh.stacks.membership import clusters, of_cluster, of_link
 from mesh.stacks.state import PROVIDER, RecordedResource, RecordedState
 
 
@@ -13,8 +14,9 @@ from mesh.stacks.state import PROVIDER, RecordedResource, RecordedState
 class Forgetting:
     """What is to be done about a cluster that is gone.
 
-    `remote_secrets` are deleted in its peers, with their components; those in clusters that are `offline` are
-    left to the update that brings these back. `resources` are taken out of the state, its provider included.
+    `remote_secrets` are deleted in its peers, with the components around them; those in clusters that are
+    `offline` are left to the update that brings these back. `resources` are taken out of the state, its
+    provider included.
     """
 
     cluster: str
@@ -44,7 +46,7 @@ def forgetting(
 ) -> Forgetting:
     """What to do about a cluster that is gone, where clusters in `offline` cannot be changed now."""
     peers = [name for name in clusters(recorded.resources) if name != cluster]
-    links = {peer: remote_secret(recorded.resources, f"{peer}-sees-{cluster}") for peer in peers}
+    links = {peer: of_link(recorded.resources, Link(cluster=peer, remote=cluster)) for peer in peers}
     own = {resource.urn for resource in of_cluster(recorded.resources, cluster)}
     return Forgetting(
         cluster=cluster,

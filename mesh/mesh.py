@@ -10,7 +10,7 @@ import pulumi_kubernetes as kubernetes
 from mesh.cluster import Cluster, Primary
 from mesh.config.resolved import ClusterConfig, StackConfig
 from mesh.discovery.reader import Reader
-from mesh.discovery.remote_secret import RemoteCluster, RemoteSecret
+from mesh.discovery.remote_secret import RemoteCluster, remote_secret
 from mesh.field_conflicts import take_back
 from mesh.istio.addresses import Node, PeerGateway, hbone_ways, ways, without_port
 from mesh.istio.names import NAMESPACE
@@ -26,7 +26,7 @@ from mesh.plan import Link, cluster_plan, control_plane_address, primary, remote
 from mesh.provider import GivenKubeconfig, kubernetes_provider
 from mesh.secret_values import transformation
 from mesh.stacks import contract
-from mesh.stacks.membership import of_cluster, remote_secret
+from mesh.stacks.membership import REMOTE_SECRETS, of_cluster, of_link
 from mesh.stacks.references import StackReferences
 from mesh.stacks.state import MESH, RecordedResource
 from mesh.trust.intermediate_ca import RevocationLists
@@ -104,14 +104,17 @@ class Mesh(pulumi.ComponentResource):
             for name, resources in offline.items()
         }
         self.clusters = {}
+        around = {resource.name: resource.type for resource in recorded if resource.type in REMOTE_SECRETS}
 
         def watch(link: Link, remote: RemoteCluster) -> kubernetes.core.v1.Secret:
-            return RemoteSecret(
-                link.name,
+            kind = around.get(link.name)
+            parent = pulumi.ComponentResource(kind, link.name, None, child) if kind else self
+            return remote_secret(
+                link.secret,
                 namespace=self.clusters[link.cluster].namespace,
                 remote=remote,
-                opts=pulumi.ResourceOptions(parent=self, providers=[providers[link.cluster]]),
-            ).secret
+                opts=pulumi.ResourceOptions(parent=parent, provider=providers[link.cluster]),
+            )
 
         # A remote needs its primary: it comes after it.
         with self._sharing_lists(revocation_lists.values(), others) as revocation:
@@ -139,7 +142,7 @@ class Mesh(pulumi.ComponentResource):
             if link.cluster in offline or self._made_with_its_remote(link):
                 continue  # among what is recorded of that cluster, or made before what needs it
             if link.remote in offline:
-                declare(remote_secret(recorded, link.name), self, providers)
+                declare(of_link(recorded, link), self, providers)
                 continue
             own = self.clusters.get(link.remote)
             watch(

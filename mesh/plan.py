@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from mesh.config.resolved import ClusterConfig, SecretEntry, StackConfig
 from mesh.config.sections.failover import FailoverSection
 
+_REMOTE_SECRET = "-remote-secret"  # noqa: S105 - the end of a name
+
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
@@ -20,8 +22,20 @@ class Link:
 
     @property
     def name(self) -> str:
-        """Logical name of the link's resources, such as `east-sees-west`."""
+        """The link's name, such as `east-sees-west`."""
         return f"{self.cluster}-sees-{self.remote}"
+
+    @property
+    def secret(self) -> str:
+        """Logical name of its remote secret."""
+        return f"{self.name}{_REMOTE_SECRET}"
+
+
+def link_of(cluster: str, secret: str) -> Link | None:
+    """The link whose remote secret, in `cluster`, has this logical name; None for another resource there."""
+    seen = secret.removeprefix(f"{cluster}-sees-").removesuffix(_REMOTE_SECRET)
+    link = Link(cluster=cluster, remote=seen)
+    return link if link.secret == secret else None
 
 
 @dataclass(frozen=True, kw_only=True)

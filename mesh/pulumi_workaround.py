@@ -1,13 +1,19 @@
-"""Waits as Pulumi's Python SDK does: for declared resources, and for values."""
+"""What Pulumi's Python SDK has no public name for: how it waits, and what it tells the engine."""
 
 import asyncio
-from collections.abc import Awaitable
+import contextlib
+import sys
+from collections.abc import Awaitable, Generator
 from typing import Any, TypeVar
 
+import pulumi
 from pulumi.runtime.settings import _get_rpc_manager  # pyright: ignore[reportPrivateUsage]
 from pulumi.runtime.sync_await import _sync_await  # pyright: ignore[reportPrivateUsage]
 
 T = TypeVar("T")
+
+_FRAMES = 8
+"""Seven of the SDK, if the resource's class is generated, and the one that declares the resource."""
 
 
 def wait_for_each_once() -> None:
@@ -21,6 +27,39 @@ def wait_for_each_once() -> None:
     """
     manager: Any = _get_rpc_manager()
     manager.rpcs.append(asyncio.ensure_future(asyncio.sleep(0)))
+
+
+def without_debug_messages() -> None:
+    """Have the SDK tell the engine nothing for `pulumi up --debug`.
+
+    It describes each registration in four or five messages, waits for the answer to each (`_log` in
+    `pulumi/log.py`), and meanwhile registers nothing; the engine drops them where nobody debugs. For eight
+    clusters that was a sixth of a preview.
+    """
+    pulumi.log.debug = _nothing
+
+
+def _nothing(*_: object, **__: object) -> None:
+    pass
+
+
+@contextlib.contextmanager
+def short_stack_traces() -> Generator[None]:
+    """Tell the engine where a resource is declared, without the calls that led there.
+
+    The SDK sends the whole stack with each resource (`_get_stack_trace` in `pulumi/runtime/resource.py`),
+    most of it Python's event loop, and the engine keeps it: up to a quarter of a state, which the engine
+    writes at every step. Python cuts what `traceback` extracts at `sys.tracebacklimit`.
+    """
+    before = getattr(sys, "tracebacklimit", None)
+    sys.tracebacklimit = _FRAMES
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys.tracebacklimit
+        else:
+            sys.tracebacklimit = before
 
 
 def settled(value: Awaitable[T]) -> T:

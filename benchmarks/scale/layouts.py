@@ -1,11 +1,9 @@
-"""The layouts of links that are compared; which one a mesh has is said by the environment.
+"""The layouts of links that are compared.
 
-`pair` is the program as it is. The others take the place of its `RemoteSecret`, and use all the rest.
+`pair` is the program as it is. The other takes the place of its `remote_secret`, and uses all the rest.
 """
 
-import os
 import runpy
-from collections.abc import Callable
 from pathlib import Path
 
 import pulumi
@@ -13,39 +11,10 @@ import pulumi_kubernetes as kubernetes
 
 import mesh.mesh
 from mesh.discovery.remote_secret import RemoteCluster
-from mesh.istio.names import REMOTE_SECRET_ANNOTATION, REMOTE_SECRET_LABEL, remote_secret_name
+from mesh.istio.names import REMOTE_SECRET_LABEL
 
-VARIABLE = "ISTIO_MESH_BENCHMARK_LAYOUT"
-LAYOUTS = ("pair", "bare", "keys")
+LAYOUTS = ("pair", "keys")
 _ENTRY_POINT = Path(__file__).resolve().parents[2] / "__main__.py"
-
-
-class Bare:
-    """One Secret for each ordered pair, without a component around it."""
-
-    def link(
-        self,
-        name: str,
-        *,
-        namespace: pulumi.Input[str],
-        remote: RemoteCluster,
-        opts: pulumi.ResourceOptions,
-    ) -> None:
-        """Declare the Secret at once."""
-        kubernetes.core.v1.Secret(
-            f"{name}-remote-secret",
-            metadata={
-                "name": remote_secret_name(remote.name),
-                "namespace": namespace,
-                "labels": {REMOTE_SECRET_LABEL: "true"},
-                "annotations": {REMOTE_SECRET_ANNOTATION: remote.name},
-            },
-            string_data=remote.kubeconfigs,
-            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=remote.ready)),
-        )
-
-    def declare(self) -> None:
-        """Nothing is left to declare."""
 
 
 class Keys:
@@ -63,8 +32,8 @@ class Keys:
         remote: RemoteCluster,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """Remember one more key; `name` is that of the pair, such as `east-sees-west`."""
-        cluster = name.removesuffix(f"-sees-{remote.name}")
+        """Remember one more key; `name` is that of the pair's Secret: `east-sees-west-remote-secret`."""
+        cluster = name.removesuffix(f"-sees-{remote.name}-remote-secret")
         self._places[cluster] = (namespace, opts)
         self._remotes.setdefault(cluster, []).append(remote)
 
@@ -89,12 +58,9 @@ def _joined(maps: list[dict[str, str]]) -> dict[str, str]:
     return {key: text for one in maps for key, text in one.items()}
 
 
-_OTHERS: dict[str, Callable[[], Bare | Keys]] = {"bare": Bare, "keys": Keys}
-
-
 def run() -> None:
-    """Run the program with its links laid out as the environment says."""
-    layout = _OTHERS[os.environ[VARIABLE]]()
-    mesh.mesh.RemoteSecret = layout.link
+    """Run the program with its links laid out in the other way."""
+    layout = Keys()
+    mesh.mesh.remote_secret = layout.link
     runpy.run_path(str(_ENTRY_POINT))
     layout.declare()

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from benchmarks.scale.report import Row, latest
 
 _LAYOUTS = {
-    "pair": ("component and Secret for each pair", "C0"),
-    "bare": ("Secret for each pair", "C1"),
+    "pair": ("Secret for each pair", "C0"),
     "keys": ("one Secret in each cluster", "C2"),
 }
 _PANELS: Sequence[tuple[str, str, Callable[[Row], float]]] = (

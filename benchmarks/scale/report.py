@@ -15,15 +15,14 @@ How time, memory and state grow with the number of clusters, for full meshes.
 
 <!-- Written by `python -m benchmarks scale --plot`. Do not edit; see benchmarks/README.md. -->
 
-![Time, memory and state over the number of clusters, for three layouts of links](scale.svg)
+![Time, memory and state over the number of clusters, for two layouts of links](scale.svg)
 
 There are no clusters: providers answer from memory, so the numbers are those of the program and the engine.
 {caption} Data: [scale.jsonl](scale.jsonl).
 
 | links as | layout |
 | --- | --- |
-| `pair` | what the program does: a Secret for each ordered pair, in a component |
-| `bare` | a Secret for each ordered pair, without the component |
+| `pair` | what the program does: a Secret for each ordered pair |
 | `keys` | one Secret in each cluster, with a key for each other cluster |
 
 - Compare CPU seconds. Wall times also show how busy the machine was.

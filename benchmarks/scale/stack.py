@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.scale import inputs, layouts, processes
+from benchmarks.scale import inputs, processes
 from benchmarks.scale.state import State
 from sandbox import stack
 from sandbox.cluster.environment import backend_url
@@ -57,7 +57,6 @@ class Stack:
             "PULUMI_PYTHON_CMD": sys.executable,
             "PULUMI_DEBUG_PROVIDERS": f"kubernetes:{port},tls:{port},random:{port}",
             "PYTHONPATH": str(CHECKOUT),
-            layouts.VARIABLE: layout,
         }
         self._environment.pop("PULUMI_CONFIG_PASSPHRASE_FILE", None)
         if not checkpoints:

@@ -19,8 +19,8 @@ from mesh.digest.words import each, listed, number, title
 from mesh.istio.hosts import covers, gateway_hosts
 from mesh.istio.names import GATEWAY, NO_HOST
 from mesh.mappings import Json, as_map, at
+from mesh.plan import link_of
 from mesh.preflight.manifests import find, template
-from mesh.stacks.membership import REMOTE_SECRETS
 from mesh.stacks.state import ISTIO_GATEWAY, PROVIDER, RELEASE, SECRET
 
 Releases: TypeAlias = Sequence[tuple[ReleaseChange, RenderedChange]]
@@ -87,11 +87,8 @@ def _out_of_sight(preview: Preview, staying: Sequence[Step]) -> Iterator[Danger]
 
 def remote(step: Step) -> str | None:
     """The cluster that a remote secret is for; None for anything else."""
-    parent = str((step.new or step.old).get("parent"))
-    kind, _, link = parent.rpartition("::")
-    if step.type != SECRET or not kind.endswith(REMOTE_SECRETS):
-        return None
-    return link.removeprefix(f"{step.cluster}-sees-")
+    link = link_of(step.cluster, step.name) if step.cluster and step.type == SECRET else None
+    return link.remote if link else None
 
 
 def _no_longer_exposed(staying: Sequence[Step]) -> Iterator[Danger]:

@@ -64,7 +64,6 @@ class Reader(pulumi.ComponentResource):
                 reader: token_kubeconfig(cluster.name, server, token, awaited)
                 for reader, server in cluster.api_servers_from.items()
             }
-        self.register_outputs({})
 
 
 def _token(

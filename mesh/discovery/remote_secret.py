@@ -22,37 +22,28 @@ class RemoteCluster:
     ready: Sequence[pulumi.Resource] = ()
 
 
-class RemoteSecret(pulumi.ComponentResource):
-    """The remote secret in one cluster for a remote cluster.
+def remote_secret(
+    name: str, *, namespace: pulumi.Input[str], remote: RemoteCluster, opts: pulumi.ResourceOptions
+) -> kubernetes.core.v1.Secret:
+    """The remote secret for `remote` in `namespace` of the cluster whose provider `opts` gives.
 
     It owns neither the token nor the kubeconfig: those are the remote cluster's `Reader`'s.
     Labels and keys: `istioctl/pkg/multicluster/remote_secret.go` in istio/istio. The data key must be the
     remote's cluster ID.
     """
-
-    secret: kubernetes.core.v1.Secret
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        namespace: pulumi.Input[str],
-        remote: RemoteCluster,
-        opts: pulumi.ResourceOptions | None = None,
-    ) -> None:
-        """Declare the Secret in `namespace` of the cluster whose provider `opts` gives."""
-        earlier = pulumi.ResourceOptions(aliases=[pulumi.Alias(type_="mesh:index:Link")])
-        super().__init__("mesh:index:RemoteSecret", name, None, pulumi.ResourceOptions.merge(opts, earlier))
-        self.secret = kubernetes.core.v1.Secret(
-            f"{name}-remote-secret",
-            metadata={
-                "name": remote_secret_name(remote.name),
-                "namespace": namespace,
-                "labels": {REMOTE_SECRET_LABEL: "true"},
-                "annotations": {REMOTE_SECRET_ANNOTATION: remote.name},
-            },
-            string_data=remote.kubeconfigs,
-            # One that was imported says `Opaque`, as the default is: the provider would replace it for that.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=remote.ready, ignore_changes=["type"]),
-        )
-        self.register_outputs({})
+    own = pulumi.ResourceOptions(
+        depends_on=remote.ready,
+        # One that was imported says `Opaque`, as the default is: the provider would replace it for that.
+        ignore_changes=["type"],
+    )
+    return kubernetes.core.v1.Secret(
+        name,
+        metadata={
+            "name": remote_secret_name(remote.name),
+            "namespace": namespace,
+            "labels": {REMOTE_SECRET_LABEL: "true"},
+            "annotations": {REMOTE_SECRET_ANNOTATION: remote.name},
+        },
+        string_data=remote.kubeconfigs,
+        opts=pulumi.ResourceOptions.merge(opts, own),
+    )

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesh.istio.names import GATEWAY
+from mesh.plan import link_of
 from mesh.stacks.state import MESH, PROVIDER, RELEASE
 
 _MESH = "mesh"
 _COMPONENTS = MESH.removesuffix("Mesh")
-_REMOTE_SECRET = "-remote-secret"  # noqa: S105 - the end of a name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +82,8 @@ def import_file(
 def _components(one: Existing) -> tuple[tuple[str, str], ...]:
     """The program's components around an object, from the outermost one, as kind and name."""
     cluster = one.cluster
-    if one.name.endswith(_REMOTE_SECRET):
-        return (("RemoteSecret", one.name.removesuffix(_REMOTE_SECRET)),)
+    if link_of(cluster, one.name):
+        return ()
     of_cluster = ("Cluster", cluster)
     if one.type == RELEASE and one.name == f"{cluster}-{GATEWAY}":
         return of_cluster, ("EastWestGateway", f"{cluster}-east-west-gateway")

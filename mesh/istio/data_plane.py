@@ -57,4 +57,3 @@ class DataPlane(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[*control_plane.ready, cni]),
         )
         self.ready = [ztunnel]
-        self.register_outputs({})

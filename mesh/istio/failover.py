@@ -51,4 +51,3 @@ class Failover(pulumi.ComponentResource):
             spec=virtual_service(host, failover),
             opts=child,
         )
-        self.register_outputs({})

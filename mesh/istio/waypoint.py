@@ -55,4 +55,3 @@ class Waypoint(pulumi.ComponentResource):
             # Else calls would go to pods that are not ready; and while they go, the label is gone already.
             opts=pulumi.ResourceOptions.merge(child, pulumi.ResourceOptions(depends_on=[pods])),
         )
-        self.register_outputs({})

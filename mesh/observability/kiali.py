@@ -125,7 +125,6 @@ class KialiReader(pulumi.ComponentResource):
             opts=child,
         )
         self.kubeconfig = token_kubeconfig(cluster.name, cluster.api_server_for(home), token.data, awaited)
-        self.register_outputs({})
 
 
 def kiali_secret(

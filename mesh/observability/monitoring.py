@@ -71,4 +71,3 @@ class Monitoring(pulumi.ComponentResource):
             data={"istio-mesh.json": dashboard()},
             opts=child,
         )
-        self.register_outputs({})

@@ -10,6 +10,7 @@ from mesh.package.args import MeshArgs
 from mesh.package.settings import Settings, of_arguments
 from mesh.plan import outliving
 from mesh.preflight import check
+from mesh.pulumi_workaround import short_stack_traces
 from mesh.secret_values import protected
 from mesh.stacks import contract
 
@@ -32,19 +33,20 @@ class Mesh(mesh.Mesh):
         settings = args if isinstance(args, Settings) else of_arguments(name, args)
         self._settings = settings.config
         observed = check.preflight(settings.config, prefix=settings.prefix, mesh=settings.component)
-        super().__init__(
-            name,
-            settings.config,
-            observed.certificates,
-            observed.revocation_lists,
-            observed.kept,
-            observed.recorded,
-            observed.labelled,
-            observed.nodes,
-            observed.gateway_api,
-            settings.kubeconfigs,
-            opts,
-        )
+        with short_stack_traces():
+            super().__init__(
+                name,
+                settings.config,
+                observed.certificates,
+                observed.revocation_lists,
+                observed.kept,
+                observed.recorded,
+                observed.labelled,
+                observed.nodes,
+                observed.gateway_api,
+                settings.kubeconfigs,
+                opts,
+            )
 
     @property
     def outputs(self) -> dict[str, Any]:

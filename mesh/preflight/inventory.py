@@ -103,7 +103,7 @@ def inventory(config: StackConfig) -> dict[str, tuple[Declared, ...]]:
     remotes: dict[str, list[Declared]] = {name: [] for name in config.clusters}
     for link in remote_secrets(config):
         secret = _object("v1", "secrets", remote_secret_name(link.remote), NAMESPACE)
-        remotes[link.cluster].append(_declared(state.SECRET, f"{link.name}-remote-secret", secret))
+        remotes[link.cluster].append(_declared(state.SECRET, link.secret, secret))
     return {
         name: (
             *_own(cluster, cluster_plan(config, name)),

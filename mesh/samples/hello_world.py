@@ -61,9 +61,8 @@ class HelloWorld(pulumi.ComponentResource):
         super().__init__("mesh:index:HelloWorld", name, None, opts)
         revision = serving(cluster).name
         ambient = not cluster.data_plane.has_sidecars
-        # Pods made before istiod's injector is ready would have no proxy, and ambient ones do not start
-        # without ztunnel.
-        child = pulumi.ResourceOptions(parent=self, depends_on=ready)
+        child = pulumi.ResourceOptions(parent=self)
+        after = pulumi.ResourceOptions(parent=self, depends_on=ready)
         namespace = istio_namespace(
             f"{name}-namespace",
             NAMESPACE,
@@ -80,7 +79,7 @@ class HelloWorld(pulumi.ComponentResource):
                 kind="PeerAuthentication",
                 metadata={"name": "default", "namespace": namespace},
                 spec={"mtls": {"mode": "STRICT"}},
-                opts=child,
+                opts=after,
             )
         if plan.shared_ways and cluster.control_plane is None:
             # A gateway passes connections on, not calls: all on one that is kept end in one cluster.
@@ -93,7 +92,7 @@ class HelloWorld(pulumi.ComponentResource):
                     "host": f"{SERVICE}.{NAMESPACE}.svc.{cluster_domain(cluster)}",
                     "trafficPolicy": {"connectionPool": {"http": {"maxRequestsPerConnection": 1}}},
                 },
-                opts=child,
+                opts=after,
             )
         kubernetes.core.v1.Service(
             f"{name}-service",
@@ -144,9 +143,9 @@ class HelloWorld(pulumi.ComponentResource):
                 annotations={REVISION_ANNOTATION: revision} if revision and not ambient else {},
                 namespace=namespace,
                 container=container,
+                ready=ready,
                 opts=child,
             )
-        self.register_outputs({})
 
 
 def _scope(plan: ClusterPlan) -> dict[str, str]:
@@ -163,9 +162,14 @@ def _workload(
     annotations: Mapping[str, str],
     namespace: pulumi.Input[str],
     container: ContainerArgs,
+    ready: Sequence[pulumi.Resource],
     opts: pulumi.ResourceOptions,
 ) -> None:
-    """One pod with one container and an account of its own, so that its mesh identity tells it apart."""
+    """One pod with one container and an account of its own, so that its mesh identity tells it apart.
+
+    Pods made before istiod's injector is ready would have no proxy, and ambient ones do not start without
+    ztunnel: `ready` is what they wait for.
+    """
     account = kubernetes.core.v1.ServiceAccount(
         f"{logical_name}-account", metadata={"name": labels["app"], "namespace": namespace}, opts=opts
     )
@@ -185,5 +189,5 @@ def _workload(
                 spec=pod,
             ),
         ),
-        opts=opts,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=ready)),
     )

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from mesh.stacks.state import PROVIDER, RecordedResource
+from mesh.plan import Link
+from mesh.stacks.state import PROVIDER, SECRET, RecordedResource
 
 CLUSTER = "mesh:index:Cluster"
-REMOTE_SECRETS = ("mesh:index:RemoteSecret", "mesh:index:Link")  # the latter up to the first releases
+REMOTE_SECRETS = ("mesh:index:RemoteSecret", "mesh:index:Link")
+"""Components that were around remote secrets up to earlier releases; a mesh that has them keeps them."""
 _OF_ALL = ("pulumi:pulumi:Stack", "mesh:index:Mesh")
 
 
@@ -30,14 +32,17 @@ def of_cluster(resources: Sequence[RecordedResource], cluster: str) -> tuple[Rec
     return tuple(resource for resource in resources if resource.urn in urns)
 
 
-def remote_secret(resources: Sequence[RecordedResource], link: str) -> tuple[RecordedResource, ...]:
-    """The component of a remote secret by its logical name, such as `east-sees-west`, and all below it."""
+def of_link(resources: Sequence[RecordedResource], link: Link) -> tuple[RecordedResource, ...]:
+    """The remote secret of a link, and the component around it in a mesh that has one."""
     by_urn = {resource.urn: resource for resource in resources}
-    return tuple(
-        resource
-        for resource in resources
-        if any(one.type in REMOTE_SECRETS and one.name == link for one in _with_ancestors(resource, by_urn))
-    )
+
+    def belongs(resource: RecordedResource) -> bool:
+        if resource.type == SECRET and resource.name == link.secret:
+            return True
+        around = _with_ancestors(resource, by_urn)
+        return any(one.type in REMOTE_SECRETS and one.name == link.name for one in around)
+
+    return tuple(filter(belongs, resources))
 
 
 def _with_ancestors(

@@ -79,7 +79,6 @@ class IntermediateCA(pulumi.ComponentResource):
         if intermediate.existing:
             if current:
                 self.expires = pulumi.Output.from_input(path_expiry(current))
-            self.register_outputs({})
             return
         child = pulumi.ResourceOptions(parent=self)
         if intermediate.generated:

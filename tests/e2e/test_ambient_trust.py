@@ -1,4 +1,4 @@
-"""Intermediates and the root of an ambient mesh are rotated, and no call fails.
+"""Intermediates and the root of an ambient mesh are rotated, and no call fails; a revoked one is refused.
 
 ztunnel learns of roots with its certificates, so a phase ends when every ztunnel has new ones. These tests
 need a ztunnel: see `tests/e2e/ambient.py`.
@@ -16,7 +16,7 @@ from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.ztunnel import read_dump
 from sandbox import cluster
 from tests.e2e.ambient import GATEWAY, NAMES, both_loads, needs_ztunnel, restart
-from tests.e2e.faults import SYSTEM, passes
+from tests.e2e.faults import SYSTEM, check, passes
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.stack import Stack
 
@@ -36,7 +36,7 @@ def test_new_intermediates_come_with_the_next_certificates(ambient: Stack, kube:
     with both_loads() as loads:
         _set_trust(ambient, intermediate=following)
         ambient.up()
-        _issued(ambient, kube, lambda: _intermediates().isdisjoint(before))
+        _issued(kube, lambda: _intermediates().isdisjoint(before))
     loads.assert_none_failed()
     passes(ambient)
 
@@ -53,7 +53,7 @@ def test_the_root_is_rotated_in_phases_each_of_which_waits_for_ztunnel(ambient: 
                 assert refused.returncode != 0
                 assert "ztunnel" in refused.stdout
                 _set_trust(ambient, phase=phase)
-            _issued(ambient, kube, lambda: not _trust(ambient)["waiting"])
+            _issued(kube, lambda: not _trust(ambient)["waiting"])
         _set_trust(ambient, root={"generation": 2, "key": "ecdsa-p256"}, nextRoot=None, phase=None)
         ambient.up()
     loads.assert_none_failed()
@@ -61,22 +61,55 @@ def test_the_root_is_rotated_in_phases_each_of_which_waits_for_ztunnel(ambient: 
     assert ambient.preview() == []
 
 
-def _issued(ambient: Stack, kube: View, condition: Callable[[], bool]) -> None:
+def test_a_revoked_intermediate_is_refused_until_it_is_revoked_no_more(ambient: Stack, kube: View) -> None:
+    """In east, ztunnel still has certificates of the one before; in west, all is new."""
+    intermediate = ambient.config()["trust"]["intermediate"]
+    _set_trust(ambient, revoked=[])
+    ambient.up()
+    eventually(lambda: _has_no_error(ambient), lambda: check(ambient), seconds=_PROPAGATION_SECONDS)
+    [old] = _intermediates("east")
+    _set_trust(ambient, intermediate={**intermediate, "generation": intermediate["generation"] + 1})
+    ambient.up()
+    before = _intermediates("west")
+    _issued(kube, lambda: _intermediates("west").isdisjoint(before), "west")
+    assert _intermediates("east") == {old}
+    _set_trust(ambient, revoked=[f"{int(old):x}"])
+    ambient.up()
+    east = kube("east")
+    eventually(lambda: "west" not in east.answers(), east.answers, seconds=_PROPAGATION_SECONDS)
+    assert ambient.preview() == []
+    _set_trust(ambient, revoked=[])
+    ambient.up()
+    eventually(lambda: "west" in east.answers(), east.answers, seconds=_PROPAGATION_SECONDS)
+    _issued(kube, lambda: old not in _intermediates("east"), "east")
+    _set_trust(ambient, revoked=None)
+    ambient.up()
+    for name in NAMES:
+        restart(kube(name), "deployment/istiod")
+    passes(ambient)
+
+
+def _has_no_error(ambient: Stack) -> bool:
+    code, _ = check(ambient)
+    return code == 0
+
+
+def _issued(kube: View, condition: Callable[[], bool], *names: str) -> None:
     """Restart what has certificates until the condition holds: istiod hears of a change by the kubelet."""
 
     def renewed() -> bool:
-        for name in NAMES:
+        for name in names or NAMES:
             for workload in ("daemonset/ztunnel", f"deployment/{GATEWAY}"):
                 restart(kube(name), workload)
         return condition()
 
-    eventually(renewed, lambda: _trust(ambient), seconds=_PROPAGATION_SECONDS)
+    eventually(renewed, lambda: {name: _intermediates(name) for name in NAMES}, seconds=_PROPAGATION_SECONDS)
 
 
-def _intermediates() -> set[str]:
-    """The serial numbers of those that signed what ztunnels have."""
+def _intermediates(*names: str) -> set[str]:
+    """The serial numbers of those that signed what ztunnels have, in all clusters or in some."""
     found: set[str] = set()
-    for name in NAMES:
+    for name in names or NAMES:
         api = KubernetesApi.connect(Connection(context=name, path=str(cluster.merged_kubeconfig())))
         for pod in api.list(f"/api/v1/namespaces/{SYSTEM}/pods?labelSelector=app%3Dztunnel"):
             for held in read_dump(api, pod["metadata"]["name"])["certificates"]:

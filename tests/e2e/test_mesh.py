@@ -250,18 +250,40 @@ def test_every_proxy_has_taken_its_configuration(clusters: Mapping[str, Kube], n
     eventually(is_synced, states)
 
 
-def test_a_state_of_an_earlier_program_needs_no_change(mesh: Stack, tmp_path: Path) -> None:
-    """Remote secrets were `mesh:index:Link` once: under the new name they are the same resources."""
-    state = mesh.pulumi("stack", "export").stdout
-    assert "mesh:index:RemoteSecret" in state
-    now, earlier = tmp_path / "now.json", tmp_path / "earlier.json"
-    now.write_text(state)
-    earlier.write_text(state.replace("mesh:index:RemoteSecret", "mesh:index:Link"))
+@pytest.mark.parametrize("kind", ["mesh:index:RemoteSecret", "mesh:index:Link"])
+def test_a_state_of_an_earlier_program_needs_no_change(mesh: Stack, tmp_path: Path, kind: str) -> None:
+    """Remote secrets had components around them once, first of one type, then of another."""
+    text = mesh.pulumi("stack", "export").stdout
+    state = json.loads(text)
+    resources = state["deployment"]["resources"]
+    [whole] = [r for r in resources if r["type"] == "mesh:index:Mesh"]
+    for secret in [r for r in resources if "-sees-" in r["urn"]]:
+        name = secret["urn"].rpartition("::")[2].removesuffix("-remote-secret")
+        around = f"{whole['urn'].replace('mesh:index:Mesh::mesh', f'mesh:index:Mesh${kind}')}::{name}"
+        secret["parent"] = around
+        secret["urn"] = f"{around.rpartition('::')[0]}${secret['type']}::{name}-remote-secret"
+        component = {"urn": around, "custom": False, "type": kind, "parent": whole["urn"]}
+        resources.insert(resources.index(whole) + 1, component)
+    earlier, now = tmp_path / "earlier.json", tmp_path / "now.json"
+    earlier.write_text(json.dumps(state))
+    now.write_text(text)
     mesh.pulumi("stack", "import", "--file", str(earlier))
     try:
         assert mesh.preview() == []
     finally:
         mesh.pulumi("stack", "import", "--file", str(now))
+
+
+def test_the_state_says_where_a_resource_is_declared_and_no_more(mesh: Stack) -> None:
+    """The SDK would write all calls that led there, which is a quarter of the state."""
+    for resource in mesh.resources().values():
+        if "$" in resource["urn"]:  # below the mesh
+            assert len(resource.get("stackTrace", ())) <= 3, resource["urn"]
+    assert any(
+        "/mesh/istio/release.py#" in r["sourcePosition"]
+        for r in mesh.resources().values()
+        if "sourcePosition" in r
+    )
 
 
 def _renamed(config: dict[str, Any]) -> None:

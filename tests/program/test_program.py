@@ -16,6 +16,7 @@ from mesh.istio.addresses import Node
 from mesh.live import gateways, peers, services
 from mesh.live.facts import LabelledServices, PeerAccess
 from mesh.pki.certificates import parse
+from mesh.stacks import state
 from tests.program.conftest import write_kubeconfigs
 from tests.program.recording import (
     EXAMPLES,
@@ -24,6 +25,7 @@ from tests.program.recording import (
     TOKEN,
     Recording,
     Registration,
+    as_recorded,
     run,
     run_config,
 )
@@ -53,12 +55,12 @@ def _lineage(recording: Recording, registration: Registration) -> list[Registrat
 
 
 def _cluster_of(recording: Recording, registration: Registration) -> str:
-    """The cluster that a resource belongs to by its place in the tree: a link belongs to its reader."""
+    """The cluster that a resource belongs to by its place in the tree; for a remote secret its reader."""
     for parent in _lineage(recording, registration):
         if parent.type == "mesh:index:Cluster":
             return parent.name
-        if parent.type == "mesh:index:RemoteSecret":
-            return parent.name.split("-sees-")[0]
+    if "-sees-" in registration.name:
+        return registration.name.split("-sees-")[0]
     raise AssertionError(f"{registration.urn} is in no cluster")
 
 
@@ -179,9 +181,33 @@ def test_there_is_a_link_for_each_ordered_pair(stack_file: Path) -> None:
     """Each cluster reads all others, and not itself, where the stack file selects none; a remote none."""
     names = list(_clusters(stack_file))
     readers = [name for name, entry in _clusters(stack_file).items() if "controlPlane" not in entry]
-    links = [r.name for r in _run(stack_file).of_type("mesh:index:RemoteSecret")]
+    secrets = _run(stack_file).of_type(state.SECRET)
+    links = [r.name.removesuffix("-remote-secret") for r in secrets if "-sees-" in r.name]
     every = sorted(f"{reader}-sees-{target}" for reader in readers for target in names if reader != target)
-    assert links == _LINKS.get(stack_file.stem, every)
+    assert sorted(links) == _LINKS.get(stack_file.stem, every)
+
+
+@pytest.mark.parametrize("kind", ["mesh:index:RemoteSecret", "mesh:index:Link"])
+def test_a_mesh_keeps_the_components_that_were_around_its_remote_secrets(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Else its next preview would delete one for each link; a new link has none."""
+    stack_file = PROJECT / "examples" / "three-clusters.yaml"
+    now = _run(stack_file)
+    links = [r for r in now.of_type(state.SECRET) if "-sees-tokyo-" in r.name]
+    recorded = [as_recorded(r) for r in now.resources if r not in links]
+    for link in links:
+        name = link.name.removesuffix("-remote-secret")
+        urn = link.urn.replace(state.SECRET, kind).replace(link.name, name)
+        around = {"urn": urn, "type": kind, "custom": False, "parent": link.parent}
+        recorded += [around, {**as_recorded(link), "parent": urn}]
+    monkeypatch.setattr(state, "export", lambda *_: {"deployment": {"resources": recorded}})
+    write_kubeconfigs(_clusters(stack_file))
+    later = run(stack_file)
+    assert {r.name for r in later.of_type(kind)} == {"frankfurt-sees-tokyo", "virginia-sees-tokyo"}
+    for secret in (r for r in later.of_type(state.SECRET) if "-sees-" in r.name):
+        around = secret.name.removesuffix("-remote-secret") if "-sees-tokyo-" in secret.name else "mesh"
+        assert secret.parent.rpartition("::")[2] == around
 
 
 def test_the_outputs_say_who_sees_whom_where_that_is_selected() -> None:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from mesh.forgetting import forgetting, state_without
-from mesh.stacks.membership import of_cluster, remote_secret
+from mesh.plan import Link
+from mesh.stacks.membership import of_cluster, of_link
 from mesh.stacks.state import recorded
 
 _PREFIX = "urn:pulumi:dev::istio-mesh::"
@@ -78,9 +79,9 @@ def test_the_plugin_of_a_resource_is_known_with_its_version() -> None:
     assert versions["west-istio-system"] is None
 
 
-def test_a_component_has_what_is_below_it() -> None:
-    """By its logical name."""
-    found = remote_secret(RECORDED.resources, "east-sees-west")
+def test_a_link_has_the_component_around_its_secret() -> None:
+    """As it was in states of before."""
+    found = of_link(RECORDED.resources, Link(cluster="east", remote="west"))
     assert [resource.name for resource in found] == ["east-sees-west", "east-sees-west-remote-secret"]
 
 
