@@ -22,6 +22,8 @@ from sandbox.paths import CHECKOUT, state_dir
 
 _SANDBOX = CHECKOUT / ".sandbox" / "bench"
 _WAYS = (*plan.WAYS, plan.AMBIENT)
+_AFTER_CLUSTERS_JOINED = (plan.AGAIN, plan.REMOVE)
+"""Control planes that see each other for the first time keep both cores busy for some ten seconds more."""
 _CHANGED = (plan.CHANGE, plan.ADD, plan.REMOVE, plan.DESTROY)
 """The steps from the changed value on."""
 
@@ -160,6 +162,8 @@ class _Bench:
             names = [*place.names, joining] if step == plan.ADD else place.names
             if step == plan.ADD:
                 cluster.start([joining])
+                wait_for_calm()
+            if step in _AFTER_CLUSTERS_JOINED:
                 wait_for_calm()
             config = self._config(names)
             if step in _CHANGED:

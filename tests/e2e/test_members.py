@@ -47,9 +47,8 @@ OWN = {
     ("kubernetes:apps/v1:Deployment", "south-hello-world-client-deployment"),
 }
 LINKS = {
-    (type_, name + suffix)
+    ("kubernetes:core/v1:Secret", f"{name}-remote-secret")
     for name in ("south-sees-east", "south-sees-west", "east-sees-south", "west-sees-south")
-    for type_, suffix in (("mesh:index:RemoteSecret", ""), ("kubernetes:core/v1:Secret", "-remote-secret"))
 }
 # Read from the cluster for its addresses, not made: it goes out of the state and no further.
 READ = {("kubernetes:core/v1:Service", "south-east-west-gateway-service")}
