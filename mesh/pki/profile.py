@@ -42,6 +42,11 @@ def root_common_name(mesh_id: str, generation: int) -> str:
     return f"{mesh_id} root CA {generation}"
 
 
-def intermediate_common_name(mesh_id: str, cluster: str) -> str:
-    """Common name of a cluster's intermediate CA, such as `dev intermediate CA east`."""
-    return f"{mesh_id} intermediate CA {cluster}"
+def intermediate_common_name(mesh_id: str, cluster: str, generation: int) -> str:
+    """Common name of a cluster's intermediate CA, such as `dev intermediate CA east`, then `… east 2`.
+
+    ztunnel looks for the CRL of a CA by its name alone (`authoritative` in rustls/webpki): where two CAs with
+    CRLs had one name, it would refuse every certificate of one of them.
+    """
+    first = f"{mesh_id} intermediate CA {cluster}"
+    return first if generation == 1 else f"{first} {generation}"

@@ -124,10 +124,14 @@ def _generated(
         f"{prefix}-request",
         private_key_pem=key.private_key_pem,
         subject=tls.CertRequestSubjectArgs(
-            common_name=intermediate_common_name(mesh_id, cluster), organization=mesh_id
+            common_name=intermediate_common_name(mesh_id, cluster, intermediate.generation),
+            organization=mesh_id,
         ),
         dns_names=[ISTIOD_DNS_NAME],
-        opts=opts,
+        # Up to earlier releases all generations had the name of the first: such a CA keeps it.
+        opts=pulumi.ResourceOptions.merge(
+            opts, pulumi.ResourceOptions(ignore_changes=["subject.commonName"])
+        ),
     )
     wanted = Lifetime(hours=intermediate.validity_hours, renew_before_hours=intermediate.renew_before_hours)
     valid = pulumi.Output.all(root.certificate_pem, key.public_key_pem).apply(

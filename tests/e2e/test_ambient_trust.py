@@ -30,8 +30,7 @@ _PROPAGATION_SECONDS = 240
 
 def test_new_intermediates_come_with_the_next_certificates(ambient: Stack, kube: View) -> None:
     """A restart of ztunnel renews all of them at once."""
-    intermediate = ambient.config()["trust"]["intermediate"]
-    following = {**intermediate, "generation": intermediate.get("generation", 1) + 1}
+    following = _next_intermediate(ambient)
     before = _intermediates()
     with both_loads() as loads:
         _set_trust(ambient, intermediate=following)
@@ -63,19 +62,19 @@ def test_the_root_is_rotated_in_phases_each_of_which_waits_for_ztunnel(ambient: 
 
 def test_a_revoked_intermediate_is_refused_until_it_is_revoked_no_more(ambient: Stack, kube: View) -> None:
     """In east, ztunnel still has certificates of the one before; in west, all is new."""
-    intermediate = ambient.config()["trust"]["intermediate"]
     _set_trust(ambient, revoked=[])
     ambient.up()
     eventually(lambda: _has_no_error(ambient), lambda: check(ambient), seconds=_PROPAGATION_SECONDS)
     [old] = _intermediates("east")
-    _set_trust(ambient, intermediate={**intermediate, "generation": intermediate["generation"] + 1})
+    _set_trust(ambient, intermediate=_next_intermediate(ambient))
     ambient.up()
     before = _intermediates("west")
     _issued(kube, lambda: _intermediates("west").isdisjoint(before), "west")
+    east = kube("east")
+    eventually(lambda: set(east.answers(20)) == set(NAMES), east.answers, seconds=_PROPAGATION_SECONDS)
     assert _intermediates("east") == {old}
     _set_trust(ambient, revoked=[f"{int(old):x}"])
     ambient.up()
-    east = kube("east")
     eventually(lambda: "west" not in east.answers(), east.answers, seconds=_PROPAGATION_SECONDS)
     assert ambient.preview() == []
     _set_trust(ambient, revoked=[])
@@ -104,6 +103,12 @@ def _issued(kube: View, condition: Callable[[], bool], *names: str) -> None:
         return condition()
 
     eventually(renewed, lambda: {name: _intermediates(name) for name in NAMES}, seconds=_PROPAGATION_SECONDS)
+
+
+def _next_intermediate(ambient: Stack) -> dict[str, Any]:
+    """The settings of the next generation."""
+    now = ambient.config()["trust"]["intermediate"]
+    return {**now, "generation": now.get("generation", 1) + 1}
 
 
 def _intermediates(*names: str) -> set[str]:

@@ -182,6 +182,21 @@ def test_while_a_root_is_rotated_both_roots_revoke() -> None:
     }
 
 
+def test_each_generation_of_an_intermediate_has_a_name_of_its_own() -> None:
+    """Else ztunnel takes the CRL of one for that of the other, and refuses what it has signed."""
+
+    def named(generation: int) -> str:
+        recording = program(trust={"intermediate": {"generation": generation}})
+        [request] = recording.of_type("tls:index/certRequest:CertRequest")
+        return request.inputs["subject"]["commonName"]
+
+    assert [named(generation) for generation in (1, 2, 3)] == [
+        "dev intermediate CA east",
+        "dev intermediate CA east 2",
+        "dev intermediate CA east 3",
+    ]
+
+
 def test_an_offline_root_revokes_by_the_crl_that_is_given() -> None:
     """Its key is nowhere here."""
     serial = f"{authority('leaked', issuer=ROOT).certificate.serial_number:x}"
