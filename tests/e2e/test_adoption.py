@@ -1,6 +1,7 @@
 """A mesh that something else has built is taken over: nothing is made anew, and calls go on.
 
-Built as Istio's guide says, with Helm or with istioctl. Run it with `make adoption-tests`.
+Built as Istio's guide says, with Helm or with istioctl. From what ristioctl is told, a new one is made. Run
+these tests with `make adoption-tests`.
 """
 
 import json
@@ -20,9 +21,9 @@ from benchmarks.mesh.settings import stack_config
 from mesh.mappings import deep_merge
 from sandbox import cluster, tools, versions
 from sandbox.paths import state_dir
-from tests.e2e.kube import Kube
+from tests.e2e.kube import Kube, eventually
 from tests.e2e.load import Load
-from tests.e2e.stack import PROJECT, Stack
+from tests.e2e.stack import PROJECT, Stack, mesh_config
 
 pytestmark = pytest.mark.adoption
 
@@ -159,11 +160,12 @@ def test_a_mesh_of_others_is_taken_over_with_its_ca_while_calls_go_on(
 def test_the_adopted_mesh_is_rotated_and_upgraded_as_any_other(
     stack: Stack, kube: View, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Intermediates, tokens and a value, in one update."""
+    """Intermediates, tokens, a value and the version of Istio, in one update."""
     before = {name: _cacerts(kube(name)) for name in NAMES}
     config = stack.config()
     config["trust"]["intermediate"] = {"generation": 2, "key": "ecdsa-p256"}
     config["reader"] = {"tokenGenerations": [1, 2]}
+    config["istio"]["version"] = versions.ISTIO_NEXT
     config["istio"]["values"]["istiod"]["podAnnotations"] = {"changed": "1"}
     stack.configure(config)
     _under_load(stack, capfd)
@@ -171,8 +173,39 @@ def test_the_adopted_mesh_is_rotated_and_upgraded_as_any_other(
         assert _cacerts(kube(name))["ca-cert.pem"] != before[name]["ca-cert.pem"]
         [pod] = kube(name).get("pods", f"--namespace={_SYSTEM}", "--selector=app=istiod")["items"]
         assert pod["metadata"]["annotations"]["changed"] == "1"
+        assert {r["app_version"] for r in kube(name).releases().values()} == {versions.ISTIO_NEXT}
         assert kube(name).answers().keys() == set(NAMES), f"{name} does not reach {peer}"
     assert _found(stack) == set()
+
+
+def test_a_configuration_of_ristioctl_becomes_a_mesh(
+    fresh_clusters: Callable[..., Any], new_stack: Callable[[str], Stack], kube: View, tmp_path: Path
+) -> None:
+    """Clusters and networks have the names in the file; kubeconfig, contexts and images are the sandbox's."""
+    fresh_clusters(*NAMES)
+    text = (PROJECT / "tests/unit/importing/ristioctl/mesh1.yaml").read_text(encoding="utf-8")
+    for there, here in (
+        ("kubeconfig.yaml", str(cluster.merged_kubeconfig())),
+        ("apple-admin", "east"),
+        ("pear-admin", "west"),
+    ):
+        text = text.replace(there, here)
+    (tmp_path / "mesh.yaml").write_text(text, encoding="utf-8")
+    stack = new_stack("seed")
+    stack.init({})
+    done = stack.command("import", str(tmp_path / "mesh.yaml"), f"--stack={stack.name}", "--overwrite")
+    assert done.returncode == 0, done.stderr
+    imported, ours = stack.config(), mesh_config(NAMES, cluster.merged_kubeconfig())
+    stack.configure(
+        {**imported, "istio": deep_merge(ours["istio"], imported["istio"]), "helloWorld": ours["helloWorld"]}
+    )
+    stack.up()
+    for name in NAMES:
+        eventually(lambda name=name: set(kube(name).answers()) == {"apple", "pear"}, kube(name).answers)
+    networks = {name: found["network"] for name, found in stack.outputs()["clusters"].items()}
+    assert networks == {"apple": "network-apple", "pear": "network-pear"}
+    assert _found(stack) == set()
+    assert stack.preview() == []
 
 
 def _under_load(stack: Stack, capfd: pytest.CaptureFixture[str]) -> None:
