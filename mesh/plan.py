@@ -93,18 +93,20 @@ def links(config: StackConfig) -> tuple[Link, ...]:
     has none: it sees what its primary sees, and that must see it.
     """
     return tuple(
-        Link(cluster=cluster.name, remote=remote)
-        for cluster in config.clusters.values()
-        if cluster.control_plane is None
-        for remote in dict.fromkeys((*config.clusters, *config.peers))
-        if remote != cluster.name
-        and (remote in served(config, cluster.name) or _selected(cluster.sees, remote, config.clusters))
+        Link(cluster=name, remote=remote) for name in config.clusters for remote in remotes(config, name)
     )
 
 
 def remotes(config: StackConfig, cluster: str) -> tuple[str, ...]:
     """The names of the clusters whose services the control plane of a cluster watches."""
-    return tuple(link.remote for link in links(config) if link.cluster == cluster)
+    own = config.clusters[cluster]
+    if own.control_plane is not None:
+        return ()
+    return tuple(
+        remote
+        for remote in dict.fromkeys((*config.clusters, *config.peers))
+        if remote != cluster and (remote in own.serves or _selected(own.sees, remote, config.clusters))
+    )
 
 
 def callable_from(config: StackConfig, cluster: str) -> tuple[str, ...]:

@@ -1,15 +1,21 @@
-"""The stack of the benchmark: its configuration, and kubeconfigs of clusters that are not there. Pure."""
+"""The stack of the benchmark: its configuration, and kubeconfigs of clusters that are not there."""
 
 import base64
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
 # Port 9 is nobody's: a connection is refused at once.
 _NOBODY = "https://127.0.0.1:9"
-# As long as what a kubeconfig has of a cluster: a CA, a certificate and a key, in Base64.
-_FILLER = base64.b64encode(b"-----BEGIN CERTIFICATE-----\n" + 17 * (63 * b"A" + b"\n")).decode()
+_TOKEN = 900 * "a"
+"""As long as one of Kubernetes."""
 
 Config = dict[str, Any]
 
@@ -21,16 +27,28 @@ def names(size: int) -> list[str]:
 
 def kubeconfig(clusters: Sequence[str]) -> dict[str, Any]:
     """One kubeconfig with a context for each cluster; nobody answers at its servers."""
+    authority = base64.b64encode(_certificate()).decode()
     return {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
-            {"name": name, "cluster": {"server": _NOBODY, "certificate-authority-data": _FILLER}}
+            {"name": name, "cluster": {"server": _NOBODY, "certificate-authority-data": authority}}
             for name in clusters
         ],
-        "users": [{"name": name, "user": {"token": _FILLER}} for name in clusters],
+        "users": [{"name": name, "user": {"token": _TOKEN}} for name in clusters],
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in clusters],
     }
+
+
+def _certificate() -> bytes:
+    """A CA as kubeadm makes it, as PEM."""
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "kubernetes")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now).not_valid_after(now + timedelta(days=3650))
+    ca = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return ca.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 def config(clusters: Sequence[str], kubeconfig_path: str) -> Config:

@@ -52,6 +52,11 @@ class _Canned:
             serialization.PrivateFormat.TraditionalOpenSSL,
             serialization.NoEncryption(),
         ).decode()
+        self.public_key = (
+            key.public_key()
+            .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+            .decode()
+        )
         self.certificate = certificate.public_bytes(serialization.Encoding.PEM).decode()
         self.begin = now.isoformat(timespec="seconds")
         self.end = end.isoformat(timespec="seconds")
@@ -133,6 +138,7 @@ class Memory(provider_pb2_grpc.ResourceProviderServicer):
         match kind:
             case "tls:index/privateKey:PrivateKey":
                 _set_secret(outputs, "privateKeyPem", canned.key)
+                outputs["publicKeyPem"] = canned.public_key
             case "tls:index/certRequest:CertRequest":
                 outputs["certRequestPem"] = canned.certificate
             case "tls:index/selfSignedCert:SelfSignedCert" | "tls:index/locallySignedCert:LocallySignedCert":

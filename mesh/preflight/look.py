@@ -73,7 +73,8 @@ def look(config: StackConfig, state: Callable[[], RecordedState]) -> Look:
     clusters = istio_system.read_clusters(config)
     readable = [name for name, observed in clusters.items() if not observed.refused]
     answering = [name for name in readable if not clusters[name].unreachable]
-    by_peers = peers.read_peer_access(config, [name for name in answering if name in read_by_others(config)])
+    read_by_peers = read_by_others(config)
+    by_peers = peers.read_peer_access(config, [name for name in answering if name in read_by_peers])
     labelled = for_each(
         [name for name in answering if config.clusters[name].exposure.labels],
         lambda name: services.read_labelled(
