@@ -1,9 +1,15 @@
-"""Types of the fixtures that tests of several folders use."""
+"""What tests of several folders use: types of fixtures, and what they need."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sandbox.cluster import Cluster, Surroundings
+import pytest
+
+from sandbox.cluster import Cluster, Surroundings, has_ztunnel
+
+needs_ztunnel = pytest.mark.skipif(
+    not has_ztunnel(), reason="needs a ztunnel, which ISTIO_MESH_ZTUNNEL_IMAGE names"
+)
 
 
 class Start(Protocol):

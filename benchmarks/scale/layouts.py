@@ -12,6 +12,7 @@ import pulumi_kubernetes as kubernetes
 import mesh.mesh
 from mesh.discovery.remote_secret import RemoteCluster
 from mesh.istio.names import REMOTE_SECRET_LABEL
+from mesh.plan import Link
 
 LAYOUTS = ("pair", "keys")
 _ENTRY_POINT = Path(__file__).resolve().parents[2] / "__main__.py"
@@ -32,8 +33,8 @@ class Keys:
         remote: RemoteCluster,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        """Remember one more key; `name` is that of the pair's Secret: `east-sees-west-remote-secret`."""
-        cluster = name.removesuffix(f"-sees-{remote.name}-remote-secret")
+        """Remember one more key; `name` is that of the pair's Secret."""
+        cluster = name.removesuffix(Link(cluster="", remote=remote.name).secret)
         self._places[cluster] = (namespace, opts)
         self._remotes.setdefault(cluster, []).append(remote)
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from sandbox import cluster
 from sandbox.stack import with_ambient_values
 from tests.e2e.faults import SYSTEM
@@ -27,10 +25,6 @@ NOWHERE = {"tests.example.com/ztunnel": "none"}
 """Labels that no node has."""
 _AFTERWARDS_SECONDS = 3.0
 """As long as a change may take to come through to the other cluster."""
-
-needs_ztunnel = pytest.mark.skipif(
-    not cluster.has_ztunnel(), reason="needs a ztunnel, which ISTIO_MESH_ZTUNNEL_IMAGE names"
-)
 
 
 def ambient_config(names: tuple[str, ...], kubeconfig: Path) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """A stack of the program on real clusters, driven by the real CLI as a user would."""
 
+import contextlib
 import copy
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -165,6 +167,23 @@ class Stack:
         """The stack's state as `pulumi stack export` gives it."""
         arguments: Sequence[str] = ["--show-secrets"] if show_secrets else []
         return json.loads(self.pulumi("stack", "export", *arguments).stdout)
+
+    @contextlib.contextmanager
+    def having(self, state: Mapping[str, Any]) -> Iterator[None]:
+        """Have another state while the block runs."""
+        now = self.state()
+        self.put(state)
+        try:
+            yield
+        finally:
+            self.put(now)
+
+    def put(self, state: Mapping[str, Any]) -> None:
+        """Replace the state; secrets in it may be in plain."""
+        with tempfile.NamedTemporaryFile("w", dir=self.folder, suffix=".json") as file:
+            json.dump(state, file)
+            file.flush()
+            self.pulumi("stack", "import", "--file", file.name)
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """The resources in the state by URN."""

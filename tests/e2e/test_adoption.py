@@ -19,8 +19,10 @@ import yaml
 from benchmarks.mesh.documented import Documented
 from benchmarks.mesh.settings import stack_config
 from mesh.mappings import deep_merge
+from mesh.samples.names import NAMESPACE
 from sandbox import cluster, tools, versions
 from sandbox.paths import state_dir
+from tests.e2e.faults import passes
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.load import Load
 from tests.e2e.stack import PROJECT, Stack, mesh_config
@@ -176,6 +178,16 @@ def test_the_adopted_mesh_is_rotated_and_upgraded_as_any_other(
         assert {r["app_version"] for r in kube(name).releases().values()} == {versions.ISTIO_NEXT}
         assert kube(name).answers().keys() == set(NAMES), f"{name} does not reach {peer}"
     assert _found(stack) == set()
+
+
+def test_the_adopted_mesh_is_verified_once_the_sample_is_its_own(stack: Stack, kube: View) -> None:
+    """As docs/adopt.md says: HelloWorld of before goes first."""
+    for name in NAMES:
+        kube(name).kubectl("delete", "namespace", NAMESPACE)
+    sample = mesh_config(NAMES, cluster.merged_kubeconfig())["helloWorld"]
+    stack.configure({**stack.config(), "helloWorld": sample})
+    stack.up()
+    passes(stack)
 
 
 def test_a_configuration_of_ristioctl_becomes_a_mesh(

@@ -16,11 +16,12 @@ import pytest
 
 from mesh.samples.names import CLIENT, NAMESPACE, PORT, SERVICE
 from sandbox import cluster
-from tests.e2e.ambient import Loads, for_ambient, needs_ztunnel
+from tests.e2e.ambient import Loads, for_ambient
 from tests.e2e.faults import feed, passes, restart
 from tests.e2e.kube import Kube, assert_answered_everywhere
 from tests.e2e.load import Load, Report
 from tests.e2e.stack import Stack, mesh_config
+from tests.fixtures import needs_ztunnel
 
 pytestmark = [pytest.mark.ambient, needs_ztunnel]
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from sandbox import cluster, versions
-from tests.e2e.ambient import ambient_config, both_loads, needs_ztunnel
+from tests.e2e.ambient import ambient_config, both_loads
 from tests.e2e.faults import SYSTEM, passes
 from tests.e2e.kube import Kube, assert_answered_everywhere
 from tests.e2e.stack import Stack
+from tests.fixtures import needs_ztunnel
 
 pytestmark = [pytest.mark.ambient, needs_ztunnel]
 

@@ -12,11 +12,12 @@ import pytest
 
 from sandbox import cluster, versions
 from sandbox.cluster import Cluster, Surroundings
-from tests.e2e.ambient import GATEWAY, NAMES, both_loads, needs_ztunnel, restart
+from tests.e2e.ambient import GATEWAY, NAMES, both_loads, restart
 from tests.e2e.faults import SYSTEM, check, feed, passes
 from tests.e2e.kube import Kube, assert_answered_everywhere, eventually
 from tests.e2e.load import Load
 from tests.e2e.stack import Stack
+from tests.fixtures import needs_ztunnel
 
 pytestmark = [pytest.mark.ambient, needs_ztunnel]
 

@@ -15,10 +15,11 @@ from mesh.config.resolved import Connection
 from mesh.live.kubernetes_api import KubernetesApi
 from mesh.live.ztunnel import read_dump
 from sandbox import cluster
-from tests.e2e.ambient import GATEWAY, NAMES, both_loads, needs_ztunnel, restart
+from tests.e2e.ambient import GATEWAY, NAMES, both_loads, restart
 from tests.e2e.faults import SYSTEM, check, passes
 from tests.e2e.kube import Kube, eventually
 from tests.e2e.stack import Stack
+from tests.fixtures import needs_ztunnel
 
 pytestmark = [pytest.mark.ambient, needs_ztunnel]
 

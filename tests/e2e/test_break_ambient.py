@@ -12,10 +12,11 @@ import pytest
 from mesh.istio.names import HBONE_PORT, ISTIOD_PORT
 from mesh.samples.names import CLIENT, NAMESPACE, SERVICE
 from sandbox.cluster import Cluster
-from tests.e2e.ambient import GATEWAY, NAMES, NOWHERE, needs_ztunnel
+from tests.e2e.ambient import GATEWAY, NAMES, NOWHERE
 from tests.e2e.faults import SYSTEM, checks, feed, follow, mended, passes, patch, run_hint, sees
 from tests.e2e.kube import Kube
 from tests.e2e.stack import Stack
+from tests.fixtures import needs_ztunnel
 
 pytestmark = [pytest.mark.ambient, needs_ztunnel]
 

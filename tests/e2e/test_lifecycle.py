@@ -10,7 +10,6 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -245,14 +244,12 @@ def test_the_next_update_finishes_what_was_interrupted(stack: Stack, clusters: M
 
 
 def test_a_label_that_pulumi_does_not_know_of_gets_no_second_owner(
-    stack: Stack, clusters: Mapping[str, Kube], tmp_path: Path
+    stack: Stack, clusters: Mapping[str, Kube]
 ):
     """As after a kill right after it was set, in a namespace of the users: else it would outlive the mesh."""
     state = stack.state()
     (urn,) = [urn for urn in stack.resources() if urn.endswith("NamespacePatch::north-istio-system")]
-    file = tmp_path / "state.json"
-    file.write_text(json.dumps(state_without(state, {urn})))
-    stack.pulumi("stack", "import", f"--file={file}")
+    stack.put(state_without(state, {urn}))
     stack.up()
     namespace = clusters["north"].get("namespace", SYSTEM, "--show-managed-fields")
     owners = [

@@ -251,10 +251,9 @@ def test_every_proxy_has_taken_its_configuration(clusters: Mapping[str, Kube], n
 
 
 @pytest.mark.parametrize("kind", ["mesh:index:RemoteSecret", "mesh:index:Link"])
-def test_a_state_of_an_earlier_program_needs_no_change(mesh: Stack, tmp_path: Path, kind: str) -> None:
+def test_a_state_of_an_earlier_program_needs_no_change(mesh: Stack, kind: str) -> None:
     """Remote secrets had components around them once, first of one type, then of another."""
-    text = mesh.pulumi("stack", "export").stdout
-    state = json.loads(text)
+    state = mesh.state()
     resources = state["deployment"]["resources"]
     [whole] = [r for r in resources if r["type"] == "mesh:index:Mesh"]
     for secret in [r for r in resources if "-sees-" in r["urn"]]:
@@ -264,14 +263,8 @@ def test_a_state_of_an_earlier_program_needs_no_change(mesh: Stack, tmp_path: Pa
         secret["urn"] = f"{around.rpartition('::')[0]}${secret['type']}::{name}-remote-secret"
         component = {"urn": around, "custom": False, "type": kind, "parent": whole["urn"]}
         resources.insert(resources.index(whole) + 1, component)
-    earlier, now = tmp_path / "earlier.json", tmp_path / "now.json"
-    earlier.write_text(json.dumps(state))
-    now.write_text(text)
-    mesh.pulumi("stack", "import", "--file", str(earlier))
-    try:
+    with mesh.having(state):
         assert mesh.preview() == []
-    finally:
-        mesh.pulumi("stack", "import", "--file", str(now))
 
 
 def test_the_state_says_where_a_resource_is_declared_and_no_more(mesh: Stack) -> None:
@@ -279,33 +272,23 @@ def test_the_state_says_where_a_resource_is_declared_and_no_more(mesh: Stack) ->
     for resource in mesh.resources().values():
         if "$" in resource["urn"]:  # below the mesh
             assert len(resource.get("stackTrace", ())) <= 3, resource["urn"]
-    assert any(
-        "/mesh/istio/release.py#" in r["sourcePosition"]
-        for r in mesh.resources().values()
-        if "sourcePosition" in r
-    )
+    places = {r.get("sourcePosition", "").partition("#")[0] for r in mesh.resources().values()}
+    assert "project:///mesh/istio/release.py" in places
 
 
 def _renamed(config: dict[str, Any]) -> None:
     config["clusters"]["north"] = config["clusters"].pop("east")
 
 
-def test_a_name_that_is_put_back_deletes_nothing(
-    mesh: Stack, kube: Callable[[str], Kube], tmp_path: Path
-) -> None:
+def test_a_name_that_is_put_back_deletes_nothing(mesh: Stack, kube: Callable[[str], Kube]) -> None:
     """A rename that an earlier program began half: the state has both names, and both lead to one cluster."""
-    text = mesh.pulumi("stack", "export").stdout
-    state = json.loads(text)
+    state = mesh.state()
     resources = state["deployment"]["resources"]
     halves = ("::mesh:index:Mesh$mesh:index:Cluster::east", "kubernetes::east", "::east-istio-system")
     for resource in [r for r in resources if r["urn"].endswith(halves)]:
         resources.append(json.loads(json.dumps(resource).replace("::east", "::north")))
-    earlier, now = tmp_path / "earlier.json", tmp_path / "now.json"
-    earlier.write_text(json.dumps(state))
-    now.write_text(text)
     before = kube("east").get("namespace", "istio-system")["metadata"]["uid"]
-    mesh.pulumi("stack", "import", "--file", str(earlier))
-    try:
+    with mesh.having(state):
         refused = mesh.up(check=False)
         assert refused.returncode != 0, "the namespace of both names was deleted with one of them"
         assert "would delete istio-system of east" in refused.stdout, refused.stdout
@@ -314,8 +297,6 @@ def test_a_name_that_is_put_back_deletes_nothing(
         assert [(c.op, c.type) for c in mesh.preview()] == [("delete", "mesh:index:Cluster")]
         mesh.up()  # the component is in no cluster
         assert kube("east").get("namespace", "istio-system")["metadata"]["uid"] == before
-    finally:
-        mesh.pulumi("stack", "import", "--file", str(now))
 
 
 def _of_another_mesh(config: dict[str, Any]) -> None:

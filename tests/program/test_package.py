@@ -98,9 +98,8 @@ def test_a_preview_shows_all_of_clusters_that_are_made_in_the_same_program() -> 
     """Nothing waits for a kubeconfig that is not known yet."""
     preview, up = (run_program(program(two_new), preview=preview) for preview in (True, False))
     assert [(r.urn, r.provider) for r in comparable(preview)] == [(r.urn, r.provider) for r in comparable(up)]
-    assert {"east-istiod", "west-istiod", "east-sees-west-remote-secret"} <= {
-        r.name for r in preview.resources
-    }
+    names = {r.name for r in preview.resources}
+    assert {"east-istiod", "west-istiod", "east-sees-west-remote-secret"} <= names
     assert up.outputs["clusters"]["east"]["apiServer"] == "https://east.example.com:6443"
 
 

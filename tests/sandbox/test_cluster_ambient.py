@@ -15,7 +15,7 @@ from sandbox.cluster import Cluster, chart_repository, gateway_api_manifest, has
 from sandbox.cluster.settings import CNI_SETTINGS
 from sandbox.paths import CHECKOUT
 from sandbox.stack import with_ambient_values
-from tests.fixtures import Kubectl, Start
+from tests.fixtures import Kubectl, Start, needs_ztunnel
 from tests.sandbox.conftest import answer_of, call, populate
 
 _NAMESPACE = "istio-system"
@@ -132,7 +132,7 @@ def test_the_cni_agent_chains_its_plugin_and_pods_go_on_to_start(ambient: Cluste
     assert answer_of(ambient) in call(kubectl, ambient, "hello:5000")
 
 
-@pytest.mark.skipif(not has_ztunnel(), reason="needs a ztunnel, which ISTIO_MESH_ZTUNNEL_IMAGE names")
+@needs_ztunnel
 def test_pods_are_enrolled_and_call_each_other_through_ztunnel(ambient: Cluster, kubectl: Kubectl):
     """Those that run already, by the namespace's label."""
     populate(kubectl, [ambient])
