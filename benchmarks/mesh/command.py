@@ -23,7 +23,8 @@ from sandbox.paths import CHECKOUT, state_dir
 _SANDBOX = CHECKOUT / ".sandbox" / "bench"
 _WAYS = (*plan.WAYS, plan.AMBIENT)
 _AFTER_CLUSTERS_JOINED = (plan.AGAIN, plan.REMOVE)
-"""Control planes that see each other for the first time keep both cores busy for some ten seconds more."""
+_JOINED_SECONDS = 60
+"""Control planes that see each other for the first time keep two cores busy for most of a minute."""
 _CHANGED = (plan.CHANGE, plan.ADD, plan.REMOVE, plan.DESTROY)
 """The steps from the changed value on."""
 
@@ -164,7 +165,7 @@ class _Bench:
                 cluster.start([joining])
                 wait_for_calm()
             if step in _AFTER_CLUSTERS_JOINED:
-                wait_for_calm()
+                wait_for_calm(_JOINED_SECONDS)
             config = self._config(names)
             if step in _CHANGED:
                 config = settings.with_changed_value(config, place.names[-1])
