@@ -143,13 +143,11 @@ def _written(found: Mapping[Key, Row]) -> str:
 
 
 def _touched(counts: Mapping[str, int]) -> str:
-    links = counts.get("mesh:index:RemoteSecret", 0)
     named = {
         kind.rpartition(":")[2]: count for kind, count in counts.items() if kind.startswith("kubernetes:")
     }
     if sum(counts.values()) > sum(named.values()):
-        whole = f"{sum(counts.values())} resources" + (f", {links} links among them" if links else "")
-        return f"{whole}; {named.get('Secret', 0)} Secrets"
+        return f"{sum(counts.values())} resources; {named.get('Secret', 0)} Secrets"
     return ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(named.items()))
 
 

@@ -145,7 +145,7 @@ def test_a_program_in_yaml_previews_the_mesh_on_clusters_that_it_makes(
     assert (
         f"{below}:Cluster$mesh:index:ControlPlane$kubernetes:helm.sh/v3:Release::new-york-istiod" in created
     )
-    assert f"{below}:RemoteSecret$kubernetes:core/v1:Secret::amsterdam-sees-new-york-remote-secret" in created
+    assert "mesh:index:Mesh$kubernetes:core/v1:Secret::amsterdam-sees-new-york-remote-secret" in created
     said = " ".join(d["message"] for d in json.loads(preview.stdout)["diagnostics"])
     assert "not looked at before the update: amsterdam, new-york, because a kubeconfig is not known" in said
 
