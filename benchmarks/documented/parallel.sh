@@ -2,6 +2,7 @@
 # parallel.sh CLUSTER...: the same mesh as an expert would script it: all clusters at once, then all remote
 # secrets at once, each made once and not once for each peer; a failure in any job is a failure.
 source "$(dirname "$0")/steps.sh"
+new_key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256) # as the program's
 
 # together FUNCTION CLUSTER...: run the function for each cluster in a job of its own
 together() {

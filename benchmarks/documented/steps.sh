@@ -19,15 +19,17 @@ charts() {
 }
 
 # As tools/certs in istio/istio: RSA 4096, an intermediate of its own for each cluster.
+new_key=(-newkey rsa:4096)
+
 root_ca() {
-  openssl req -x509 -newkey rsa:4096 -nodes -sha256 -days 3650 -subj "/O=bench/CN=bench root CA" \
+  openssl req -x509 "${new_key[@]}" -nodes -sha256 -days 3650 -subj "/O=bench/CN=bench root CA" \
     -addext "basicConstraints=critical,CA:true,pathlen:1" -addext "keyUsage=critical,keyCertSign,cRLSign,digitalSignature" \
     -keyout "$FOLDER/root-key.pem" -out "$FOLDER/root-cert.pem"
 }
 
 intermediate_ca() {
   local ca=$FOLDER/$1
-  openssl req -new -newkey rsa:4096 -nodes -sha256 -subj "/O=bench/CN=bench intermediate CA $1" \
+  openssl req -new "${new_key[@]}" -nodes -sha256 -subj "/O=bench/CN=bench intermediate CA $1" \
     -keyout "$ca/ca-key.pem" -out "$ca/ca.csr"
   openssl x509 -req -sha256 -days 730 -in "$ca/ca.csr" -CA "$FOLDER/root-cert.pem" -CAkey "$FOLDER/root-key.pem" \
     -CAserial "$ca/serial" -CAcreateserial -extfile "$here/intermediate.cnf" -out "$ca/ca-cert.pem"

@@ -263,7 +263,9 @@ class IntermediateSettingsArgs(TypedDict, total=False):
     """The intermediate CA that each cluster signs its workloads' certificates with."""
 
     key: Input[KeyAlgorithmArgs]
-    """Algorithm of the private key of a generated intermediate. Default: rsa-4096."""
+    """Algorithm of the private key of a generated intermediate. Default: ecdsa-p256 for a new key; an
+    existing key keeps its algorithm.
+    """
     validityHours: Input[int]
     """Validity of the certificate of a generated intermediate, in hours. Default: 17520."""
     renewBeforeHours: Input[int]
@@ -404,7 +406,9 @@ class RootSettingsArgs(TypedDict, total=False):
     generation: Input[int]
     """Number of this root. A new root must have a higher number. Default: 1."""
     key: Input[KeyAlgorithmArgs]
-    """Algorithm of the private key of a generated root. Default: rsa-4096."""
+    """Algorithm of the private key of a generated root. Default: ecdsa-p256 for a new key; an existing key
+    keeps its algorithm.
+    """
     validityHours: Input[int]
     """Validity of the certificate of a generated root, in hours. Default: 87600."""
     certificate: Input[str]

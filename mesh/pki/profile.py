@@ -12,6 +12,7 @@ CA_USES = ("cert_signing", "crl_signing", "digital_signature")
 # One level below the root is an intermediate; a path length of 1 forbids a CA below that.
 ROOT_PATH_LENGTH = 1
 ISTIOD_DNS_NAME = "istiod.istio-system.svc"
+DEFAULT_KEY = KeyAlgorithm.ECDSA_P256
 
 
 @dataclass(frozen=True, kw_only=True)

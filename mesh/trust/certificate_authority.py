@@ -9,7 +9,7 @@ import pulumi_tls as tls
 from mesh.config.secrets import Secrets
 from mesh.config.types import KeyAlgorithm
 from mesh.pki import revocation
-from mesh.pki.profile import key_settings
+from mesh.pki.profile import DEFAULT_KEY, key_settings
 from mesh.secret_values import protected
 
 
@@ -38,13 +38,17 @@ def revocation_list(
     return protected(pulumi.Output.unsecret(made), secrets)
 
 
-def private_key(name: str, algorithm: KeyAlgorithm, opts: pulumi.ResourceOptions) -> tls.PrivateKey:
-    """A private key of that algorithm; its PEM is a secret in the state and nowhere else."""
-    settings = key_settings(algorithm)
+def private_key(name: str, algorithm: KeyAlgorithm | None, opts: pulumi.ResourceOptions) -> tls.PrivateKey:
+    """A private key; its PEM is a secret in the state and nowhere else.
+
+    With no `algorithm`, a new key has the default one, and a key that exists is left as it is.
+    """
+    settings = key_settings(algorithm or DEFAULT_KEY)
+    kept = [] if algorithm else ["algorithm", "rsaBits", "ecdsaCurve"]
     return tls.PrivateKey(
         name,
         algorithm=settings.algorithm,
         rsa_bits=settings.rsa_bits,
         ecdsa_curve=settings.ecdsa_curve,
-        opts=opts,
+        opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=kept)),
     )

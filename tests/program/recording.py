@@ -1,6 +1,7 @@
 """The real entry point under mocks: what it registers, recorded."""
 
 import base64
+import gc
 import json
 import logging
 import runpy
@@ -291,6 +292,7 @@ def run_config(
 
     def declare() -> None:
         runpy.run_path(str(PROJECT / "__main__.py"))
+        gc.enable()  # it disables it for its own process
 
     return run_program(declare, preview=preview, stacks=stacks)
 

@@ -18,6 +18,7 @@ from tests.program.recording import PRIVATE_KEY, Recording, run_config
 ROOT = authority("the user's root")
 OWN = authority("the user's own", issuer=ROOT)
 SELF_SIGNED = "tls:index/selfSignedCert:SelfSignedCert"
+_KEY = "tls:index/privateKey:PrivateKey"
 SIGNED = "tls:index/locallySignedCert:LocallySignedCert"
 SECRET = "kubernetes:core/v1:Secret"
 
@@ -180,6 +181,17 @@ def test_while_a_root_is_rotated_both_roots_revoke() -> None:
         "mesh-root-g1-certificate": {"abc"},
         "mesh-root-g2-certificate": {"abc"},
     }
+
+
+def test_keys_are_ecdsa_and_one_that_exists_keeps_its_algorithm() -> None:
+    """Up to earlier releases, keys were RSA 4096 by default. A setting holds for a key that exists, too."""
+    recording = program(trust={"root": {"key": "rsa-4096"}})
+    root = recording.one(_KEY, "mesh-root-g1-key")
+    intermediate = recording.one(_KEY, "east-intermediate-g1-key")
+    assert root.inputs == {"algorithm": "RSA", "rsaBits": 4096}
+    assert intermediate.inputs == {"algorithm": "ECDSA", "ecdsaCurve": "P256"}
+    assert root.ignored == set()
+    assert intermediate.ignored == {"algorithm", "rsaBits", "ecdsaCurve"}
 
 
 def test_each_generation_of_an_intermediate_has_a_name_of_its_own() -> None:

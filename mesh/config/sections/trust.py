@@ -24,9 +24,10 @@ class RootSection(Section):
         description="Number of this root. A new root must have a higher number.",
         examples=[2],
     )
-    key: KeyAlgorithm = Field(
-        default=KeyAlgorithm.RSA_4096,
-        description="Algorithm of the private key of a generated root.",
+    key: KeyAlgorithm | None = Field(
+        default=None,
+        description="Algorithm of the private key of a generated root. Default: ecdsa-p256 for a new key; an "
+        "existing key keeps its algorithm.",
         examples=["rsa-4096"],
     )
     validity_hours: Hours = Field(
@@ -58,9 +59,10 @@ class IntermediateSection(Section):
     It is generated, or given with its key, or already in the cluster as `cacerts`.
     """
 
-    key: KeyAlgorithm = Field(
-        default=KeyAlgorithm.RSA_4096,
-        description="Algorithm of the private key of a generated intermediate.",
+    key: KeyAlgorithm | None = Field(
+        default=None,
+        description="Algorithm of the private key of a generated intermediate. Default: ecdsa-p256 for a new "
+        "key; an existing key keeps its algorithm.",
         examples=["ecdsa-p256"],
     )
     validity_hours: Hours = Field(

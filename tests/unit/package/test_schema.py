@@ -106,9 +106,9 @@ def test_a_setting_has_the_type_that_the_models_give_it(
 
 def test_what_has_a_default_says_so_and_sets_nothing() -> None:
     """A default in the schema would be sent by SDKs, and would count as set."""
-    assert _property("trust", "root", "key")["description"].endswith("Default: rsa-4096.")
+    assert _property("trust", "root", "validityHours")["description"].endswith("Default: 87600.")
     assert _property("exposure", "hosts")["description"].count("default") == 1
-    assert "default" not in _property("trust", "root", "key")
+    assert "default" not in _property("trust", "root", "validityHours")
 
 
 def test_the_context_may_be_left_out_and_nothing_else_that_is_required() -> None:
