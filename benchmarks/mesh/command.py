@@ -22,7 +22,7 @@ from sandbox.paths import CHECKOUT, state_dir
 
 _SANDBOX = CHECKOUT / ".sandbox" / "bench"
 _WAYS = (*plan.WAYS, plan.AMBIENT)
-_AFTER_CLUSTERS_JOINED = (plan.AGAIN, plan.REMOVE)
+_AFTER_CLUSTERS_JOINED = (plan.FIRST, plan.REMOVE)
 _JOINED_SECONDS = 60
 """Control planes that see each other for the first time keep two cores busy for most of a minute."""
 _CHANGED = (plan.CHANGE, plan.ADD, plan.REMOVE, plan.DESTROY)

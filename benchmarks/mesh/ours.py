@@ -15,8 +15,10 @@ from sandbox.errors import SandboxError
 
 _QUIET = ("--non-interactive", "--suppress-progress")
 _UP = ("pulumi", "up", "--yes", "--skip-preview", *_QUIET)
+_PREVIEW = ("pulumi", "preview", *_QUIET)
 _COMMANDS: dict[str, Sequence[str]] = {
-    plan.PREVIEW: ("pulumi", "preview", *_QUIET),
+    plan.FIRST: _PREVIEW,
+    plan.PREVIEW: _PREVIEW,
     plan.DESTROY: ("pulumi", "destroy", "--ignore-protect", "--yes", "--skip-preview", *_QUIET),
 }
 _STACK = "bench"

@@ -11,13 +11,15 @@ AMBIENT = "ambient"
 """Ours with ambient clusters, measured where it is asked for: it needs a ztunnel."""
 
 UP = "first up"
+FIRST = "first preview"
+"""API servers build their OpenAPI document anew for it, because the first `up` installed definitions."""
 AGAIN = "up, no change"
 PREVIEW = "preview, no change"
 CHANGE = "one value changed"
 ADD = "one cluster added"
 REMOVE = "one cluster removed"
 DESTROY = "destroy"
-OUR_STEPS = (UP, AGAIN, PREVIEW, CHANGE, ADD, REMOVE, DESTROY)
+OUR_STEPS = (UP, FIRST, AGAIN, PREVIEW, CHANGE, ADD, REMOVE, DESTROY)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -332,6 +332,13 @@ def test_only_base_is_not_waited_for(stack_file: Path) -> None:
         assert bool(release.inputs.get("skipAwait")) == (release.inputs["name"] == "istio-base"), release.name
 
 
+def test_helm_leaves_validation_to_the_api_server_where_a_release_is_new() -> None:
+    """Up to earlier releases of this program, Helm got OpenAPI documents for it; there it goes on."""
+    for release in _run(EXAMPLES[0]).of_type(_RELEASE):
+        assert release.inputs["disableOpenapiValidation"] is True
+        assert release.ignored == {"disableOpenapiValidation"}
+
+
 def test_a_service_is_not_waited_for_beside_its_pods() -> None:
     """The provider would add 10 s after the last change of its endpoints to every first update."""
     recording = _run(PROJECT / "examples/two-clusters.yaml")
