@@ -12,7 +12,7 @@ AMBIENT = "ambient"
 
 UP = "first up"
 FIRST = "first preview"
-"""API servers build their OpenAPI document anew for it, because the first `up` installed definitions."""
+"""API servers build their OpenAPI document again for it, because the first `up` installed definitions."""
 AGAIN = "up, no change"
 PREVIEW = "preview, no change"
 CHANGE = "one value changed"

@@ -15,7 +15,7 @@ _TIMEOUT_SECONDS = 600
 # Each revision is a Secret of the size of the chart in the cluster.
 _REVISIONS_KEPT = 5
 # Helm would get the API server's OpenAPI documents, 0.16 s of CPU for each release, only to find that the
-# server checks objects itself (`paramVerifyingSchema` in kubernetes/kubectl). Those of earlier states
+# server checks objects itself (`paramVerifyingSchema` in kubernetes/kubectl). Releases that are in the state
 # stay as they are.
 _AS_BEFORE = pulumi.ResourceOptions(ignore_changes=["disableOpenapiValidation"])
 

@@ -291,8 +291,10 @@ def run_config(
     pulumi.runtime.set_all_config(dict(config), list(secret))
 
     def declare() -> None:
-        runpy.run_path(str(PROJECT / "__main__.py"))
-        gc.enable()  # it disables it for its own process
+        try:
+            runpy.run_path(str(PROJECT / "__main__.py"))
+        finally:
+            gc.enable()  # the program disables it for a process of its own
 
     return run_program(declare, preview=preview, stacks=stacks)
 
